@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkErro
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::keys::{Item, Key};
+use crate::keys::{self, Item, Key};
 
 /// The shop's table. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +30,11 @@ pub enum StorageError {
 impl Table {
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Table { client, name: name.into() }
+    }
+
+    /// Opens the connection, so that the first request need not: one read of an item that is always small.
+    pub async fn warm_up(&self) -> Result<(), StorageError> {
+        self.get(&keys::signing_keys(), false).await.map(drop)
     }
 
     /// Reads one item: half a read unit for each 4 KB, a whole one when `consistent`.
