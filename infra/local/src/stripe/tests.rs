@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::routing::post;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
-use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError};
+use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
     CreateCheckoutSessionPaymentIntentData, ExpireCheckoutSession, ProductData,
@@ -143,10 +143,6 @@ impl Street {
             kinds.push(self.event().await.type_.to_string());
         }
         kinds
-    }
-
-    fn sessions(&self) -> usize {
-        self.stand_in.sessions()
     }
 
     async fn hears_nothing(&mut self) {
@@ -517,7 +513,9 @@ async fn calls_without_the_right_key_and_unknown_routes_are_refused_in_stripes_s
 
 #[tokio::test]
 async fn a_lost_reply_is_found_again_by_its_key() {
-    let street = Street::open().await;
+    let folder = std::env::temp_dir().join(objects::new_id("waybill-stripe-", 12));
+    let sessions = || std::fs::read_dir(folder.join("stripe")).unwrap().count();
+    let street = Street::with_store(Some(folder.clone())).await;
     let client = street.client(KEY);
     street.faults(json!({ "lose_reply_next": 1 })).await;
     let lost = order(1299, 2)
@@ -529,7 +527,7 @@ async fn a_lost_reply_is_found_again_by_its_key() {
         matches!(lost, Err(ref error) if !matches!(error, StripeError::Stripe(..))),
         "{lost:?}"
     );
-    assert_eq!(street.session_files(), 1);
+    assert_eq!(sessions(), 1);
     assert!(
         order(1299, 2)
             .customize()
@@ -538,12 +536,13 @@ async fn a_lost_reply_is_found_again_by_its_key() {
             .await
             .is_ok()
     );
-    assert_eq!(street.session_files(), 1);
+    assert_eq!(sessions(), 1);
 
     street.faults(json!({ "fail_next": 1 })).await;
     assert_eq!(refused(order(1299, 2).send(&client).await).0, 500);
-    assert_eq!(street.session_files(), 1);
+    assert_eq!(sessions(), 1);
     assert!(order(1299, 2).send(&client).await.is_ok());
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[tokio::test]
