@@ -15,8 +15,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::checkout::{Checkout, NotOpen, Replay};
+use super::encoding::fingerprint;
 use super::events::{API_VERSION, Cause};
-use super::form::{self, Parameters};
+use super::form::Parameters;
 use super::ledger::Ledger;
 use super::order::{self, Expand};
 use super::refusal::Refusal;
@@ -169,7 +170,7 @@ fn once(
     act: impl FnOnce(&Ledger, Timestamp) -> Result<(Checkout, Value), Refusal>,
 ) -> Result<Response, Refusal> {
     let now = Timestamp::now();
-    let fingerprint = form::fingerprint(route, body)?;
+    let fingerprint = fingerprint(route, body)?;
     let mut ledger = desk.ledger();
     if let Some(replay) = call.key.as_deref().and_then(|key| ledger.replay(key, now)) {
         if replay.fingerprint != fingerprint {

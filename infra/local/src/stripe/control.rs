@@ -67,7 +67,7 @@ impl Faults {
 /// Why a step was not taken.
 #[derive(Debug)]
 pub enum StepError {
-    NoSuchSession,
+    Unknown,
     NotOpen(NotOpen),
     NotKept(String),
 }
@@ -80,9 +80,7 @@ pub fn step(
 ) -> Result<Checkout, StepError> {
     let now = Timestamp::now();
     let mut ledger = desk.ledger();
-    let mut checkout = ledger
-        .checkout(session, now)
-        .ok_or(StepError::NoSuchSession)?;
+    let mut checkout = ledger.checkout(session, now).ok_or(StepError::Unknown)?;
     take(&mut checkout, now).map_err(StepError::NotOpen)?;
     ledger
         .keep(checkout.clone())
@@ -94,7 +92,7 @@ pub fn step(
 impl IntoResponse for StepError {
     fn into_response(self) -> Response {
         let (status, error) = match self {
-            StepError::NoSuchSession => (StatusCode::NOT_FOUND, "no such session".to_owned()),
+            StepError::Unknown => (StatusCode::NOT_FOUND, "no such session or event".to_owned()),
             StepError::NotOpen(NotOpen(status)) => (
                 StatusCode::CONFLICT,
                 format!("the session is {}", status.as_str()),
@@ -146,11 +144,9 @@ async fn redeliver(
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<Event>), StepError> {
     let mut ledger = desk.ledger();
-    let mut checkout = ledger
-        .checkout_of_event(&id)
-        .ok_or(StepError::NoSuchSession)?;
+    let mut checkout = ledger.checkout_of_event(&id).ok_or(StepError::Unknown)?;
     let Some(event) = checkout.events.iter_mut().find(|event| event.id == id) else {
-        return Err(StepError::NoSuchSession);
+        return Err(StepError::Unknown);
     };
     event.redeliver(Timestamp::now());
     let event = event.clone();

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_lc_rs::digest::{Context, SHA256};
-
+use super::encoding::pairs;
 use super::refusal::Refusal;
 
 /// The parameters at one level of a request. What is taken is understood; `finish` refuses what is left.
@@ -186,22 +185,6 @@ impl Parameters {
     }
 }
 
-/// The same for the same parameters, in whatever order they come; Stripe compares requests with one Idempotency-Key so.
-pub fn fingerprint(route: &str, encoded: &[u8]) -> Result<String, Refusal> {
-    let mut pairs = pairs(encoded)?;
-    pairs.sort();
-    let mut digest = Context::new(&SHA256);
-    for text in std::iter::once(route).chain(
-        pairs
-            .iter()
-            .flat_map(|(name, value)| [name.as_str(), value.as_str()]),
-    ) {
-        digest.update(&text.len().to_be_bytes());
-        digest.update(text.as_bytes());
-    }
-    Ok(hex::encode(digest.finish()))
-}
-
 fn insert(fields: &mut BTreeMap<String, Field>, name: &str, value: String) -> Result<(), Refusal> {
     let malformed = || Refusal::invalid(format!("Invalid parameter name: {name}"), name);
     let (first, mut rest) = name
@@ -233,37 +216,6 @@ fn insert(fields: &mut BTreeMap<String, Field>, name: &str, value: String) -> Re
         None => Ok(()),
         Some(_) => Err(malformed()),
     }
-}
-
-fn pairs(encoded: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
-    let parts = encoded
-        .split(|byte| *byte == b'&')
-        .filter(|part| !part.is_empty());
-    let pairs = parts.map(|part| {
-        let mut sides = part.splitn(2, |byte| *byte == b'=');
-        let name = decode(sides.next().unwrap_or_default());
-        let value = decode(sides.next().unwrap_or_default());
-        name.zip(value).ok_or_else(Refusal::not_a_form)
-    });
-    pairs.collect()
-}
-
-fn decode(encoded: &[u8]) -> Option<String> {
-    let mut bytes = Vec::with_capacity(encoded.len());
-    let mut rest = encoded;
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        match first {
-            b'+' => bytes.push(b' '),
-            b'%' => {
-                let (digits, after) = rest.split_at_checked(2)?;
-                bytes.extend(hex::decode(digits).ok()?);
-                rest = after;
-            }
-            byte => bytes.push(*byte),
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

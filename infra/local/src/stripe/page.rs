@@ -59,7 +59,7 @@ fn after(step: Result<Checkout, StepError>, id: &str) -> Response {
         Err(StepError::NotOpen(NotOpen(_))) => {
             Redirect::to(&format!("/pay/{id}?again")).into_response()
         }
-        Err(StepError::NoSuchSession) => no_such_page(),
+        Err(StepError::Unknown) => no_such_page(),
         Err(StepError::NotKept(error)) => {
             let text = format!("<h1>Nothing was done</h1><p>{}</p>", escaped(&error));
             (
