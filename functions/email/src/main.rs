@@ -1,5 +1,7 @@
 //! Mails to the buyer: one for each event that they should hear of, whatever the queue delivers twice.
 
+#![recursion_limit = "256"] // The SDK nests its futures deeper than the compiler looks by default.
+
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::{BuildError, DisplayErrorContext};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as MailMessage};
