@@ -5,6 +5,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+mod intrinsics;
+mod read;
+mod resources;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
+pub use intrinsics::{ACCOUNT, REGION};
+pub use read::TemplateError;
+
 /// The parts of the template that run on localhost.
 #[derive(Clone, Debug, Default)]
 pub struct Template {
