@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::aws::Aws;
 use crate::template::Template;
 
-pub use filter::PatternError;
+
 pub use stream::StreamError;
 
 /// Is told, in one line each, what a developer wants to know: a failed batch, a message given up.
