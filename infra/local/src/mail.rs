@@ -1,6 +1,8 @@
 //! SES's SendEmail, into an outbox that can be looked at.
 
 mod page;
+#[cfg(test)]
+mod tests;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

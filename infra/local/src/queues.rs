@@ -1,6 +1,8 @@
 //! SQS's standard queues: visibility timeout, long polling, dead letters.
 
 pub(crate) mod protocol;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

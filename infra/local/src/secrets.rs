@@ -130,3 +130,49 @@ fn replace_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     drop(file);
     std::fs::rename(&draft, path)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sdk::{Endpoint, Folder, idle};
+    use crate::template::{Secret, Template};
+
+    fn template() -> Template {
+        Template { secrets: vec![Secret { name: "TokenKey".to_owned(), length: 64 }], ..Template::default() }
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_made_once_and_found_by_name_and_by_arn() {
+        let folder = Folder::new();
+        let endpoint = Endpoint::open(&template(), Some(&folder), idle()).await;
+        let client = endpoint.secrets();
+        let by_name = client.get_secret_value().secret_id("TokenKey").send().await.unwrap();
+        let arn = by_name.arn().unwrap();
+        let by_arn = client.get_secret_value().secret_id(arn).send().await.unwrap();
+        let value = by_name.secret_string().unwrap();
+        assert_eq!(by_arn.secret_string(), Some(value));
+        assert!(value.len() == 64 && value.chars().all(|letter| letter.is_ascii_alphanumeric()), "{value}");
+
+        let after = Endpoint::open(&template(), Some(&folder), idle()).await;
+        assert_eq!(after.aws.secrets.value("TokenKey").as_deref(), Some(value));
+    }
+
+    #[tokio::test]
+    async fn an_unknown_secret_is_not_found() {
+        let endpoint = Endpoint::open(&template(), None, idle()).await;
+        let error = endpoint.secrets().get_secret_value().secret_id("Nope").send().await.unwrap_err();
+        assert!(error.into_service_error().is_resource_not_found_exception());
+        endpoint.aws.secrets.put("Nope", "now it is there").unwrap();
+        let found = endpoint.secrets().get_secret_value().secret_id("Nope").send().await.unwrap();
+        assert_eq!(found.secret_string(), Some("now it is there"));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn only_the_owner_reads_the_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = Folder::new();
+        Endpoint::open(&template(), Some(&folder), idle()).await;
+        let mode = std::fs::metadata(folder.join(super::FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
