@@ -4,6 +4,8 @@ mod filter;
 mod queue;
 mod schedule;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
