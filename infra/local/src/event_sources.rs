@@ -4,6 +4,7 @@ mod filter;
 mod queue;
 mod schedule;
 mod stream;
+mod table_stream;
 #[cfg(test)]
 mod tests;
 
@@ -34,22 +35,38 @@ pub struct EventSources {
 
 impl EventSources {
     /// Starts every mapping and schedule of the template. A filter or stream that it cannot serve is an error now.
-    pub fn start(template: &Template, aws: &Aws, tables: &Database, report: Report) -> Result<EventSources, StreamError> {
+    pub fn start(
+        template: &Template,
+        aws: &Aws,
+        tables: &Database,
+        report: Report,
+    ) -> Result<EventSources, StreamError> {
         let (stop, stopped) = watch::channel(false);
         let stopped = Stopped(stopped);
-        stream::tidy(tables, &template.stream_mappings, aws).map_err(StreamError::Tidy)?;
+        table_stream::tidy(tables, &template.stream_mappings, &aws.positions)
+            .map_err(|error| StreamError::Tidy(Box::new(error)))?;
         let mut tasks = JoinSet::new();
         for mapping in &template.stream_mappings {
-            let reader = stream::Reader::new(mapping, aws, tables.clone(), report.clone())?;
+            let reader = stream::Reader::new(mapping, aws, tables, report.clone())?;
             tasks.spawn(reader.read(stopped.clone()));
         }
         for mapping in &template.queue_mappings {
             for _ in 0..queue::POLLERS {
-                tasks.spawn(queue::poll(mapping.clone(), aws.clone(), report.clone(), stopped.clone()));
+                tasks.spawn(queue::poll(
+                    mapping.clone(),
+                    aws.clone(),
+                    report.clone(),
+                    stopped.clone(),
+                ));
             }
         }
         for schedule in &template.schedules {
-            tasks.spawn(schedule::tick(schedule.clone(), aws.invoke.clone(), report.clone(), stopped.clone()));
+            tasks.spawn(schedule::tick(
+                schedule.clone(),
+                aws.invoke.clone(),
+                report.clone(),
+                stopped.clone(),
+            ));
         }
         Ok(EventSources { tasks, stop })
     }
@@ -57,7 +74,10 @@ impl EventSources {
     /// Takes up nothing new, and lets what is under way end. What does not end in time comes again after a restart.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
-        let _ = tokio::time::timeout(PATIENCE, async { while self.tasks.join_next().await.is_some() {} }).await;
+        let _ = tokio::time::timeout(PATIENCE, async {
+            while self.tasks.join_next().await.is_some() {}
+        })
+        .await;
     }
 }
 
@@ -102,11 +122,22 @@ fn verdict(response: &[u8], known: impl Fn(&str) -> bool) -> Verdict {
     };
     let mut failed = Vec::with_capacity(failures.len());
     for failure in failures {
-        match failure.get("itemIdentifier").and_then(serde_json::Value::as_str) {
+        match failure
+            .get("itemIdentifier")
+            .and_then(serde_json::Value::as_str)
+        {
             Some(id) if known(id) => failed.push(id.to_owned()),
-            Some(id) => return Verdict::All(format!("it reported \"{id}\", which is not in the batch")),
-            None => return Verdict::All("it reported a failure without an itemIdentifier".to_owned()),
+            Some(id) => {
+                return Verdict::All(format!("it reported \"{id}\", which is not in the batch"));
+            }
+            None => {
+                return Verdict::All("it reported a failure without an itemIdentifier".to_owned());
+            }
         }
     }
-    if failed.is_empty() { Verdict::Done } else { Verdict::Some(failed) }
+    if failed.is_empty() {
+        Verdict::Done
+    } else {
+        Verdict::Some(failed)
+    }
 }

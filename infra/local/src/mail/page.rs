@@ -45,7 +45,10 @@ async fn all_as_json(State(outbox): State<Outbox>, Query(wanted): Query<Wanted>)
 }
 
 async fn one_as_json(State(outbox): State<Outbox>, Path(id): Path<String>) -> Response {
-    outbox.mail(&id).map_or_else(|| StatusCode::NOT_FOUND.into_response(), |mail| Json(mail).into_response())
+    outbox.mail(&id).map_or_else(
+        || StatusCode::NOT_FOUND.into_response(),
+        |mail| Json(mail).into_response(),
+    )
 }
 
 async fn list(State(outbox): State<Outbox>) -> Html<String> {
@@ -64,13 +67,27 @@ struct Shown {
     r#as: String,
 }
 
-async fn one(State(outbox): State<Outbox>, Path(id): Path<String>, Query(shown): Query<Shown>) -> Response {
+async fn one(
+    State(outbox): State<Outbox>,
+    Path(id): Path<String>,
+    Query(shown): Query<Shown>,
+) -> Response {
     let mails = outbox.mails();
     match mails.iter().find(|mail| mail.id == id) {
-        Some(mail) => Html(framed("one", &mail.subject, &entries(&mails, &id), &opened(mail, &shown.r#as))).into_response(),
+        Some(mail) => Html(framed(
+            "one",
+            &mail.subject,
+            &entries(&mails, &id),
+            &opened(mail, &shown.r#as),
+        ))
+        .into_response(),
         None => {
             let gone = "<div class=\"hint\"><p>There is no such mail.</p></div>";
-            (StatusCode::NOT_FOUND, Html(framed("one", "Mail", &entries(&mails, ""), gone))).into_response()
+            (
+                StatusCode::NOT_FOUND,
+                Html(framed("one", "Mail", &entries(&mails, ""), gone)),
+            )
+                .into_response()
         }
     }
 }
@@ -78,7 +95,11 @@ async fn one(State(outbox): State<Outbox>, Path(id): Path<String>, Query(shown):
 async fn html(State(outbox): State<Outbox>, Path(id): Path<String>) -> Response {
     match outbox.mail(&id).and_then(|mail| mail.html) {
         // A link in a mail opens beside the page, not inside the frame.
-        Some(html) => ([MAIL_POLICY], Html(format!("<base target=\"_blank\">{html}"))).into_response(),
+        Some(html) => (
+            [MAIL_POLICY],
+            Html(format!("<base target=\"_blank\">{html}")),
+        )
+            .into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -111,9 +132,18 @@ fn opened(mail: &Mail, shown: &str) -> String {
         (true, false) => format!("<a class=\"tab\" href=\"/mails/{id}?as={name}\">{label}</a>"),
     };
     let mut lines = String::new();
-    for (label, addresses) in [("To", &mail.to), ("Cc", &mail.cc), ("Bcc", &mail.bcc), ("Reply to", &mail.reply_to)] {
+    for (label, addresses) in [
+        ("To", &mail.to),
+        ("Cc", &mail.cc),
+        ("Bcc", &mail.bcc),
+        ("Reply to", &mail.reply_to),
+    ] {
         if !addresses.is_empty() {
-            let _ = write!(lines, "<dt>{label}</dt><dd>{}</dd>", escaped(&addresses.join(", ")));
+            let _ = write!(
+                lines,
+                "<dt>{label}</dt><dd>{}</dd>",
+                escaped(&addresses.join(", "))
+            );
         }
     }
     let body = match &mail.text {
@@ -158,5 +188,9 @@ fn framed(kind: &str, title: &str, list: &str, open: &str) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }
