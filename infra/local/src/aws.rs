@@ -61,9 +61,9 @@ impl Aws {
         })
     }
 
-    /// Writes queues and stream positions now. For the end of the program.
-    pub async fn save(&self) -> Result<(), OpenError> {
-        self.saved.write(&self.queues, &self.positions).await
+    /// Writes queues and stream positions a last time, after which the folder is another run's.
+    pub async fn close(&self) -> Result<(), OpenError> {
+        self.saved.close(&self.queues, &self.positions).await
     }
 }
 

@@ -12,17 +12,43 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dynoxide::Database;
+use dynoxide::errors::DynoxideError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::aws::Aws;
+use crate::queues::QueueError;
 use crate::template::Template;
 
 pub use filter::PatternError;
-pub use stream::StreamError;
 
 /// Is told, in one line each, what a developer wants to know: a failed batch, a message given up.
 pub type Report = Arc<dyn Fn(String) + Send + Sync>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    #[error("{function}: {source}")]
+    Pattern {
+        function: String,
+        source: PatternError,
+    },
+    #[error("{function}: table {table} has no stream")]
+    NoStream { function: String, table: String },
+    #[error("{function}: {queue}: {source}")]
+    Queue {
+        function: String,
+        queue: String,
+        source: QueueError,
+    },
+    #[error("the stored stream: {0}")]
+    Tidy(Box<DynoxideError>),
+    #[error("{function}: the stream of {table}: {source}")]
+    Tables {
+        function: String,
+        table: String,
+        source: Box<DynoxideError>,
+    },
+}
 
 /// How long `stop` waits for invocations that are under way.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,17 +66,23 @@ impl EventSources {
         aws: &Aws,
         tables: &Database,
         report: Report,
-    ) -> Result<EventSources, StreamError> {
+    ) -> Result<EventSources, SourceError> {
         let (stop, stopped) = watch::channel(false);
         let stopped = Stopped(stopped);
         table_stream::tidy(tables, &template.stream_mappings, &aws.positions)
-            .map_err(|error| StreamError::Tidy(Box::new(error)))?;
+            .map_err(|error| SourceError::Tidy(Box::new(error)))?;
         let mut tasks = JoinSet::new();
         for mapping in &template.stream_mappings {
             let reader = stream::Reader::new(mapping, aws, tables, report.clone())?;
             tasks.spawn(reader.read(stopped.clone()));
         }
         for mapping in &template.queue_mappings {
+            let known = aws.queues.settings(&mapping.queue);
+            known.map_err(|source| SourceError::Queue {
+                function: mapping.function.clone(),
+                queue: mapping.queue.clone(),
+                source,
+            })?;
             for _ in 0..queue::POLLERS {
                 tasks.spawn(queue::poll(
                     mapping.clone(),

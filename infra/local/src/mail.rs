@@ -78,6 +78,24 @@ impl Outbox {
         self.held().iter().rev().cloned().collect()
     }
 
+    /// The newest `most` of those that are `wanted`, and how many there are in all.
+    pub fn newest(&self, most: usize, wanted: impl Fn(&Mail) -> bool) -> (Vec<Mail>, usize) {
+        let held = self.held();
+        let wanted: Vec<_> = held.iter().rev().filter(|mail| wanted(mail)).collect();
+        (
+            wanted
+                .iter()
+                .take(most)
+                .map(|mail| Mail::clone(mail))
+                .collect(),
+            wanted.len(),
+        )
+    }
+
+    pub fn mails_sent(&self) -> usize {
+        self.held().len()
+    }
+
     pub fn mail(&self, id: &str) -> Option<Mail> {
         self.held().iter().find(|mail| mail.id == id).cloned()
     }

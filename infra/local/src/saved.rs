@@ -72,7 +72,8 @@ impl Changed {
 pub(crate) struct Saved {
     path: Option<PathBuf>,
     changed: Changed,
-    writing: Arc<tokio::sync::Mutex<()>>,
+    /// False once the last word is written: another run may own the file by then.
+    is_open: Arc<tokio::sync::Mutex<bool>>,
 }
 
 impl Saved {
@@ -91,7 +92,7 @@ impl Saved {
             Saved {
                 path,
                 changed: Changed::default(),
-                writing: Arc::default(),
+                is_open: Arc::new(tokio::sync::Mutex::new(true)),
             },
             held,
         ))
@@ -101,7 +102,7 @@ impl Saved {
         self.changed.clone()
     }
 
-    /// Writes after every change, until the runtime ends.
+    /// Writes after every change, until it is closed or the runtime ends.
     pub fn keep(&self, queues: Queues, positions: Positions) {
         if self.path.is_none() {
             return;
@@ -122,11 +123,21 @@ impl Saved {
         });
     }
 
-    pub async fn write(&self, queues: &Queues, positions: &Positions) -> Result<(), OpenError> {
+    /// Writes a last time.
+    pub async fn close(&self, queues: &Queues, positions: &Positions) -> Result<(), OpenError> {
+        self.write(queues, positions).await?;
+        *self.is_open.lock().await = false;
+        Ok(())
+    }
+
+    async fn write(&self, queues: &Queues, positions: &Positions) -> Result<(), OpenError> {
         let Some(path) = &self.path else {
             return Ok(());
         };
-        let _turn = self.writing.lock().await;
+        let is_open = self.is_open.lock().await;
+        if !*is_open {
+            return Ok(());
+        }
         // The positions first: a message that is announced meanwhile is at worst announced again.
         let positions = positions
             .0

@@ -3,47 +3,21 @@
 use std::time::Duration;
 
 use dynoxide::Database;
-use dynoxide::errors::DynoxideError;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::filter::{Filter, PatternError};
+use super::filter::Filter;
 use super::table_stream::{TableStream, sequence_number};
-use super::{Report, Stopped, Verdict, verdict};
+use super::{Report, SourceError, Stopped, Verdict, verdict};
 use crate::aws::Aws;
 use crate::functions::InvokeError;
 use crate::lambda::function_arn;
-use crate::queues::{Letter, QueueError, queue_name};
+use crate::queues::{Letter, queue_name};
 use crate::template::StreamMapping;
 
 const POLL: Duration = Duration::from_millis(25);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-#[derive(Debug, thiserror::Error)]
-pub enum StreamError {
-    #[error("{function}: {source}")]
-    Pattern {
-        function: String,
-        source: PatternError,
-    },
-    #[error("{function}: table {table} has no stream")]
-    NoStream { function: String, table: String },
-    #[error("{function}: on-failure destination {queue}: {source}")]
-    Destination {
-        function: String,
-        queue: String,
-        source: QueueError,
-    },
-    #[error("the stored stream: {0}")]
-    Tidy(Box<DynoxideError>),
-    #[error("{function}: the stream of {table}: {source}")]
-    Tables {
-        function: String,
-        table: String,
-        source: Box<DynoxideError>,
-    },
-}
 
 /// Reads one stream for one function.
 pub(super) struct Reader {
@@ -81,14 +55,14 @@ impl Reader {
         aws: &Aws,
         tables: &Database,
         report: Report,
-    ) -> Result<Reader, StreamError> {
+    ) -> Result<Reader, SourceError> {
         let (function, table) = (mapping.function.clone(), mapping.table.clone());
-        let filter = Filter::new(&mapping.filters).map_err(|source| StreamError::Pattern {
+        let filter = Filter::new(&mapping.filters).map_err(|source| SourceError::Pattern {
             function: function.clone(),
             source,
         })?;
         if let Some(queue) = &mapping.on_failure {
-            let destination = |source| StreamError::Destination {
+            let destination = |source| SourceError::Queue {
                 function: function.clone(),
                 queue: queue.clone(),
                 source,
@@ -97,13 +71,13 @@ impl Reader {
                 .settings(queue_name(queue))
                 .map_err(destination)?;
         }
-        let failed = |source| StreamError::Tables {
+        let failed = |source| SourceError::Tables {
             function: function.clone(),
             table: table.clone(),
             source: Box::new(source),
         };
         let stream = TableStream::find(tables, &table).map_err(failed)?;
-        let stream = stream.ok_or_else(|| StreamError::NoStream {
+        let stream = stream.ok_or_else(|| SourceError::NoStream {
             function: function.clone(),
             table: table.clone(),
         })?;

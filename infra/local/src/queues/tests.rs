@@ -366,7 +366,7 @@ async fn a_restart_keeps_the_messages_and_gives_back_those_that_were_held() {
         .send()
         .await
         .unwrap();
-    before.aws.save().await.unwrap();
+    before.aws.close().await.unwrap();
 
     let after = Endpoint::open(&template(SECOND * 600), Some(&folder), idle()).await;
     let url = after.aws.queues.url("Mail");
