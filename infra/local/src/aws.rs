@@ -39,37 +39,61 @@ pub struct Aws {
 impl Aws {
     /// Opens what `folder` holds, or starts empty and in memory without one. `url` is the endpoint's own
     /// address; queue URLs begin with it. Queues and stream positions are written shortly after each change.
-    pub fn open(template: &Template, url: &str, folder: Option<&Path>, invoke: impl Into<Invoke>) -> Result<Aws, OpenError> {
+    pub fn open(
+        template: &Template,
+        url: &str,
+        folder: Option<&Path>,
+        invoke: impl Into<Invoke>,
+    ) -> Result<Aws, OpenError> {
         let (saved, held) = Saved::open(folder)?;
         let positions = Positions::new(held.positions, saved.changed());
         let queues = Queues::new(url, &template.queues, held.queues, saved.changed());
         let secrets = Secrets::open(&template.secrets, folder)?;
         let outbox = Outbox::open(folder)?;
         saved.keep(queues.clone(), positions.clone());
-        Ok(Aws { queues, secrets, outbox, invoke: invoke.into(), positions, saved })
+        Ok(Aws {
+            queues,
+            secrets,
+            outbox,
+            invoke: invoke.into(),
+            positions,
+            saved,
+        })
     }
 
-    /// Writes queues and stream positions now. For the end of the program.
-    pub async fn save(&self) -> Result<(), OpenError> {
-        self.saved.write(&self.queues, &self.positions).await
+    /// Writes queues and stream positions a last time, after which the folder is another run's.
+    pub async fn close(&self) -> Result<(), OpenError> {
+        self.saved.close(&self.queues, &self.positions).await
     }
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("{path}: {source}")]
-    File { path: String, source: std::io::Error },
+    File {
+        path: String,
+        source: std::io::Error,
+    },
     #[error("{path} is not what this program wrote: {source}")]
-    Damaged { path: String, source: serde_json::Error },
+    Damaged {
+        path: String,
+        source: serde_json::Error,
+    },
 }
 
 impl OpenError {
     pub(crate) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> OpenError {
-        move |source| OpenError::File { path: path.display().to_string(), source }
+        move |source| OpenError::File {
+            path: path.display().to_string(),
+            source,
+        }
     }
 
     pub(crate) fn damaged(path: &Path) -> impl FnOnce(serde_json::Error) -> OpenError {
-        move |source| OpenError::Damaged { path: path.display().to_string(), source }
+        move |source| OpenError::Damaged {
+            path: path.display().to_string(),
+            source,
+        }
     }
 }
 
@@ -78,7 +102,10 @@ pub fn router(aws: Aws, connections: Router) -> Router {
     Router::new()
         .route("/", post(call_by_target))
         .route("/v2/email/outbound-emails", post(mail::send))
-        .route("/2015-03-31/functions/{name}/invocations", post(lambda::invocation))
+        .route(
+            "/2015-03-31/functions/{name}/invocations",
+            post(lambda::invocation),
+        )
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(LARGEST_CALL))
         .with_state(aws)
@@ -86,22 +113,35 @@ pub fn router(aws: Aws, connections: Router) -> Router {
 }
 
 async fn call_by_target(State(aws): State<Aws>, headers: HeaderMap, body: Bytes) -> Response {
-    let Some(target) = headers.get("x-amz-target").and_then(|target| target.to_str().ok()) else {
-        return Refusal::new("MissingAction", "The call carries no X-Amz-Target: only AWS's JSON protocol is spoken here.").into_response();
+    let Some(target) = headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok())
+    else {
+        return Refusal::new(
+            "MissingAction",
+            "The call carries no X-Amz-Target: only AWS's JSON protocol is spoken here.",
+        )
+        .into_response();
     };
     let answer = match target.split_once('.') {
-        Some(("AmazonSQS", action)) => queues::protocol::call(&aws.queues, action, &body).await,
+        Some(("AmazonSQS", action)) => queues::calls::call(&aws.queues, action, &body).await,
         Some(("secretsmanager", action)) => secrets::call(&aws.secrets, action, &body),
-        Some((service, _)) if service.starts_with("DynamoDB") => {
-            Err(Refusal::new("UnknownOperationException", "DynamoDB has a port of its own: set AWS_ENDPOINT_URL_DYNAMODB."))
-        }
+        Some((service, _)) if service.starts_with("DynamoDB") => Err(Refusal::new(
+            "UnknownOperationException",
+            "DynamoDB has a port of its own: set AWS_ENDPOINT_URL_DYNAMODB.",
+        )),
         _ => Err(Refusal::unknown_action(target)),
     };
-    answer.map_or_else(IntoResponse::into_response, |body| ([(header::CONTENT_TYPE, "application/x-amz-json-1.0")], body).into_response())
+    answer.map_or_else(IntoResponse::into_response, |body| {
+        ([(header::CONTENT_TYPE, "application/x-amz-json-1.0")], body).into_response()
+    })
 }
 
 async fn unknown(method: Method, uri: Uri) -> Refusal {
-    Refusal { status: StatusCode::NOT_FOUND, ..Refusal::unknown_action(&format!("{method} {}", uri.path())) }
+    Refusal {
+        status: StatusCode::NOT_FOUND,
+        ..Refusal::unknown_action(&format!("{method} {}", uri.path()))
+    }
 }
 
 /// An error as AWS's JSON protocols carry it.
@@ -116,11 +156,19 @@ pub struct Refusal {
 
 impl Refusal {
     pub fn new(code: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal { status: StatusCode::BAD_REQUEST, code, query_code: None, message: message.into() }
+        Refusal {
+            status: StatusCode::BAD_REQUEST,
+            code,
+            query_code: None,
+            message: message.into(),
+        }
     }
 
     pub fn unknown_action(action: &str) -> Refusal {
-        Refusal::new("UnknownOperationException", format!("{action} is not played here."))
+        Refusal::new(
+            "UnknownOperationException",
+            format!("{action} is not played here."),
+        )
     }
 }
 
@@ -129,7 +177,10 @@ impl IntoResponse for Refusal {
         let body = json!({ "__type": self.code, "message": self.message }).to_string();
         let mut answer = (
             self.status,
-            [("content-type", "application/x-amz-json-1.0"), ("x-amzn-errortype", self.code)],
+            [
+                ("content-type", "application/x-amz-json-1.0"),
+                ("x-amzn-errortype", self.code),
+            ],
             body,
         )
             .into_response();
@@ -144,7 +195,8 @@ impl IntoResponse for Refusal {
 
 /// A call's input. What it does not know is a refusal that names it.
 pub(crate) fn input<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::new("SerializationException", error.to_string()))
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::new("SerializationException", error.to_string()))
 }
 
 pub(crate) fn output<T: Serialize>(answer: &T) -> Result<Vec<u8>, Refusal> {

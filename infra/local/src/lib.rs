@@ -10,6 +10,8 @@ mod lambda;
 mod mail;
 mod queues;
 mod saved;
+#[cfg(test)]
+mod sdk;
 pub mod secrets;
 mod shop;
 mod store;

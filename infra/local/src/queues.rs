@@ -1,21 +1,26 @@
 //! SQS's standard queues: visibility timeout, long polling, dead letters.
 
-pub(crate) mod protocol;
+pub(crate) mod calls;
+mod letter;
+mod message;
+#[cfg(test)]
+mod tests;
+pub(crate) mod wire;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::aws::{ACCOUNT, REGION};
 use crate::saved::Changed;
 use crate::template::Queue;
+
+pub use message::{Letter, Message, MessageAttribute, Received};
+use message::{open_receipt, receipt};
 
 /// The queues of the template. Clones share them.
 #[derive(Clone)]
@@ -31,51 +36,6 @@ struct Inner {
 
 /// Every queue's messages, oldest first.
 pub(crate) type Held = BTreeMap<String, VecDeque<Message>>;
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Message {
-    pub id: String,
-    pub body: String,
-    pub attributes: BTreeMap<String, MessageAttribute>,
-    pub trace: Option<String>,
-    pub group: Option<String>,
-    pub sent: Timestamp,
-    pub first_received: Option<Timestamp>,
-    /// How often it was received, in every queue that it has been in.
-    pub receives: u32,
-    /// The queue that gave it up.
-    pub dead_letter_of: Option<String>,
-    receives_here: u32,
-    visible_at: Timestamp,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub struct MessageAttribute {
-    pub data_type: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub string_value: Option<String>,
-    /// Base64.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub binary_value: Option<String>,
-}
-
-/// A message as its sender gives it.
-#[derive(Clone, Debug, Default)]
-pub struct Letter {
-    pub body: String,
-    pub attributes: BTreeMap<String, MessageAttribute>,
-    pub trace: Option<String>,
-    pub group: Option<String>,
-    pub delay: Duration,
-}
-
-/// A message that one receiver holds, under its receipt.
-#[derive(Clone, Debug)]
-pub struct Received {
-    pub receipt: String,
-    pub message: Message,
-}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -109,8 +69,14 @@ impl Queues {
         }
         Queues(Arc::new(Inner {
             url: url.trim_end_matches('/').to_owned(),
-            settings: queues.iter().map(|queue| (queue.name.clone(), queue.clone())).collect(),
-            arrived: queues.iter().map(|queue| (queue.name.clone(), Notify::new())).collect(),
+            settings: queues
+                .iter()
+                .map(|queue| (queue.name.clone(), queue.clone()))
+                .collect(),
+            arrived: queues
+                .iter()
+                .map(|queue| (queue.name.clone(), Notify::new()))
+                .collect(),
             held: Mutex::new(held),
             changed,
         }))
@@ -145,7 +111,10 @@ impl Queues {
             visible_at: after(now, letter.delay),
         };
         let id = message.id.clone();
-        self.messages(queue)?.get_mut(queue).ok_or(QueueError::NoSuchQueue)?.push_back(message);
+        self.messages(queue)?
+            .get_mut(queue)
+            .ok_or(QueueError::NoSuchQueue)?
+            .push_back(message);
         self.arrival(queue);
         Ok(id)
     }
@@ -180,7 +149,9 @@ impl Queues {
         let (id, receive) = open_receipt(receipt).ok_or(QueueError::NotAReceipt)?;
         let mut held = self.messages(queue)?;
         if let Some(messages) = held.get_mut(queue)
-            && let Some(at) = messages.iter().position(|message| message.id == id && message.receives == receive)
+            && let Some(at) = messages
+                .iter()
+                .position(|message| message.id == id && message.receives == receive)
         {
             messages.remove(at);
             self.0.changed.tell();
@@ -189,13 +160,22 @@ impl Queues {
     }
 
     /// The message is invisible for `visibility` from now on; zero gives it back at once.
-    pub fn change_visibility(&self, queue: &str, receipt: &str, visibility: Duration) -> Result<(), QueueError> {
+    pub fn change_visibility(
+        &self,
+        queue: &str,
+        receipt: &str,
+        visibility: Duration,
+    ) -> Result<(), QueueError> {
         let (id, receive) = open_receipt(receipt).ok_or(QueueError::NotAReceipt)?;
         let now = Timestamp::now();
         let mut held = self.messages(queue)?;
         let message = held
             .get_mut(queue)
-            .and_then(|messages| messages.iter_mut().find(|message| message.id == id && message.receives == receive))
+            .and_then(|messages| {
+                messages
+                    .iter_mut()
+                    .find(|message| message.id == id && message.receives == receive)
+            })
             .filter(|message| message.visible_at > now)
             .ok_or(QueueError::NotInFlight)?;
         message.visible_at = after(now, visibility);
@@ -205,7 +185,8 @@ impl Queues {
     }
 
     pub fn purge(&self, queue: &str) -> Result<(), QueueError> {
-        self.messages(queue)?.insert(queue.to_owned(), VecDeque::new());
+        self.messages(queue)?
+            .insert(queue.to_owned(), VecDeque::new());
         self.0.changed.tell();
         Ok(())
     }
@@ -225,7 +206,13 @@ impl Queues {
 
     /// All that a queue holds, oldest first, without receiving it.
     pub fn peek(&self, queue: &str) -> Result<Vec<Message>, QueueError> {
-        Ok(self.messages(queue)?.get(queue).into_iter().flatten().cloned().collect())
+        Ok(self
+            .messages(queue)?
+            .get(queue)
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect())
     }
 
     pub(crate) fn with_held<T>(&self, read: impl FnOnce(&Held) -> T) -> T {
@@ -249,7 +236,9 @@ impl Queues {
 
         let mut given_up = VecDeque::new();
         if let Some(dead_letters) = &settings.dead_letters {
-            let gone = |message: &Message| message.visible_at <= now && message.receives_here >= dead_letters.max_receive_count;
+            let gone = |message: &Message| {
+                message.visible_at <= now && message.receives_here >= dead_letters.max_receive_count
+            };
             // Rebuilt only when there is one: this runs at every poll.
             if messages.iter().any(gone) {
                 let (dead, alive) = std::mem::take(messages).into_iter().partition(gone);
@@ -259,17 +248,28 @@ impl Queues {
         }
 
         let mut received = Vec::new();
-        for message in messages.iter_mut().filter(|message| message.visible_at <= now).take(most) {
+        for message in messages
+            .iter_mut()
+            .filter(|message| message.visible_at <= now)
+            .take(most)
+        {
             message.receives += 1;
             message.receives_here += 1;
             message.first_received.get_or_insert(now);
             message.visible_at = after(now, visibility);
-            received.push(Received { receipt: receipt(message), message: message.clone() });
+            received.push(Received {
+                receipt: receipt(message),
+                message: message.clone(),
+            });
         }
         let next = messages.iter().map(|message| message.visible_at).min();
         let changed = before != messages.len() || !received.is_empty();
 
-        if let Some(dead_letters) = settings.dead_letters.as_ref().filter(|_| !given_up.is_empty()) {
+        if let Some(dead_letters) = settings
+            .dead_letters
+            .as_ref()
+            .filter(|_| !given_up.is_empty())
+        {
             let graves = held.entry(dead_letters.queue.clone()).or_default();
             graves.extend(given_up.into_iter().map(|message| Message {
                 dead_letter_of: Some(queue_arn(queue)),
@@ -282,7 +282,8 @@ impl Queues {
         if changed {
             self.0.changed.tell();
         }
-        let until = next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
+        let until =
+            next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
         Ok((received, until))
     }
 
@@ -310,14 +311,4 @@ pub fn queue_arn(queue: &str) -> String {
 
 fn after(from: Timestamp, span: Duration) -> Timestamp {
     from.checked_add(span).unwrap_or(Timestamp::MAX)
-}
-
-fn receipt(message: &Message) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}#{}", message.id, message.receives))
-}
-
-fn open_receipt(receipt: &str) -> Option<(String, u32)> {
-    let opened = String::from_utf8(URL_SAFE_NO_PAD.decode(receipt).ok()?).ok()?;
-    let (id, receive) = opened.split_once('#')?;
-    Some((id.to_owned(), receive.parse().ok()?))
 }

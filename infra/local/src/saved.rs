@@ -41,11 +41,18 @@ impl Positions {
     }
 
     pub fn get(&self, reader: &str) -> Option<Position> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(reader).cloned()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(reader)
+            .cloned()
     }
 
     pub fn set(&self, reader: &str, position: Position) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(reader.to_owned(), position);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(reader.to_owned(), position);
         self.1.tell();
     }
 }
@@ -65,27 +72,37 @@ impl Changed {
 pub(crate) struct Saved {
     path: Option<PathBuf>,
     changed: Changed,
-    writing: Arc<tokio::sync::Mutex<()>>,
+    /// False once the last word is written: another run may own the file by then.
+    is_open: Arc<tokio::sync::Mutex<bool>>,
 }
 
 impl Saved {
     pub fn open(folder: Option<&Path>) -> Result<(Saved, Held), OpenError> {
         let path = folder.map(|folder| folder.join(FILE));
         let held = match path.as_deref().map(|path| (path, std::fs::read(path))) {
-            Some((path, Ok(bytes))) => serde_json::from_slice(&bytes).map_err(OpenError::damaged(path))?,
+            Some((path, Ok(bytes))) => {
+                serde_json::from_slice(&bytes).map_err(OpenError::damaged(path))?
+            }
             Some((path, Err(error))) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(OpenError::file(path)(error));
             }
             _ => Held::default(),
         };
-        Ok((Saved { path, changed: Changed::default(), writing: Arc::default() }, held))
+        Ok((
+            Saved {
+                path,
+                changed: Changed::default(),
+                is_open: Arc::new(tokio::sync::Mutex::new(true)),
+            },
+            held,
+        ))
     }
 
     pub fn changed(&self) -> Changed {
         self.changed.clone()
     }
 
-    /// Writes after every change, until the runtime ends.
+    /// Writes after every change, until it is closed or the runtime ends.
     pub fn keep(&self, queues: Queues, positions: Positions) {
         if self.path.is_none() {
             return;
@@ -106,17 +123,35 @@ impl Saved {
         });
     }
 
-    pub async fn write(&self, queues: &Queues, positions: &Positions) -> Result<(), OpenError> {
-        let Some(path) = &self.path else { return Ok(()) };
-        let _turn = self.writing.lock().await;
+    /// Writes a last time.
+    pub async fn close(&self, queues: &Queues, positions: &Positions) -> Result<(), OpenError> {
+        self.write(queues, positions).await?;
+        *self.is_open.lock().await = false;
+        Ok(())
+    }
+
+    async fn write(&self, queues: &Queues, positions: &Positions) -> Result<(), OpenError> {
+        let Some(path) = &self.path else {
+            return Ok(());
+        };
+        let is_open = self.is_open.lock().await;
+        if !*is_open {
+            return Ok(());
+        }
         // The positions first: a message that is announced meanwhile is at worst announced again.
-        let positions = positions.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let positions = positions
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         #[derive(Serialize)]
         struct Holding<'a> {
             positions: BTreeMap<String, Position>,
             queues: &'a queues::Held,
         }
-        let bytes = queues.with_held(|queues| serde_json::to_vec(&Holding { positions, queues })).map_err(OpenError::damaged(path))?;
+        let bytes = queues
+            .with_held(|queues| serde_json::to_vec(&Holding { positions, queues }))
+            .map_err(OpenError::damaged(path))?;
         replace(path, &bytes).await.map_err(OpenError::file(path))
     }
 }

@@ -12,6 +12,9 @@ use serde_json::json;
 
 use super::{Mail, Outbox};
 
+/// So that the page stays quick after a load test, too.
+const MOST_LISTED: usize = 200;
+
 const FRAME: &str = include_str!("page.html");
 
 /// Nothing of a mail runs, and nothing but its pictures is loaded.
@@ -20,7 +23,7 @@ const MAIL_POLICY: (HeaderName, &str) = (
     "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src * data:; font-src * data:",
 );
 
-/// The pages, and the same mails as JSON at `/api/mails` (`?to=` for one address) and `/api/mails/{id}`.
+/// The pages, and the same mails as JSON at `/api/mails` (`?to=` for one address, `?limit=` for more than 200) and `/api/mails/{id}`.
 pub fn router(outbox: Outbox) -> Router {
     Router::new()
         .route("/", get(list))
@@ -34,28 +37,34 @@ pub fn router(outbox: Outbox) -> Router {
 #[derive(Deserialize)]
 struct Wanted {
     to: Option<String>,
+    limit: Option<usize>,
 }
 
 async fn all_as_json(State(outbox): State<Outbox>, Query(wanted): Query<Wanted>) -> Response {
-    let mut mails = outbox.mails();
-    if let Some(address) = wanted.to {
-        mails.retain(|mail| mail.to.contains(&address));
-    }
-    Json(json!({ "items": mails })).into_response()
+    let (mails, all) = outbox.newest(wanted.limit.unwrap_or(MOST_LISTED), |mail| {
+        wanted
+            .to
+            .as_ref()
+            .is_none_or(|address| mail.to.contains(address))
+    });
+    Json(json!({ "items": mails, "total": all })).into_response()
 }
 
 async fn one_as_json(State(outbox): State<Outbox>, Path(id): Path<String>) -> Response {
-    outbox.mail(&id).map_or_else(|| StatusCode::NOT_FOUND.into_response(), |mail| Json(mail).into_response())
+    outbox.mail(&id).map_or_else(
+        || StatusCode::NOT_FOUND.into_response(),
+        |mail| Json(mail).into_response(),
+    )
 }
 
 async fn list(State(outbox): State<Outbox>) -> Html<String> {
-    let mails = outbox.mails();
-    let open = if mails.is_empty() {
+    let list = entries(&outbox, "");
+    let open = if outbox.mails_sent() == 0 {
         ""
     } else {
         "<div class=\"hint\"><p>Choose a mail to read it.</p></div>"
     };
-    Html(framed("list", "Mail", &entries(&mails, ""), open))
+    Html(framed("list", "Mail", &list, open))
 }
 
 #[derive(Deserialize)]
@@ -64,13 +73,26 @@ struct Shown {
     r#as: String,
 }
 
-async fn one(State(outbox): State<Outbox>, Path(id): Path<String>, Query(shown): Query<Shown>) -> Response {
-    let mails = outbox.mails();
-    match mails.iter().find(|mail| mail.id == id) {
-        Some(mail) => Html(framed("one", &mail.subject, &entries(&mails, &id), &opened(mail, &shown.r#as))).into_response(),
+async fn one(
+    State(outbox): State<Outbox>,
+    Path(id): Path<String>,
+    Query(shown): Query<Shown>,
+) -> Response {
+    match outbox.mail(&id) {
+        Some(mail) => Html(framed(
+            "one",
+            &mail.subject,
+            &entries(&outbox, &id),
+            &opened(&mail, &shown.r#as),
+        ))
+        .into_response(),
         None => {
             let gone = "<div class=\"hint\"><p>There is no such mail.</p></div>";
-            (StatusCode::NOT_FOUND, Html(framed("one", "Mail", &entries(&mails, ""), gone))).into_response()
+            (
+                StatusCode::NOT_FOUND,
+                Html(framed("one", "Mail", &entries(&outbox, ""), gone)),
+            )
+                .into_response()
         }
     }
 }
@@ -78,16 +100,21 @@ async fn one(State(outbox): State<Outbox>, Path(id): Path<String>, Query(shown):
 async fn html(State(outbox): State<Outbox>, Path(id): Path<String>) -> Response {
     match outbox.mail(&id).and_then(|mail| mail.html) {
         // A link in a mail opens beside the page, not inside the frame.
-        Some(html) => ([MAIL_POLICY], Html(format!("<base target=\"_blank\">{html}"))).into_response(),
+        Some(html) => (
+            [MAIL_POLICY],
+            Html(format!("<base target=\"_blank\">{html}")),
+        )
+            .into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
-fn entries(mails: &[Mail], open: &str) -> String {
+fn entries(outbox: &Outbox, open: &str) -> String {
+    let (mails, all) = outbox.newest(MOST_LISTED, |_| true);
     if mails.is_empty() {
         return "<li class=\"none\"><strong>No mail yet</strong><span>Place an order: its mails turn up here by themselves.</span></li>".to_owned();
     }
-    mails.iter().fold(String::new(), |mut list, mail| {
+    let mut list = mails.iter().fold(String::new(), |mut list, mail| {
         let current = if mail.id == open { " aria-current=\"page\"" } else { "" };
         let _ = write!(
             list,
@@ -99,7 +126,15 @@ fn entries(mails: &[Mail], open: &str) -> String {
             at = mail.at,
         );
         list
-    })
+    });
+    if all > mails.len() {
+        let _ = write!(
+            list,
+            "<li class=\"none\"><span>and {} older ones</span></li>",
+            all - mails.len()
+        );
+    }
+    list
 }
 
 fn opened(mail: &Mail, shown: &str) -> String {
@@ -111,9 +146,18 @@ fn opened(mail: &Mail, shown: &str) -> String {
         (true, false) => format!("<a class=\"tab\" href=\"/mails/{id}?as={name}\">{label}</a>"),
     };
     let mut lines = String::new();
-    for (label, addresses) in [("To", &mail.to), ("Cc", &mail.cc), ("Bcc", &mail.bcc), ("Reply to", &mail.reply_to)] {
+    for (label, addresses) in [
+        ("To", &mail.to),
+        ("Cc", &mail.cc),
+        ("Bcc", &mail.bcc),
+        ("Reply to", &mail.reply_to),
+    ] {
         if !addresses.is_empty() {
-            let _ = write!(lines, "<dt>{label}</dt><dd>{}</dd>", escaped(&addresses.join(", ")));
+            let _ = write!(
+                lines,
+                "<dt>{label}</dt><dd>{}</dd>",
+                escaped(&addresses.join(", "))
+            );
         }
     }
     let body = match &mail.text {
@@ -158,5 +202,9 @@ fn framed(kind: &str, title: &str, list: &str, open: &str) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }
