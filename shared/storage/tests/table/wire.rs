@@ -70,7 +70,7 @@ impl Intercept for Wire {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if self.0.lose_next_reply.swap(false, Ordering::SeqCst) {
-            context.response_mut().set_status(StatusCode::INTERNAL_SERVER_ERROR.as_u16().try_into()?);
+            *context.response_mut().status_mut() = StatusCode::INTERNAL_SERVER_ERROR.as_u16().try_into()?;
         }
         Ok(())
     }
