@@ -146,7 +146,10 @@ async fn a_stripe_event_takes_effect_once() {
     shop.table.change_order(placed.id, Some(&stripe_event("evt_2")), decline).await.unwrap();
     let kept = stored(&shop, "STRIPE_EVENT#evt_1", "STRIPE_EVENT");
     let until = at(1).as_second() + 35 * 24 * 60 * 60;
-    assert_eq!((&kept["expires_at"], &kept["outcome"]), (&json!({ "N": until.to_string() }), &json!({ "S": "applied" })));
+    assert_eq!(
+        (&kept["expires_at"], &kept["outcome"]),
+        (&json!({ "N": until.to_string() }), &json!({ "S": "applied" }))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -144,10 +144,13 @@ fn text_that_no_list_gave_out_is_no_cursor() {
     let product: ProductId = "prd_00000000000000000000000001".parse().unwrap();
     let order = "ord_00000000000000000000000001";
     let lower = product.to_string().to_lowercase();
-    for text in ["", ".", "..", "prd_", "x", "PRODUCTS", &format!("{product} "), &lower[..29], "ord_00000000000000000000000001"] {
+    for text in
+        ["", ".", "..", "prd_", "x", "PRODUCTS", &format!("{product} "), &lower[..29], "ord_00000000000000000000000001"]
+    {
         assert_eq!(Cursor::among_products(text), None, "{text:?}");
     }
-    let texts = ["", ".", "..", "1", order, &format!("{order}.1"), &format!("x.{order}"), &format!("1.{order}.1"), "1.prd_1"];
+    let texts =
+        ["", ".", "..", "1", order, &format!("{order}.1"), &format!("x.{order}"), &format!("1.{order}.1"), "1.prd_1"];
     for text in texts {
         assert_eq!(Cursor::among_orders(text), None, "{text:?}");
     }

@@ -1,6 +1,8 @@
 //! A call that took effect but whose reply was lost: the SDK sends it again, and it must not meet itself as a stranger.
 
 use waybill_domain::account::{Account, Role};
+use waybill_domain::message::Actor;
+use waybill_domain::order::Order;
 use waybill_storage::accounts::Rotation;
 
 use crate::accounts::session;
@@ -37,14 +39,10 @@ async fn an_order_is_changed_once_although_the_reply_was_lost() {
     let tea = shop.sells("TEA", 450, 5).await;
     for event in [None, Some(stripe_event("evt_1"))] {
         let placed = shop.placed(&tea).await;
-        let paid = shop
-            .table
-            .change_order(placed.id, event.as_ref(), |order| {
-                // Losing it here loses the reply to the write, not the one to the read.
-                shop.wire.lose_next_reply();
-                order.decide(pay(&placed), waybill_domain::message::Actor::Stripe, at(1))
-            })
-            .await;
+        let decide = |order: &Order| order.decide(pay(&placed), Actor::Stripe, at(1));
+        // The reply to the write, which follows the read.
+        shop.wire.lose_reply_after(1);
+        let paid = shop.table.change_order(placed.id, event.as_ref(), decide).await;
         assert_eq!(paid.unwrap().version(), 2);
         assert_eq!(shop.table.order(placed.id).await.unwrap().unwrap().version(), 2);
     }
@@ -76,7 +74,9 @@ async fn a_cart_line_is_set_and_removed_although_the_replies_were_lost() {
     let shop = Shop::open().await;
     let tea = shop.sells("TEA", 450, 5).await;
     let ann = customer();
-    shop.set_line(ann, &tea, 1).await;
+    // The reply to the second write, which begins the cart: the first one says that there is none.
+    shop.wire.lose_reply_after(1);
+    assert_eq!(shop.set_line(ann, &tea, 1).await.lines.len(), 1);
     shop.wire.lose_next_reply();
     assert_eq!(shop.set_line(ann, &tea, 2).await.lines[&tea.sku].quantity.get(), 2);
     shop.wire.lose_next_reply();

@@ -166,7 +166,8 @@ async fn a_cart_is_ordered_once_whatever_the_key() {
 #[tokio::test]
 async fn everything_that_is_wrong_with_an_order_is_told_at_once() {
     let shop = Shop::open().await;
-    let [cup, pot, tea] = [shop.sells("CUP", 900, 5).await, shop.sells("POT", 50, 1).await, shop.sells("TEA", 450, 5).await];
+    let [cup, pot, tea] =
+        [shop.sells("CUP", 900, 5).await, shop.sells("POT", 50, 1).await, shop.sells("TEA", 450, 5).await];
     let ann = customer();
     for offer in [&cup, &pot, &tea] {
         shop.set_line(ann, offer, 2).await;

@@ -1,6 +1,6 @@
 //! What goes over the wire: which calls, and at will a reply that never arrives.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_credential_types::Credentials;
@@ -18,7 +18,8 @@ pub struct Wire(Arc<Seen>);
 #[derive(Debug, Default)]
 struct Seen {
     calls: Mutex<Vec<String>>,
-    lose_next_reply: AtomicBool,
+    /// The reply at which it comes down from 1 to 0 is lost.
+    replies_until_loss: AtomicI64,
 }
 
 impl Wire {
@@ -42,7 +43,12 @@ impl Wire {
 
     /// The next call takes effect, but its reply becomes a 500, which the SDK answers with another try.
     pub fn lose_next_reply(&self) {
-        self.0.lose_next_reply.store(true, Ordering::SeqCst);
+        self.lose_reply_after(0);
+    }
+
+    /// The same, of the call after so many others.
+    pub fn lose_reply_after(&self, replies: i64) {
+        self.0.replies_until_loss.store(replies + 1, Ordering::SeqCst);
     }
 }
 
@@ -69,7 +75,7 @@ impl Intercept for Wire {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if self.0.lose_next_reply.swap(false, Ordering::SeqCst) {
+        if self.0.replies_until_loss.fetch_sub(1, Ordering::SeqCst) == 1 {
             *context.response_mut().status_mut() = StatusCode::INTERNAL_SERVER_ERROR.as_u16().try_into()?;
         }
         Ok(())
