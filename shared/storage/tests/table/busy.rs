@@ -8,6 +8,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use waybill_domain::id::CategoryId;
+use waybill_domain::product::Offer;
 use waybill_storage::catalog::{Taken, UnknownSku};
 use waybill_storage::{Refused, StorageError, Table};
 
@@ -127,6 +128,28 @@ async fn a_single_write_that_meets_a_transaction_is_tried_again_and_given_up_as_
     let refused = refusing.change_offer(product.id, &offer.sku, Some(usd(1)), None).await;
     assert_eq!(reasons(refused), [UnknownSku]);
     assert_eq!(wire.calls(), ["UpdateItem"; 2]);
+}
+
+#[tokio::test]
+async fn offers_that_stayed_unread_are_asked_for_again_and_given_up_as_busy() {
+    let product = product(CategoryId::new(Default::default()), "earl-grey");
+    let offers = ["CUP", "TEA"].map(|sku| offer(&product, sku, 450, 1));
+    let wanted = offers.each_ref().map(|offer| (offer.sku.clone(), product.id));
+    let item = |offer: &Offer| {
+        let item = serde_dynamo::to_item::<_, serde_dynamo::Item>(offer).unwrap();
+        serde_json::to_value(item).unwrap()
+    };
+    let unread = json!({ TABLE: { "Keys": [{ "pk": { "S": "PRODUCT" }, "sk": { "S": "SKU#TEA" } }] } });
+    let half = json!({ "Responses": { TABLE: [item(&offers[0])] }, "UnprocessedKeys": unread });
+    let rest = json!({ "Responses": { TABLE: [item(&offers[1])] }, "UnprocessedKeys": {} });
+    let (slow, wire) = table(vec![(StatusCode::OK, half), (StatusCode::OK, rest)]).await;
+    assert_eq!(slow.offers(&wanted).await.unwrap(), offers.map(|offer| (offer.sku.clone(), offer)).into());
+    assert_eq!(wire.calls(), ["BatchGetItem"; 2]);
+
+    let (stuck, wire) = table(vec![(StatusCode::OK, json!({ "UnprocessedKeys": unread }))]).await;
+    let read = stuck.offers(&wanted).await;
+    assert!(matches!(read, Err(StorageError::Busy(_))), "{read:?}");
+    assert_eq!(wire.calls(), ["BatchGetItem"; 8]);
 }
 
 #[tokio::test]

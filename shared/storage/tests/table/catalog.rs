@@ -28,6 +28,17 @@ async fn categories_are_listed_by_slug() {
 }
 
 #[tokio::test]
+async fn categories_are_all_listed_also_where_they_are_more_than_one_answer_holds() {
+    let shop = Shop::open().await;
+    for number in 0..60 {
+        let mut category = category(&format!("category-{number:02}"));
+        category.description = "🍵".repeat(5000).parse().unwrap();
+        shop.table.create_category(&category).await.unwrap();
+    }
+    assert_eq!(shop.table.categories().await.unwrap().len(), 60);
+}
+
+#[tokio::test]
 async fn a_product_is_read_with_its_offers() {
     let shop = Shop::open().await;
     let tea = category("tea");
