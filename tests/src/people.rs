@@ -151,7 +151,9 @@ impl Answer {
 
     /// The fields that a problem names: pointers, parameters, headers.
     pub fn fields(&self) -> Vec<String> {
-        let name = |error: &Value| ["pointer", "parameter", "header"].iter().find_map(|kind| error[*kind].as_str()).unwrap_or("?").to_owned();
+        let name = |error: &Value| {
+            ["pointer", "parameter", "header"].iter().find_map(|kind| error[*kind].as_str()).unwrap_or("?").to_owned()
+        };
         self.body["errors"].as_array().map(|errors| errors.iter().map(name).collect()).unwrap_or_default()
     }
 }

@@ -84,7 +84,8 @@ impl TestShop {
     /// A customer who has just signed up, under an address of their own.
     pub async fn customer(&self) -> Person {
         let email = format!("{}@example.com", Uuid::new_v4().simple());
-        let signed_up = self.anyone().post("/v1/accounts", json!({ "email": email, "password": "correct horse" })).await;
+        let signed_up =
+            self.anyone().post("/v1/accounts", json!({ "email": email, "password": "correct horse" })).await;
         assert_eq!(signed_up.status, 201, "{}", signed_up.body);
         self.anyone().with_tokens(&signed_up)
     }
@@ -162,7 +163,8 @@ impl TestShop {
 
     /// The mails to one address, the oldest first.
     pub async fn mails_to(&self, email: &str) -> Vec<Value> {
-        let mut mails: Vec<_> = self.mails().await.into_iter().filter(|mail| mail["to"].to_string().contains(email)).collect();
+        let mut mails: Vec<_> =
+            self.mails().await.into_iter().filter(|mail| mail["to"].to_string().contains(email)).collect();
         mails.reverse();
         mails
     }

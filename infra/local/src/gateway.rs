@@ -69,7 +69,9 @@ async fn route(gateway: &Gateway, source: SocketAddr, request: Request) -> Respo
     let event = event::build(&parts, &body, &route, source);
     let invocation = gateway.invoke.call(route.function, event.to_string().into_bytes());
     match tokio::time::timeout(PATIENCE, invocation).await {
-        Ok(Ok(payload)) => event::answer(&payload).unwrap_or_else(|| own(StatusCode::BAD_GATEWAY, "Internal Server Error")),
+        Ok(Ok(payload)) => {
+            event::answer(&payload).unwrap_or_else(|| own(StatusCode::BAD_GATEWAY, "Internal Server Error"))
+        }
         Ok(Err(InvokeError::TimedOut(_))) | Err(_) => own(StatusCode::GATEWAY_TIMEOUT, "Gateway Timeout"),
         Ok(Err(InvokeError::Busy)) => own(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
         Ok(Err(InvokeError::Failed(_) | InvokeError::Crashed(_) | InvokeError::Unknown(_))) => {

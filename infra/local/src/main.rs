@@ -15,13 +15,17 @@ mod screen;
 /// Runs a whole Waybill shop on this machine: the real function binaries, with DynamoDB, SQS, SES, WebSockets and a
 /// stand-in for Stripe around them. Data is kept in .local/ and survives a restart; Ctrl-C stops everything.
 #[derive(Parser)]
-#[command(name = "waybill", version, after_help = "\
+#[command(
+    name = "waybill",
+    version,
+    after_help = "\
 With STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET in the environment, payments go to Stripe itself instead of the stand-in.
 
 Examples:
   cargo run                        start, with a demo catalogue the first time
   cargo run -- --fresh --empty     begin anew, with nothing in the shop
-  cargo run -- --port 4000         listen on 4000 to 4005")]
+  cargo run -- --port 4000         listen on 4000 to 4005"
+)]
 struct Arguments {
     /// The API's port; the WebSocket, mail page, payments, DynamoDB and AWS endpoint take the five behind it. 0 takes
     /// any that are free.
@@ -116,8 +120,12 @@ fn payments() -> Result<Payments, &'static str> {
     match (variable("STRIPE_SECRET_KEY"), variable("STRIPE_WEBHOOK_SECRET")) {
         (None, None) => Ok(Payments::StandIn),
         (Some(secret_key), Some(webhook_secret)) => Ok(Payments::Stripe { secret_key, webhook_secret }),
-        (Some(_), None) => Err("STRIPE_SECRET_KEY is set, but STRIPE_WEBHOOK_SECRET is not; set both for Stripe itself, or neither"),
-        (None, Some(_)) => Err("STRIPE_WEBHOOK_SECRET is set, but STRIPE_SECRET_KEY is not; set both for Stripe itself, or neither"),
+        (Some(_), None) => {
+            Err("STRIPE_SECRET_KEY is set, but STRIPE_WEBHOOK_SECRET is not; set both for Stripe itself, or neither")
+        }
+        (None, Some(_)) => {
+            Err("STRIPE_WEBHOOK_SECRET is set, but STRIPE_SECRET_KEY is not; set both for Stripe itself, or neither")
+        }
     }
 }
 
@@ -126,7 +134,8 @@ async fn stop_signal() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut terminate), Ok(mut hang_up)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
+        let (Ok(mut terminate), Ok(mut hang_up)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+        else {
             let _ = interrupt.await;
             return;
         };

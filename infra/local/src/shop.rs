@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::aws::{self, Aws, OpenError};
-use crate::event_sources::{EventSources, Report, StreamError};
+use crate::event_sources::{EventSources, Report, SourceError};
 use crate::functions::{self, Functions, InvokeError, Logs};
 use crate::mail;
 use crate::secrets::random_letters;
@@ -107,7 +107,7 @@ pub enum StartError {
     #[error(transparent)]
     Tables(#[from] tables::TableError),
     #[error(transparent)]
-    Streams(#[from] StreamError),
+    Streams(#[from] SourceError),
     #[error(transparent)]
     Stripe(#[from] stripe::StoreError),
 }
@@ -230,7 +230,7 @@ impl Shop {
         let quiet = async { while self.servers.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(Duration::from_millis(500), quiet).await;
         self.servers.shutdown().await;
-        if let Err(error) = self.aws.save().await {
+        if let Err(error) = self.aws.close().await {
             eprintln!("What was queued could not be kept: {error}");
         }
     }

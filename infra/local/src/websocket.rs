@@ -22,8 +22,8 @@ use crate::template::WebSocketApi;
 mod connections;
 mod event;
 
-pub use connections::{Connections, router as connections_router};
 use connections::{Command, Peer};
+pub use connections::{Connections, router as connections_router};
 use event::Connection;
 
 /// API Gateway's limits: bytes of a frame, bytes of a message, the life of a connection.
@@ -74,7 +74,12 @@ async fn connect(
         .on_upgrade(move |socket| serve(server, connection, socket, inbox))
 }
 
-async fn serve(server: Arc<Server>, connection: Connection, socket: WebSocket, inbox: mpsc::UnboundedReceiver<Command>) {
+async fn serve(
+    server: Arc<Server>,
+    connection: Connection,
+    socket: WebSocket,
+    inbox: mpsc::UnboundedReceiver<Command>,
+) {
     let (sink, stream) = socket.split();
     let writer = tokio::spawn(write(sink, inbox));
     let reading = read(&server, &connection, stream);
@@ -127,7 +132,8 @@ impl Server {
     fn route_of(&self, text: &str) -> String {
         let body: Option<Value> = serde_json::from_str(text).ok();
         let action = body.as_ref().and_then(|body| body.get("action")).and_then(Value::as_str);
-        let known = |action: &&str| !action.starts_with('$') && self.api.routes.iter().any(|route| route.key == **action);
+        let known =
+            |action: &&str| !action.starts_with('$') && self.api.routes.iter().any(|route| route.key == **action);
         action.filter(known).unwrap_or("$default").to_owned()
     }
 
@@ -136,7 +142,13 @@ impl Server {
         let Some(route) = self.api.routes.iter().find(|known| known.key == route) else { return Some(200) };
         let payload = self.invoke.call(&route.function, event.to_string().into_bytes()).await.ok()?;
         let answer: Value = serde_json::from_slice(&payload).ok()?;
-        Some(answer.get("statusCode").and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok()).unwrap_or(200))
+        Some(
+            answer
+                .get("statusCode")
+                .and_then(Value::as_u64)
+                .and_then(|status| u16::try_from(status).ok())
+                .unwrap_or(200),
+        )
     }
 }
 

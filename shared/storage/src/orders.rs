@@ -100,12 +100,7 @@ const PARKED_LIFETIME: i64 = 400 * 24 * 60 * 60;
 impl Table {
     /// Places an order: takes the stock of every line at its quoted price, ends the cart, writes the order. One
     /// transaction, no read; 2 write units for each line and 4 for the rest, and one for each of two index entries.
-    pub async fn place_order(
-        &self,
-        order: &Order,
-        quote: &Quote,
-        fingerprint: &str,
-    ) -> Result<(), Refused<NotPlaced>> {
+    pub async fn place_order(&self, order: &Order, quote: &Quote, fingerprint: &str) -> Result<(), Refused<NotPlaced>> {
         let mut item = order_item(order)?;
         item.insert("fingerprint".into(), AttributeValue::S(fingerprint.to_owned()));
         // The order comes first: where it exists already, whatever else stands in the way is of its own making.

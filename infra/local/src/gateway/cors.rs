@@ -1,12 +1,12 @@
 //! CORS, which API Gateway answers by itself.
 
 use axum::response::Response;
+use http::StatusCode;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderMap, HeaderName,
     HeaderValue, VARY,
 };
-use http::StatusCode;
 
 use crate::template::Cors;
 

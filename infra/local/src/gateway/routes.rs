@@ -44,7 +44,8 @@ impl Routes {
         let wanted: Vec<&str> = path.split('/').skip(1).collect();
         let fitting = self.0.iter().filter_map(|pattern| Some((pattern, pattern.fit(method, &wanted)?)));
         let best = fitting.min_by(|(one, _), (other, _)| one.preference().cmp(&other.preference()));
-        let fallback = || self.0.iter().find(|pattern| pattern.key == DEFAULT).map(|pattern| (pattern, BTreeMap::new()));
+        let fallback =
+            || self.0.iter().find(|pattern| pattern.key == DEFAULT).map(|pattern| (pattern, BTreeMap::new()));
         let (pattern, parameters) = best.or_else(fallback)?;
         Some(Found { key: &pattern.key, function: &pattern.function, parameters })
     }
@@ -99,7 +100,8 @@ pub fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, behind)) = rest.split_first() {
-        let digits = (byte == b'%').then(|| behind.get(..2)).flatten().and_then(|digits| std::str::from_utf8(digits).ok());
+        let digits =
+            (byte == b'%').then(|| behind.get(..2)).flatten().and_then(|digits| std::str::from_utf8(digits).ok());
         match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(decoded) => {
                 bytes.push(decoded);
@@ -121,7 +123,8 @@ mod tests {
     #[test]
     fn the_most_exact_route_serves() {
         let route = |key: &str| Route { key: key.into(), function: "F".into() };
-        let routes = ["$default", "ANY /a/{rest+}", "GET /a/{id}", "GET /a/me", "POST /a/{id}/b", "ANY /a/{id}"].map(route);
+        let routes =
+            ["$default", "ANY /a/{rest+}", "GET /a/{id}", "GET /a/me", "POST /a/{id}/b", "ANY /a/{id}"].map(route);
         let routes = Routes::new(&routes);
         let key = |method: Method, path: &str| routes.find(&method, path).unwrap().key.to_owned();
         assert_eq!(key(Method::GET, "/a/me"), "GET /a/me");

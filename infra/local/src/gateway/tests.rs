@@ -38,10 +38,16 @@ async fn gateway(answer: impl Fn(Value) -> Result<Value, InvokeError> + Send + S
 async fn a_request_becomes_an_event_and_an_answer_becomes_a_response() {
     let url = gateway(|event| {
         let echo = json!({ "event": event }).to_string();
-        Ok(json!({ "statusCode": 201, "headers": { "content-type": "application/json", "location": "/x" }, "cookies": ["a=1", "b=2"], "body": echo }))
+        Ok(
+            json!({ "statusCode": 201, "headers": { "content-type": "application/json", "location": "/x" }, "cookies": ["a=1", "b=2"], "body": echo }),
+        )
     });
     let url = url.await;
-    let request = reqwest::Client::new().get(format!("{url}/things/a%20b?q=1&q=2&e=")).header("X-Two", "1").header("X-Two", "2").header("Cookie", "k=v; l=w");
+    let request = reqwest::Client::new()
+        .get(format!("{url}/things/a%20b?q=1&q=2&e="))
+        .header("X-Two", "1")
+        .header("X-Two", "2")
+        .header("Cookie", "k=v; l=w");
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), 201);
     assert_eq!(response.headers()["location"], "/x");
@@ -62,7 +68,8 @@ async fn a_request_becomes_an_event_and_an_answer_becomes_a_response() {
 async fn a_body_travels_as_text_or_as_base64() {
     let url = gateway(|event| Ok(json!({ "body": event["body"], "base64": event["isBase64Encoded"] }))).await;
     let send = async |kind: &str, body: &[u8]| {
-        let request = reqwest::Client::new().post(format!("{url}/things")).header("content-type", kind).body(body.to_vec());
+        let request =
+            reqwest::Client::new().post(format!("{url}/things")).header("content-type", kind).body(body.to_vec());
         request.send().await.unwrap().json::<Value>().await.unwrap()
     };
     assert_eq!(send("application/json", b"{}").await, json!({ "body": "{}", "base64": false }));
@@ -81,12 +88,14 @@ async fn failures_have_the_gateways_own_answers() {
     });
     let url = url.await;
     for (case, status) in [("crash", 502), ("timeout", 504), ("busy", 503), ("format", 502), ("error", 502)] {
-        let response = reqwest::Client::new().get(format!("{url}/things/1")).header("x-case", case).send().await.unwrap();
+        let response =
+            reqwest::Client::new().get(format!("{url}/things/1")).header("x-case", case).send().await.unwrap();
         assert_eq!(response.status(), status, "{case}");
         assert!(response.json::<BTreeMap<String, String>>().await.unwrap().contains_key("message"));
     }
     assert_eq!(reqwest::get(format!("{url}/other")).await.unwrap().status(), 404);
-    let large = reqwest::Client::new().post(format!("{url}/things")).body(vec![b'x'; MAX_BODY + 1]).send().await.unwrap();
+    let large =
+        reqwest::Client::new().post(format!("{url}/things")).body(vec![b'x'; MAX_BODY + 1]).send().await.unwrap();
     assert_eq!(large.status(), 413);
 }
 

@@ -25,7 +25,8 @@ async fn running() -> Running {
     let events: Arc<Mutex<Vec<Value>>> = Arc::default();
     let (heard, connections) = (events.clone(), Connections::default());
     let invoke = Invoke::with(move |_, event| {
-        let refused = event["requestContext"]["routeKey"] == "$connect" && event["queryStringParameters"]["ticket"] != "good";
+        let refused =
+            event["requestContext"]["routeKey"] == "$connect" && event["queryStringParameters"]["ticket"] != "good";
         heard.lock().unwrap().push(event);
         async move { Ok(json!({ "statusCode": if refused { 401 } else { 200 } }).to_string().into_bytes()) }
     });
@@ -101,5 +102,7 @@ async fn a_client_that_vanishes_is_disconnected_once() {
     assert_eq!(running.heard(2).await.len(), 2);
     let (mut socket, _) = connect_async(format!("{}/?ticket=good", running.url)).await.unwrap();
     running.connections.close_all();
-    assert!(matches!(socket.next().await, Some(Ok(tungstenite::Message::Close(Some(frame)))) if u16::from(frame.code) == 1001));
+    assert!(
+        matches!(socket.next().await, Some(Ok(tungstenite::Message::Close(Some(frame)))) if u16::from(frame.code) == 1001)
+    );
 }
