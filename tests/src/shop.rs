@@ -153,6 +153,13 @@ impl TestShop {
         Answer::of(self.http.post(url).json(&body).send().await.unwrap()).await
     }
 
+    /// An event as the stand-in Stripe delivered it.
+    pub async fn stripe_event(&self, id: &str) -> Option<Value> {
+        let url = format!("{}/_control/events/{id}", self.addresses().stripe.as_deref()?);
+        let answer = Answer::of(self.http.get(url).send().await.unwrap()).await;
+        (answer.status == 200).then_some(answer.body)
+    }
+
     /// Every mail in the outbox, the newest first.
     pub async fn mails(&self) -> Vec<Value> {
         let url = format!("{}/api/mails", self.addresses().mail);

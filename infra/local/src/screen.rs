@@ -19,7 +19,7 @@ pub fn progress(done: usize, all: usize) {
         eprint!("\r{} Filling the shelves: {done} of {all}{end}", paint("1;36", "waybill"));
         let _ = stderr().flush();
     } else if done == all {
-        say(&format!("Filled the shelves: {all} categories and products"));
+        say(&format!("Filled the shelves with {all} categories and products"));
     }
 }
 
@@ -53,17 +53,14 @@ pub fn show(addresses: &Addresses, administrator: &Administrator, shown_before: 
     for line in commands(addresses).lines() {
         screen += &format!("  {line}\n");
     }
-    screen += &format!("\nCtrl-C stops everything.\n");
+    screen += "\nThen pay on that page, look into the mail outbox, and ask for the order again (the last line).\n";
+    screen += "Ctrl-C stops everything.\n";
     print!("{screen}");
     let _ = stdout().flush();
 }
 
 /// Needs curl and sed only, works in bash and zsh, and may be pasted again.
 fn commands(addresses: &Addresses) -> String {
-    let last = match addresses.stripe {
-        Some(_) => "open that page, pay, and look into the mail outbox",
-        None => "open that page and pay",
-    };
     format!(
         r#"API={api}
 field() {{ sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }}
@@ -72,8 +69,9 @@ AUTH="Authorization: Bearer $TOKEN"
 SKU=$(curl -s "$API/v1/products?limit=1" | sed 's/.*"id":"\(prd_[^"]*\)".*/\1/' | xargs -I ID curl -s $API/v1/products/ID | sed 's/.*"skus":\[{{"sku":"\([^"]*\)".*/\1/')
 QUOTE=$(curl -s -X PUT $API/v1/cart/lines/$SKU -H "$AUTH" -H 'Content-Type: application/json' -d '{{"quantity":2}}' | field quote)
 ORDER=$(curl -s $API/v1/orders -H "$AUTH" -H "Idempotency-Key: $RANDOM-$RANDOM" -H 'Content-Type: application/json' -d '{{"quote":"'$QUOTE'","shipping_address":{{"name":"Ann","line1":"1 Main St","city":"Springfield","postal_code":"62701","country":"US"}}}}' | sed 's/^{{"id":"\(ord_[^"]*\)".*/\1/')
-curl -s -X POST $API/v1/orders/$ORDER/payment-sessions -H "$AUTH" | field url   # {last}
-curl -s $API/v1/orders/$ORDER -H "$AUTH"   # the order, with its timeline"#,
+PAGE=$(curl -s -X POST $API/v1/orders/$ORDER/payment-sessions -H "$AUTH" | field url)
+echo "Pay here: $PAGE"
+curl -s $API/v1/orders/$ORDER -H "$AUTH""#,
         api = addresses.api
     )
 }

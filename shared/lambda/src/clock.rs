@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+/// The time, to the millisecond: what clients and logs can use of it.
 pub fn now() -> Timestamp {
-    Timestamp::now()
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }

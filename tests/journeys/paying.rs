@@ -1,0 +1,109 @@
+//! The path of a paid order, from the payment page to the mail and the WebSocket.
+
+use serde_json::json;
+use waybill_tests::{Answer, Socket, TestShop, eventually};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paid_order_is_told_of_once_by_mail_and_on_the_websocket() {
+    let shop = TestShop::open().await;
+    let category = shop.category().await;
+    shop.product_in(&category, &[("TEA", 333, 10), ("CUP", 1999, 10)]).await;
+    let customer = shop.customer().await;
+    let order = customer.order(&[("TEA", 3), ("CUP", 2)]).await;
+    let id = order.text("/id");
+    let mut socket = Socket::open(&shop, &customer).await;
+
+    let path = format!("/v1/orders/{id}/payment-sessions");
+    let session = customer.post(&path, json!({})).await;
+    assert_eq!(session.status, 201, "{}", session.body);
+    let again = customer.post(&path, json!({})).await;
+    assert_eq!((again.status, again.text("/id")), (200, session.text("/id")), "one page, however often it is asked for");
+
+    // The page asks for what the order says, line by line, to the cent.
+    let page = shop.http().get(session.text("/url")).send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    let page = page.text().await.unwrap();
+    for amount in ["9.99", "39.98", "49.97"] {
+        assert!(page.contains(amount), "{amount} is not on {page}");
+    }
+    assert_eq!(order.body["total"]["amount"], 4997);
+
+    let declined = shop.http().post(format!("{}/decline", session.text("/url"))).send().await.unwrap();
+    assert!(declined.status().is_success(), "{declined:?}");
+    socket.until("order.payment_declined").await;
+    assert_eq!(customer.get(&format!("/v1/orders/{id}")).await.text("/payment_status"), "pending");
+
+    let paid = shop.http().post(format!("{}/pay", session.text("/url"))).send().await.unwrap();
+    assert!(paid.status().is_success(), "{paid:?}");
+    let update = socket.until("order.paid").await;
+    assert_eq!(update["order_id"], id);
+    assert_eq!(update["payment_status"], "paid");
+
+    let mail = eventually("a confirmation", async || shop.mails_to(&customer.email).await.pop()).await;
+    assert!(mail["subject"].as_str().unwrap().contains("your order is confirmed"), "{mail}");
+    for part in ["text", "html"] {
+        let content = mail[part].as_str().unwrap();
+        for expected in ["Title of TEA", "Title of CUP", "9.99 USD", "39.98 USD", "49.97 USD", &id] {
+            assert!(content.contains(expected), "{expected} is not in {content}");
+        }
+    }
+    let shown = customer.get(&format!("/v1/orders/{id}")).await;
+    assert_eq!(shown.text("/payment_status"), "paid");
+    customer.post(&path, json!({})).await.assert_problem(409, "order-state");
+
+    // Whatever is delivered again changes nothing.
+    let events = Answer::of(
+        shop.http().get(format!("{}/_control/events", shop.addresses().stripe.as_deref().unwrap())).send().await.unwrap(),
+    );
+    let events = events.await.body;
+    let events = events["data"].as_array().or_else(|| events["events"].as_array()).or_else(|| events.as_array()).cloned();
+    let events = events.expect("a list of events");
+    assert!(events.len() >= 3);
+    for event in &events {
+        shop.stripe(&format!("events/{}/redeliver", event["id"].as_str().unwrap()), json!({})).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(customer.get(&format!("/v1/orders/{id}")).await.body, shown.body);
+    assert_eq!(shop.mails_to(&customer.email).await.len(), 1);
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_closes_unpaid_makes_way_for_another() {
+    let shop = TestShop::open().await;
+    shop.product("TEA", 450, 10).await;
+    let (customer, order, session) = shop.order_to_pay("TEA").await;
+    shop.stripe(&format!("sessions/{session}/expire"), json!({})).await;
+    let path = format!("/v1/orders/{order}");
+    eventually("the end of the first page", async || {
+        let timeline = customer.get(&path).await.body["timeline"].to_string();
+        timeline.contains("order.payment_expired").then_some(())
+    })
+    .await;
+    let next = customer.post(&format!("{path}/payment-sessions"), json!({})).await;
+    assert_eq!(next.status, 201, "{}", next.body);
+    assert_ne!(next.text("/id"), session);
+    shop.stripe(&format!("sessions/{}/pay", next.text("/id")), json!({})).await;
+    eventually("the payment", async || (customer.get(&path).await.text("/payment_status") == "paid").then_some(())).await;
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_stripe_fails_or_its_reply_is_lost_the_order_stays_and_can_be_paid() {
+    let shop = TestShop::open().await;
+    shop.product("TEA", 450, 10).await;
+    let customer = shop.customer().await;
+    let order = customer.order(&[("TEA", 1)]).await.text("/id");
+    let path = format!("/v1/orders/{order}/payment-sessions");
+    shop.stripe("faults", json!({ "fail_next": 1 })).await;
+    let failed = customer.post(&path, json!({})).await;
+    failed.assert_problem(503, "unavailable");
+    assert!(failed.header("retry-after").is_some());
+    shop.stripe("faults", json!({ "lose_reply_next": 1 })).await;
+    customer.post(&path, json!({})).await.assert_problem(503, "unavailable");
+    // The page that was made while its reply was lost is the one that is found again.
+    let (one, other) = tokio::join!(customer.post(&path, json!({})), customer.post(&path, json!({})));
+    assert!([200, 201].contains(&one.status) && [200, 201].contains(&other.status), "{} {}", one.body, other.body);
+    assert_eq!(one.text("/id"), other.text("/id"));
+    shop.stop().await;
+}

@@ -1,0 +1,108 @@
+//! Signing up, browsing, filling a cart.
+
+use serde_json::json;
+use waybill_tests::TestShop;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_signs_up_logs_in_and_stays_logged_in() {
+    let shop = TestShop::open().await;
+    let customer = shop.customer().await;
+    let account = customer.get("/v1/account").await;
+    assert_eq!((account.status, account.body["role"].as_str()), (200, Some("customer")));
+    assert_eq!(account.text("/email"), customer.email);
+
+    let again = json!({ "email": customer.email.to_uppercase(), "password": "correct horse" });
+    shop.anyone().post("/v1/accounts", again.clone()).await.assert_problem(409, "taken");
+    let logged_in = shop.anyone().post("/v1/sessions", again).await;
+    assert_eq!(logged_in.status, 201);
+    assert_eq!(logged_in.text("/account/id"), account.text("/id"));
+    for (email, password) in [(customer.email.as_str(), "wrong horse"), ("nobody@example.com", "correct horse")] {
+        let refused = shop.anyone().post("/v1/sessions", json!({ "email": email, "password": password })).await;
+        refused.assert_problem(401, "unauthorized");
+        assert_eq!(refused.text("/detail"), "The address or the password is wrong.");
+    }
+
+    let refresh = |token: String| {
+        let anyone = shop.anyone();
+        async move { anyone.post("/v1/sessions/refresh", json!({ "refresh_token": token })).await }
+    };
+    let first = logged_in.text("/refresh_token");
+    let renewed = refresh(first.clone()).await;
+    assert_eq!(renewed.status, 200, "{}", renewed.body);
+    assert_eq!(shop.anyone().with_tokens(&renewed).get("/v1/account").await.status, 200);
+    // The first token again: somebody has stolen one of the two, so both sessions' holders must log in again.
+    refresh(first).await.assert_problem(401, "unauthorized");
+    refresh(renewed.text("/refresh_token")).await.assert_problem(401, "unauthorized");
+
+    assert_eq!(customer.delete("/v1/sessions/current").await.status, 204);
+    refresh(customer.refresh_token.clone()).await.assert_problem(401, "unauthorized");
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_catalogue_is_read_in_pages_without_gaps_or_doubles() {
+    let shop = TestShop::open().await;
+    let (tea, cups) = (shop.category().await, shop.category().await);
+    let mut made = Vec::new();
+    for number in 0..7 {
+        let category = if number % 2 == 0 { &tea } else { &cups };
+        made.push(shop.product_in(category, &[(&format!("SKU-{number}"), 100 + number, 5)]).await.text("/id"));
+    }
+    made.reverse();
+    let anyone = shop.anyone();
+    let mut seen: Vec<String> = Vec::new();
+    let mut path = "/v1/products?limit=3".to_owned();
+    loop {
+        let page = anyone.get(&path).await;
+        assert_eq!(page.status, 200, "{}", page.body);
+        let items = page.body["items"].as_array().unwrap();
+        assert!(items.len() <= 3);
+        seen.extend(items.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+        match page.body["next"].as_str() {
+            Some(next) => path = format!("/v1/products?limit=3&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, made, "the newest first");
+    let in_tea = anyone.get(&format!("/v1/products?category={tea}")).await;
+    assert_eq!(in_tea.body["items"].as_array().unwrap().len(), 4);
+    assert_eq!(anyone.get("/v1/categories").await.body["items"].as_array().unwrap().len(), 2);
+
+    let product = anyone.get(&format!("/v1/products/{}", made[0])).await;
+    assert_eq!(product.body["skus"][0]["sku"], "SKU-6");
+    assert_eq!(product.body["skus"][0]["price"], json!({ "amount": 106, "currency": "USD" }));
+    assert_eq!(product.body["skus"][0]["available"], 5);
+    anyone.get("/v1/products/prd_00000000000000000000000000").await.assert_problem(404, "not-found");
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cart_is_priced_anew_each_time_it_is_looked_at() {
+    let shop = TestShop::open().await;
+    let category = shop.category().await;
+    shop.product_in(&category, &[("TEA", 450, 10), ("CUP", 1999, 2)]).await;
+    let customer = shop.customer().await;
+    let empty = customer.get("/v1/cart").await;
+    assert_eq!(empty.body, json!({ "lines": [], "total": null, "quote": null }));
+
+    customer.put_line("TEA", 1).await;
+    let cart = customer.put_line("CUP", 2).await;
+    assert_eq!(cart.body["total"], json!({ "amount": 450 + 2 * 1999, "currency": "USD" }));
+    let cart = customer.put_line("TEA", 3).await;
+    assert_eq!(cart.body["total"]["amount"], 3 * 450 + 2 * 1999);
+    assert_eq!(cart.body["lines"].as_array().unwrap().len(), 2);
+
+    let price = json!({ "price": { "amount": 500, "currency": "USD" } });
+    assert_eq!(shop.administrator().await.patch("/v1/admin/skus/TEA", price).await.status, 204);
+    assert_eq!(customer.get("/v1/cart").await.body["total"]["amount"], 3 * 500 + 2 * 1999);
+
+    let cart = customer.put_line("CUP", 3).await;
+    let cup = cart.body["lines"].as_array().unwrap().iter().find(|line| line["sku"] == "CUP").unwrap().clone();
+    assert_eq!(cup["only_available"], 2, "the cart says that there are not enough");
+
+    let cart = customer.delete("/v1/cart/lines/CUP").await;
+    assert_eq!(cart.body["total"]["amount"], 3 * 500);
+    assert_eq!(customer.delete("/v1/cart").await.body["total"], json!(null));
+    assert_eq!(customer.get("/v1/cart").await.body["lines"], json!([]));
+    shop.stop().await;
+}
