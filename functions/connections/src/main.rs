@@ -1,1 +1,63 @@
-fn main() {}
+//! The WebSocket API: a ticket opens a connection, which is forgotten when it closes.
+
+use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde::Serialize;
+use waybill_domain::Timestamp;
+use waybill_domain::id::AccountId;
+use waybill_lambda::aws::Aws;
+use waybill_lambda::{clock, log, random};
+use waybill_storage::{Refused, Table};
+
+/// API Gateway closes a connection after two hours; its record outlives it by an hour at most, should the goodbye be
+/// lost.
+const FORGET_AFTER: i64 = 3 * 60 * 60;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    status_code: u16,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    log::start();
+    let table = Aws::from_environment()?.table()?;
+    table.warm_up().await?;
+    let serve = service_fn(|event: LambdaEvent<ApiGatewayWebsocketProxyRequest>| {
+        let table = table.clone();
+        async move { serve(&table, event.payload).await.map(|status_code| Answer { status_code }) }
+    });
+    lambda_runtime::run(serve).await
+}
+
+async fn serve(table: &Table, request: ApiGatewayWebsocketProxyRequest) -> Result<u16, Error> {
+    let context = &request.request_context;
+    let connection = context.connection_id.as_deref().ok_or("a request without a connection")?;
+    match context.route_key.as_deref() {
+        Some("$connect") => connect(table, &request, connection, clock::now()).await,
+        Some("$disconnect") => {
+            table.disconnect(connection).await?;
+            Ok(200)
+        }
+        // Whatever a client says keeps the connection from idling out, and does nothing else.
+        _ => Ok(200),
+    }
+}
+
+async fn connect(
+    table: &Table,
+    request: &ApiGatewayWebsocketProxyRequest,
+    connection: &str,
+    now: Timestamp,
+) -> Result<u16, Error> {
+    let ticket = request.query_string_parameters.first("ticket").and_then(|ticket| ticket.split_once('.'));
+    let account = ticket.and_then(|(account, secret)| Some((account.parse::<AccountId>().ok()?, secret)));
+    let Some((account, secret)) = account else { return Ok(401) };
+    let forget_at = Timestamp::from_second(now.as_second() + FORGET_AFTER)?;
+    match table.connect(account, &random::hash(secret), connection, now, forget_at).await {
+        Ok(()) => Ok(200),
+        Err(Refused::By(_)) => Ok(401),
+        Err(Refused::Failed(error)) => Err(error.into()),
+    }
+}

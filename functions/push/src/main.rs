@@ -1,1 +1,97 @@
-fn main() {}
+//! Order updates to the buyer's open WebSockets.
+
+use aws_sdk_apigatewaymanagement::Client;
+use aws_sdk_apigatewaymanagement::error::DisplayErrorContext;
+use aws_sdk_apigatewaymanagement::primitives::Blob;
+use serde::Serialize;
+use waybill_domain::Timestamp;
+use waybill_domain::id::OrderId;
+use waybill_domain::message::{Event, Message};
+use waybill_domain::order::{Carrier, FulfilmentStatus, PaymentStatus, TrackingNumber};
+use waybill_lambda::aws::Aws;
+use waybill_lambda::{Error, batch, log, settings};
+use waybill_storage::{StorageError, Table};
+
+/// What a browser gets. The same `id` is the same update, should it come twice; `version` tells the later one.
+#[derive(Serialize)]
+struct Update<'a> {
+    id: &'a str,
+    /// Such as `order.paid`.
+    r#type: &'static str,
+    at: Timestamp,
+    order_id: OrderId,
+    version: u32,
+    payment_status: PaymentStatus,
+    fulfilment_status: FulfilmentStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    carrier: Option<&'a Carrier>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracking_number: Option<&'a TrackingNumber>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum PushError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error("an update cannot be written: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("{0} of the connections could not be reached")]
+    Unreached(usize),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    log::start();
+    let aws = Aws::from_environment()?;
+    let client = aws.websockets(&settings::read(|variables| variables.text("WEBSOCKET_ENDPOINT"))?);
+    let table = aws.table()?;
+    table.warm_up().await?;
+    batch::run(|message| push(&client, &table, message)).await
+}
+
+async fn push(client: &Client, table: &Table, message: Message) -> Result<(), PushError> {
+    let connections = table.connections_of(message.order.account_id).await?;
+    if connections.is_empty() {
+        return Ok(());
+    }
+    let update = serde_json::to_vec(&update(&message))?;
+    let mut unreached = 0;
+    for connection in connections {
+        let sent = client.post_to_connection().connection_id(&connection).data(Blob::new(update.clone())).send().await;
+        match sent {
+            Ok(_) => {}
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_gone_exception()) => {
+                table.disconnect(&connection).await?;
+            }
+            Err(error) => {
+                tracing::warn!(connection, error = %DisplayErrorContext(&error), "a connection could not be reached");
+                unreached += 1;
+            }
+        }
+    }
+    if unreached == 0 { Ok(()) } else { Err(PushError::Unreached(unreached)) }
+}
+
+fn update(message: &Message) -> Update<'_> {
+    let (carrier, tracking_number) = match &message.event {
+        Event::Shipped { carrier, tracking_number } => (Some(carrier), Some(tracking_number)),
+        Event::Placed
+        | Event::PaymentStarted
+        | Event::PaymentDeclined
+        | Event::PaymentExpired
+        | Event::Paid
+        | Event::Processing
+        | Event::Delivered => (None, None),
+    };
+    Update {
+        id: &message.id,
+        r#type: message.event.name(),
+        at: message.at,
+        order_id: message.order.id,
+        version: message.order.version,
+        payment_status: message.order.payment_status,
+        fulfilment_status: message.order.fulfilment_status,
+        carrier,
+        tracking_number,
+    }
+}

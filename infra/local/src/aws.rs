@@ -19,8 +19,7 @@ use crate::saved::{Positions, Saved};
 use crate::secrets::{self, Secrets};
 use crate::template::Template;
 
-pub const ACCOUNT: &str = "000000000000";
-pub const REGION: &str = "us-east-1";
+pub use crate::template::{ACCOUNT, REGION};
 
 /// Lambda takes 6 MB per invocation, SQS and SES less: what is larger is refused by the calls themselves.
 const LARGEST_CALL: usize = 8 << 20;
@@ -51,18 +50,11 @@ impl Aws {
         let secrets = Secrets::open(&template.secrets, folder)?;
         let outbox = Outbox::open(folder)?;
         saved.keep(queues.clone(), positions.clone());
-        Ok(Aws {
-            queues,
-            secrets,
-            outbox,
-            invoke: invoke.into(),
-            positions,
-            saved,
-        })
+        Ok(Aws { queues, secrets, outbox, invoke: invoke.into(), positions, saved })
     }
 
     /// Writes queues and stream positions a last time, after which the folder is another run's.
-    pub async fn close(&self) -> Result<(), OpenError> {
+    pub async fn save(&self) -> Result<(), OpenError> {
         self.saved.close(&self.queues, &self.positions).await
     }
 }
@@ -70,30 +62,18 @@ impl Aws {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("{path}: {source}")]
-    File {
-        path: String,
-        source: std::io::Error,
-    },
+    File { path: String, source: std::io::Error },
     #[error("{path} is not what this program wrote: {source}")]
-    Damaged {
-        path: String,
-        source: serde_json::Error,
-    },
+    Damaged { path: String, source: serde_json::Error },
 }
 
 impl OpenError {
     pub(crate) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> OpenError {
-        move |source| OpenError::File {
-            path: path.display().to_string(),
-            source,
-        }
+        move |source| OpenError::File { path: path.display().to_string(), source }
     }
 
     pub(crate) fn damaged(path: &Path) -> impl FnOnce(serde_json::Error) -> OpenError {
-        move |source| OpenError::Damaged {
-            path: path.display().to_string(),
-            source,
-        }
+        move |source| OpenError::Damaged { path: path.display().to_string(), source }
     }
 }
 
@@ -102,10 +82,7 @@ pub fn router(aws: Aws, connections: Router) -> Router {
     Router::new()
         .route("/", post(call_by_target))
         .route("/v2/email/outbound-emails", post(mail::send))
-        .route(
-            "/2015-03-31/functions/{name}/invocations",
-            post(lambda::invocation),
-        )
+        .route("/2015-03-31/functions/{name}/invocations", post(lambda::invocation))
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(LARGEST_CALL))
         .with_state(aws)
@@ -113,10 +90,7 @@ pub fn router(aws: Aws, connections: Router) -> Router {
 }
 
 async fn call_by_target(State(aws): State<Aws>, headers: HeaderMap, body: Bytes) -> Response {
-    let Some(target) = headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok())
-    else {
+    let Some(target) = headers.get("x-amz-target").and_then(|target| target.to_str().ok()) else {
         return Refusal::new(
             "MissingAction",
             "The call carries no X-Amz-Target: only AWS's JSON protocol is spoken here.",
@@ -138,10 +112,7 @@ async fn call_by_target(State(aws): State<Aws>, headers: HeaderMap, body: Bytes)
 }
 
 async fn unknown(method: Method, uri: Uri) -> Refusal {
-    Refusal {
-        status: StatusCode::NOT_FOUND,
-        ..Refusal::unknown_action(&format!("{method} {}", uri.path()))
-    }
+    Refusal { status: StatusCode::NOT_FOUND, ..Refusal::unknown_action(&format!("{method} {}", uri.path())) }
 }
 
 /// An error as AWS's JSON protocols carry it.
@@ -156,34 +127,20 @@ pub struct Refusal {
 
 impl Refusal {
     pub fn new(code: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal {
-            status: StatusCode::BAD_REQUEST,
-            code,
-            query_code: None,
-            message: message.into(),
-        }
+        Refusal { status: StatusCode::BAD_REQUEST, code, query_code: None, message: message.into() }
     }
 
     pub fn unknown_action(action: &str) -> Refusal {
-        Refusal::new(
-            "UnknownOperationException",
-            format!("{action} is not played here."),
-        )
+        Refusal::new("UnknownOperationException", format!("{action} is not played here."))
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let body = json!({ "__type": self.code, "message": self.message }).to_string();
-        let mut answer = (
-            self.status,
-            [
-                ("content-type", "application/x-amz-json-1.0"),
-                ("x-amzn-errortype", self.code),
-            ],
-            body,
-        )
-            .into_response();
+        let mut answer =
+            (self.status, [("content-type", "application/x-amz-json-1.0"), ("x-amzn-errortype", self.code)], body)
+                .into_response();
         if let Some(code) = self.query_code
             && let Ok(code) = format!("{code};Sender").parse()
         {
@@ -195,8 +152,7 @@ impl IntoResponse for Refusal {
 
 /// A call's input. What it does not know is a refusal that names it.
 pub(crate) fn input<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body)
-        .map_err(|error| Refusal::new("SerializationException", error.to_string()))
+    serde_json::from_slice(body).map_err(|error| Refusal::new("SerializationException", error.to_string()))
 }
 
 pub(crate) fn output<T: Serialize>(answer: &T) -> Result<Vec<u8>, Refusal> {

@@ -20,34 +20,23 @@ use crate::aws::Aws;
 use crate::queues::QueueError;
 use crate::template::Template;
 
-pub use filter::PatternError;
+use filter::PatternError;
 
 /// Is told, in one line each, what a developer wants to know: a failed batch, a message given up.
 pub type Report = Arc<dyn Fn(String) + Send + Sync>;
 
 #[derive(Debug, thiserror::Error)]
-pub enum SourceError {
+pub enum StreamError {
     #[error("{function}: {source}")]
-    Pattern {
-        function: String,
-        source: PatternError,
-    },
+    Pattern { function: String, source: PatternError },
     #[error("{function}: table {table} has no stream")]
     NoStream { function: String, table: String },
     #[error("{function}: {queue}: {source}")]
-    Queue {
-        function: String,
-        queue: String,
-        source: QueueError,
-    },
+    Queue { function: String, queue: String, source: QueueError },
     #[error("the stored stream: {0}")]
     Tidy(Box<DynoxideError>),
     #[error("{function}: the stream of {table}: {source}")]
-    Tables {
-        function: String,
-        table: String,
-        source: Box<DynoxideError>,
-    },
+    Tables { function: String, table: String, source: Box<DynoxideError> },
 }
 
 /// How long `stop` waits for invocations that are under way.
@@ -66,11 +55,11 @@ impl EventSources {
         aws: &Aws,
         tables: &Database,
         report: Report,
-    ) -> Result<EventSources, SourceError> {
+    ) -> Result<EventSources, StreamError> {
         let (stop, stopped) = watch::channel(false);
         let stopped = Stopped(stopped);
         table_stream::tidy(tables, &template.stream_mappings, &aws.positions)
-            .map_err(|error| SourceError::Tidy(Box::new(error)))?;
+            .map_err(|error| StreamError::Tidy(Box::new(error)))?;
         let mut tasks = JoinSet::new();
         for mapping in &template.stream_mappings {
             let reader = stream::Reader::new(mapping, aws, tables, report.clone())?;
@@ -78,27 +67,17 @@ impl EventSources {
         }
         for mapping in &template.queue_mappings {
             let known = aws.queues.settings(&mapping.queue);
-            known.map_err(|source| SourceError::Queue {
+            known.map_err(|source| StreamError::Queue {
                 function: mapping.function.clone(),
                 queue: mapping.queue.clone(),
                 source,
             })?;
             for _ in 0..queue::POLLERS {
-                tasks.spawn(queue::poll(
-                    mapping.clone(),
-                    aws.clone(),
-                    report.clone(),
-                    stopped.clone(),
-                ));
+                tasks.spawn(queue::poll(mapping.clone(), aws.clone(), report.clone(), stopped.clone()));
             }
         }
         for schedule in &template.schedules {
-            tasks.spawn(schedule::tick(
-                schedule.clone(),
-                aws.invoke.clone(),
-                report.clone(),
-                stopped.clone(),
-            ));
+            tasks.spawn(schedule::tick(schedule.clone(), aws.invoke.clone(), report.clone(), stopped.clone()));
         }
         Ok(EventSources { tasks, stop })
     }
@@ -106,10 +85,7 @@ impl EventSources {
     /// Takes up nothing new, and lets what is under way end. What does not end in time comes again after a restart.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
-        let _ = tokio::time::timeout(PATIENCE, async {
-            while self.tasks.join_next().await.is_some() {}
-        })
-        .await;
+        let _ = tokio::time::timeout(PATIENCE, async { while self.tasks.join_next().await.is_some() {} }).await;
     }
 }
 
@@ -154,10 +130,7 @@ fn verdict(response: &[u8], known: impl Fn(&str) -> bool) -> Verdict {
     };
     let mut failed = Vec::with_capacity(failures.len());
     for failure in failures {
-        match failure
-            .get("itemIdentifier")
-            .and_then(serde_json::Value::as_str)
-        {
+        match failure.get("itemIdentifier").and_then(serde_json::Value::as_str) {
             Some(id) if known(id) => failed.push(id.to_owned()),
             Some(id) => {
                 return Verdict::All(format!("it reported \"{id}\", which is not in the batch"));
@@ -167,9 +140,5 @@ fn verdict(response: &[u8], known: impl Fn(&str) -> bool) -> Verdict {
             }
         }
     }
-    if failed.is_empty() {
-        Verdict::Done
-    } else {
-        Verdict::Some(failed)
-    }
+    if failed.is_empty() { Verdict::Done } else { Verdict::Some(failed) }
 }

@@ -67,13 +67,11 @@ impl Outbox {
                 std::fs::write(path, whole).map_err(OpenError::file(path))?;
             }
         }
-        Ok(Outbox(Arc::new(Inner {
-            path,
-            mails: Mutex::new(mails),
-        })))
+        Ok(Outbox(Arc::new(Inner { path, mails: Mutex::new(mails) })))
     }
 
     /// Newest first.
+    #[cfg(test)]
     pub fn mails(&self) -> Vec<Mail> {
         self.held().iter().rev().cloned().collect()
     }
@@ -82,14 +80,7 @@ impl Outbox {
     pub fn newest(&self, most: usize, wanted: impl Fn(&Mail) -> bool) -> (Vec<Mail>, usize) {
         let held = self.held();
         let wanted: Vec<_> = held.iter().rev().filter(|mail| wanted(mail)).collect();
-        (
-            wanted
-                .iter()
-                .take(most)
-                .map(|mail| Mail::clone(mail))
-                .collect(),
-            wanted.len(),
-        )
+        (wanted.iter().take(most).map(|mail| Mail::clone(mail)).collect(), wanted.len())
     }
 
     pub fn mails_sent(&self) -> usize {
@@ -106,12 +97,8 @@ impl Outbox {
         if let Some(path) = &self.0.path {
             let mut line = serde_json::to_vec(&mail).map_err(OpenError::damaged(path))?;
             line.push(b'\n');
-            let file = std::fs::OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(path);
-            file.and_then(|mut file| file.write_all(&line))
-                .map_err(OpenError::file(path))?;
+            let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+            file.and_then(|mut file| file.write_all(&line)).map_err(OpenError::file(path))?;
         }
         mails.push(mail);
         Ok(())
@@ -187,77 +174,44 @@ pub(crate) async fn send(State(aws): State<Aws>, body: Bytes) -> Response {
     let mail = match input(&body).and_then(written) {
         Ok(mail) => mail,
         Err(refusal) => {
-            return Refusal {
-                code: "BadRequestException",
-                ..refusal
-            }
-            .into_response();
+            return Refusal { code: "BadRequestException", ..refusal }.into_response();
         }
     };
     let id = mail.id.clone();
     match aws.outbox.add(mail) {
-        Ok(()) => (
-            [(header::CONTENT_TYPE, "application/json")],
-            json!({ "MessageId": id }).to_string(),
-        )
-            .into_response(),
+        Ok(()) => {
+            ([(header::CONTENT_TYPE, "application/json")], json!({ "MessageId": id }).to_string()).into_response()
+        }
         Err(error) => {
             let refusal = Refusal::new("InternalServiceErrorException", error.to_string());
-            Refusal {
-                status: StatusCode::INTERNAL_SERVER_ERROR,
-                ..refusal
-            }
-            .into_response()
+            Refusal { status: StatusCode::INTERNAL_SERVER_ERROR, ..refusal }.into_response()
         }
     }
 }
 
 fn written(asked: SendEmail) -> Result<Mail, Refusal> {
     let refuse = |message: &str| Err(Refusal::new("BadRequestException", message));
-    let Content {
-        simple: Some(simple),
-        raw: None,
-        template: None,
-    } = asked.content
-    else {
+    let Content { simple: Some(simple), raw: None, template: None } = asked.content else {
         return refuse("Only Content.Simple is played here: neither Raw nor Template.");
     };
     let Some(from) = asked.from_email_address else {
         return refuse("FromEmailAddress is missing.");
     };
-    let Destination {
-        to_addresses: to,
-        cc_addresses: cc,
-        bcc_addresses: bcc,
-    } = asked.destination;
+    let Destination { to_addresses: to, cc_addresses: cc, bcc_addresses: bcc } = asked.destination;
     let recipients = to.len() + cc.len() + bcc.len();
     if recipients == 0 || recipients > MOST_RECIPIENTS {
-        return refuse(&format!(
-            "A mail has between 1 and {MOST_RECIPIENTS} recipients, and not {recipients}."
-        ));
+        return refuse(&format!("A mail has between 1 and {MOST_RECIPIENTS} recipients, and not {recipients}."));
     }
-    let mut addresses = std::iter::once(&from)
-        .chain(&to)
-        .chain(&cc)
-        .chain(&bcc)
-        .chain(&asked.reply_to_addresses);
+    let mut addresses = std::iter::once(&from).chain(&to).chain(&cc).chain(&bcc).chain(&asked.reply_to_addresses);
     if !addresses.all(|address| is_address(address)) {
         // Without the address itself: it would end up in a log.
         return refuse("Missing final '@domain'");
     }
-    let (text, html) = (
-        simple.body.text.map(|part| part.data),
-        simple.body.html.map(|part| part.data),
-    );
+    let (text, html) = (simple.body.text.map(|part| part.data), simple.body.html.map(|part| part.data));
     if text.is_none() && html.is_none() {
         return refuse("Body is empty: it needs Text, Html or both.");
     }
-    let pairs = |pairs: Vec<Pair>| {
-        pairs
-            .into_iter()
-            .map(|pair| (pair.name, pair.value))
-            .collect()
-    };
+    let pairs = |pairs: Vec<Pair>| pairs.into_iter().map(|pair| (pair.name, pair.value)).collect();
     Ok(Mail {
         id: format!("{}-000000", uuid::Uuid::new_v4()),
         at: Timestamp::now(),
@@ -280,8 +234,6 @@ fn is_address(address: &str) -> bool {
         Some((_, rest)) => rest.strip_suffix('>').unwrap_or_default(),
         None => address.trim(),
     };
-    let well_formed = |(name, domain): (&str, &str)| {
-        !name.is_empty() && !domain.is_empty() && !domain.contains('@')
-    };
+    let well_formed = |(name, domain): (&str, &str)| !name.is_empty() && !domain.is_empty() && !domain.contains('@');
     bare.split_once('@').is_some_and(well_formed) && !bare.contains(char::is_whitespace)
 }

@@ -69,14 +69,8 @@ impl Queues {
         }
         Queues(Arc::new(Inner {
             url: url.trim_end_matches('/').to_owned(),
-            settings: queues
-                .iter()
-                .map(|queue| (queue.name.clone(), queue.clone()))
-                .collect(),
-            arrived: queues
-                .iter()
-                .map(|queue| (queue.name.clone(), Notify::new()))
-                .collect(),
+            settings: queues.iter().map(|queue| (queue.name.clone(), queue.clone())).collect(),
+            arrived: queues.iter().map(|queue| (queue.name.clone(), Notify::new())).collect(),
             held: Mutex::new(held),
             changed,
         }))
@@ -111,10 +105,7 @@ impl Queues {
             visible_at: after(now, letter.delay),
         };
         let id = message.id.clone();
-        self.messages(queue)?
-            .get_mut(queue)
-            .ok_or(QueueError::NoSuchQueue)?
-            .push_back(message);
+        self.messages(queue)?.get_mut(queue).ok_or(QueueError::NoSuchQueue)?.push_back(message);
         self.arrival(queue);
         Ok(id)
     }
@@ -149,9 +140,7 @@ impl Queues {
         let (id, receive) = open_receipt(receipt).ok_or(QueueError::NotAReceipt)?;
         let mut held = self.messages(queue)?;
         if let Some(messages) = held.get_mut(queue)
-            && let Some(at) = messages
-                .iter()
-                .position(|message| message.id == id && message.receives == receive)
+            && let Some(at) = messages.iter().position(|message| message.id == id && message.receives == receive)
         {
             messages.remove(at);
             self.0.changed.tell();
@@ -160,22 +149,13 @@ impl Queues {
     }
 
     /// The message is invisible for `visibility` from now on; zero gives it back at once.
-    pub fn change_visibility(
-        &self,
-        queue: &str,
-        receipt: &str,
-        visibility: Duration,
-    ) -> Result<(), QueueError> {
+    pub fn change_visibility(&self, queue: &str, receipt: &str, visibility: Duration) -> Result<(), QueueError> {
         let (id, receive) = open_receipt(receipt).ok_or(QueueError::NotAReceipt)?;
         let now = Timestamp::now();
         let mut held = self.messages(queue)?;
         let message = held
             .get_mut(queue)
-            .and_then(|messages| {
-                messages
-                    .iter_mut()
-                    .find(|message| message.id == id && message.receives == receive)
-            })
+            .and_then(|messages| messages.iter_mut().find(|message| message.id == id && message.receives == receive))
             .filter(|message| message.visible_at > now)
             .ok_or(QueueError::NotInFlight)?;
         message.visible_at = after(now, visibility);
@@ -185,8 +165,7 @@ impl Queues {
     }
 
     pub fn purge(&self, queue: &str) -> Result<(), QueueError> {
-        self.messages(queue)?
-            .insert(queue.to_owned(), VecDeque::new());
+        self.messages(queue)?.insert(queue.to_owned(), VecDeque::new());
         self.0.changed.tell();
         Ok(())
     }
@@ -205,14 +184,9 @@ impl Queues {
     }
 
     /// All that a queue holds, oldest first, without receiving it.
+    #[cfg(test)]
     pub fn peek(&self, queue: &str) -> Result<Vec<Message>, QueueError> {
-        Ok(self
-            .messages(queue)?
-            .get(queue)
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect())
+        Ok(self.messages(queue)?.get(queue).into_iter().flatten().cloned().collect())
     }
 
     pub(crate) fn with_held<T>(&self, read: impl FnOnce(&Held) -> T) -> T {
@@ -248,28 +222,17 @@ impl Queues {
         }
 
         let mut received = Vec::new();
-        for message in messages
-            .iter_mut()
-            .filter(|message| message.visible_at <= now)
-            .take(most)
-        {
+        for message in messages.iter_mut().filter(|message| message.visible_at <= now).take(most) {
             message.receives += 1;
             message.receives_here += 1;
             message.first_received.get_or_insert(now);
             message.visible_at = after(now, visibility);
-            received.push(Received {
-                receipt: receipt(message),
-                message: message.clone(),
-            });
+            received.push(Received { receipt: receipt(message), message: message.clone() });
         }
         let next = messages.iter().map(|message| message.visible_at).min();
         let changed = before != messages.len() || !received.is_empty();
 
-        if let Some(dead_letters) = settings
-            .dead_letters
-            .as_ref()
-            .filter(|_| !given_up.is_empty())
-        {
+        if let Some(dead_letters) = settings.dead_letters.as_ref().filter(|_| !given_up.is_empty()) {
             let graves = held.entry(dead_letters.queue.clone()).or_default();
             graves.extend(given_up.into_iter().map(|message| Message {
                 dead_letter_of: Some(queue_arn(queue)),
@@ -282,8 +245,7 @@ impl Queues {
         if changed {
             self.0.changed.tell();
         }
-        let until =
-            next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
+        let until = next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
         Ok((received, until))
     }
 

@@ -41,18 +41,11 @@ impl Positions {
     }
 
     pub fn get(&self, reader: &str) -> Option<Position> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(reader)
-            .cloned()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(reader).cloned()
     }
 
     pub fn set(&self, reader: &str, position: Position) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(reader.to_owned(), position);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(reader.to_owned(), position);
         self.1.tell();
     }
 }
@@ -80,22 +73,13 @@ impl Saved {
     pub fn open(folder: Option<&Path>) -> Result<(Saved, Held), OpenError> {
         let path = folder.map(|folder| folder.join(FILE));
         let held = match path.as_deref().map(|path| (path, std::fs::read(path))) {
-            Some((path, Ok(bytes))) => {
-                serde_json::from_slice(&bytes).map_err(OpenError::damaged(path))?
-            }
+            Some((path, Ok(bytes))) => serde_json::from_slice(&bytes).map_err(OpenError::damaged(path))?,
             Some((path, Err(error))) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(OpenError::file(path)(error));
             }
             _ => Held::default(),
         };
-        Ok((
-            Saved {
-                path,
-                changed: Changed::default(),
-                is_open: Arc::new(tokio::sync::Mutex::new(true)),
-            },
-            held,
-        ))
+        Ok((Saved { path, changed: Changed::default(), is_open: Arc::new(tokio::sync::Mutex::new(true)) }, held))
     }
 
     pub fn changed(&self) -> Changed {
@@ -139,11 +123,7 @@ impl Saved {
             return Ok(());
         }
         // The positions first: a message that is announced meanwhile is at worst announced again.
-        let positions = positions
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let positions = positions.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         #[derive(Serialize)]
         struct Holding<'a> {
             positions: BTreeMap<String, Position>,

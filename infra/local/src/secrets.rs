@@ -34,18 +34,13 @@ impl Secrets {
     pub fn open(wanted: &[template::Secret], folder: Option<&Path>) -> Result<Secrets, OpenError> {
         let path = folder.map(|folder| folder.join(FILE));
         let kept = match path.as_deref().map(|path| (path, std::fs::read(path))) {
-            Some((path, Ok(bytes))) => {
-                serde_json::from_slice(&bytes).map_err(OpenError::damaged(path))?
-            }
+            Some((path, Ok(bytes))) => serde_json::from_slice(&bytes).map_err(OpenError::damaged(path))?,
             Some((path, Err(error))) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(OpenError::file(path)(error));
             }
             _ => BTreeMap::new(),
         };
-        let secrets = Secrets(Arc::new(Inner {
-            path,
-            kept: Mutex::new(kept),
-        }));
+        let secrets = Secrets(Arc::new(Inner { path, kept: Mutex::new(kept) }));
         for secret in wanted {
             if secrets.value(&secret.name).is_none() {
                 secrets.put(&secret.name, &random_letters(secret.length))?;
@@ -60,11 +55,8 @@ impl Secrets {
         if kept.get(name).is_some_and(|secret| secret.value == value) {
             return Ok(());
         }
-        let secret = Secret {
-            value: value.to_owned(),
-            version: uuid::Uuid::new_v4().to_string(),
-            created: Timestamp::now(),
-        };
+        let secret =
+            Secret { value: value.to_owned(), version: uuid::Uuid::new_v4().to_string(), created: Timestamp::now() };
         kept.insert(name.to_owned(), secret);
         let Some(path) = &self.0.path else {
             return Ok(());
@@ -91,10 +83,7 @@ pub fn random_letters(length: usize) -> String {
         getrandom::fill(&mut bytes).expect("the operating system gives randomness");
         // 248 is the largest multiple of 62 in a byte: above it, the first letters would come up more often.
         let even = bytes.iter().filter(|byte| **byte < 248);
-        letters.extend(
-            even.map(|byte| char::from(LETTERS[usize::from(byte % 62)]))
-                .take(length - letters.len()),
-        );
+        letters.extend(even.map(|byte| char::from(LETTERS[usize::from(byte % 62)])).take(length - letters.len()));
     }
     letters
 }
@@ -112,26 +101,14 @@ pub(crate) fn call(secrets: &Secrets, action: &str, body: &[u8]) -> Result<Vec<u
         return Err(Refusal::unknown_action(&format!("secretsmanager.{action}")));
     }
     let asked: GetSecretValue = input(body)?;
-    let name = asked
-        .secret_id
-        .rsplit_once(":secret:")
-        .map_or(asked.secret_id.as_str(), |(_, name)| name);
+    let name = asked.secret_id.rsplit_once(":secret:").map_or(asked.secret_id.as_str(), |(_, name)| name);
     let kept = secrets.kept();
-    let secret = kept.get(name).ok_or_else(|| {
-        Refusal::new(
-            "ResourceNotFoundException",
-            "Secrets Manager can't find the specified secret.",
-        )
-    })?;
+    let secret = kept
+        .get(name)
+        .ok_or_else(|| Refusal::new("ResourceNotFoundException", "Secrets Manager can't find the specified secret."))?;
     let stage = asked.version_stage.as_deref().unwrap_or("AWSCURRENT");
-    if stage != "AWSCURRENT"
-        || asked
-            .version_id
-            .is_some_and(|version| version != secret.version)
-    {
-        let message = format!(
-            "Secrets Manager can't find the specified secret value for staging label: {stage}"
-        );
+    if stage != "AWSCURRENT" || asked.version_id.is_some_and(|version| version != secret.version) {
+        let message = format!("Secrets Manager can't find the specified secret value for staging label: {stage}");
         return Err(Refusal::new("ResourceNotFoundException", message));
     }
     output(&json!({
@@ -163,13 +140,7 @@ mod tests {
     use crate::template::{Secret, Template};
 
     fn template() -> Template {
-        Template {
-            secrets: vec![Secret {
-                name: "TokenKey".to_owned(),
-                length: 64,
-            }],
-            ..Template::default()
-        }
+        Template { secrets: vec![Secret { name: "TokenKey".to_owned(), length: 64 }], ..Template::default() }
     }
 
     #[tokio::test]
@@ -177,25 +148,12 @@ mod tests {
         let folder = Folder::new();
         let endpoint = Endpoint::open(&template(), Some(&folder), idle()).await;
         let client = endpoint.secrets();
-        let by_name = client
-            .get_secret_value()
-            .secret_id("TokenKey")
-            .send()
-            .await
-            .unwrap();
+        let by_name = client.get_secret_value().secret_id("TokenKey").send().await.unwrap();
         let arn = by_name.arn().unwrap();
-        let by_arn = client
-            .get_secret_value()
-            .secret_id(arn)
-            .send()
-            .await
-            .unwrap();
+        let by_arn = client.get_secret_value().secret_id(arn).send().await.unwrap();
         let value = by_name.secret_string().unwrap();
         assert_eq!(by_arn.secret_string(), Some(value));
-        assert!(
-            value.len() == 64 && value.chars().all(|letter| letter.is_ascii_alphanumeric()),
-            "{value}"
-        );
+        assert!(value.len() == 64 && value.chars().all(|letter| letter.is_ascii_alphanumeric()), "{value}");
 
         let after = Endpoint::open(&template(), Some(&folder), idle()).await;
         assert_eq!(after.aws.secrets.value("TokenKey").as_deref(), Some(value));
@@ -204,22 +162,10 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_secret_is_not_found() {
         let endpoint = Endpoint::open(&template(), None, idle()).await;
-        let error = endpoint
-            .secrets()
-            .get_secret_value()
-            .secret_id("Nope")
-            .send()
-            .await
-            .unwrap_err();
+        let error = endpoint.secrets().get_secret_value().secret_id("Nope").send().await.unwrap_err();
         assert!(error.into_service_error().is_resource_not_found_exception());
         endpoint.aws.secrets.put("Nope", "now it is there").unwrap();
-        let found = endpoint
-            .secrets()
-            .get_secret_value()
-            .secret_id("Nope")
-            .send()
-            .await
-            .unwrap();
+        let found = endpoint.secrets().get_secret_value().secret_id("Nope").send().await.unwrap();
         assert_eq!(found.secret_string(), Some("now it is there"));
     }
 
@@ -229,10 +175,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = Folder::new();
         Endpoint::open(&template(), Some(&folder), idle()).await;
-        let mode = std::fs::metadata(folder.join(super::FILE))
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = std::fs::metadata(folder.join(super::FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }

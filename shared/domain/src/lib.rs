@@ -1,0 +1,15 @@
+//! The shop's rules, and nothing else: no clock, no network, no database.
+//!
+//! Everything here is a value or a pure function. What comes from outside is parsed once, at the edge, into these
+//! types; after that only valid values exist.
+
+pub mod account;
+pub mod cart;
+pub mod id;
+pub mod message;
+pub mod money;
+pub mod order;
+pub mod product;
+pub mod text;
+
+pub use jiff::Timestamp;

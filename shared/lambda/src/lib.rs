@@ -1,0 +1,11 @@
+//! What every function needs of its surroundings: settings, AWS clients, the clock, randomness, logs, event loops.
+
+pub mod aws;
+pub mod batch;
+pub mod clock;
+pub mod log;
+pub mod random;
+pub mod settings;
+pub mod stream;
+
+pub use lambda_runtime::Error;

@@ -1,0 +1,14 @@
+//! What the HTTP functions share: problems, callers, bodies and queries, pages, quotes, and the way into Lambda.
+
+pub mod body;
+pub mod caller;
+pub mod problem;
+pub mod query;
+pub mod quote;
+mod serve;
+pub mod tokens;
+
+pub use body::{Body, Fields};
+pub use caller::{Caller, Staff};
+pub use problem::Problem;
+pub use serve::{app, run};

@@ -47,8 +47,7 @@ impl Filter {
     pub(super) fn new(patterns: &[Value]) -> Result<Filter, PatternError> {
         let nodes = patterns.iter().map(|pattern| match pattern {
             Value::String(text) => {
-                let pattern = serde_json::from_str(text)
-                    .map_err(|error| wrong("$", format!("not JSON: {error}")))?;
+                let pattern = serde_json::from_str(text).map_err(|error| wrong("$", format!("not JSON: {error}")))?;
                 node(&pattern, "$")
             }
             pattern => node(pattern, "$"),
@@ -64,13 +63,13 @@ impl Filter {
 impl Node {
     fn matches(&self, value: Option<&Value>) -> bool {
         match (self, value) {
-            (Node::Fields(fields), value) => fields
-                .iter()
-                .all(|(name, node)| node.matches(value.and_then(|value| value.get(name)))),
+            (Node::Fields(fields), value) => {
+                fields.iter().all(|(name, node)| node.matches(value.and_then(|value| value.get(name))))
+            }
             // Of a list in the record, one element has to match.
-            (Node::AnyOf(tests), Some(Value::Array(values))) => tests
-                .iter()
-                .any(|test| values.iter().any(|value| test.matches(Some(value)))),
+            (Node::AnyOf(tests), Some(Value::Array(values))) => {
+                tests.iter().any(|test| values.iter().any(|value| test.matches(Some(value))))
+            }
             (Node::AnyOf(tests), value) => tests.iter().any(|test| test.matches(value)),
         }
     }
@@ -91,11 +90,9 @@ impl Test {
             Test::NotOneOf(unwanted) => !unwanted.iter().any(|unwanted| same(unwanted, value)),
             Test::NotPrefix(prefix) => !text.is_some_and(|text| text.starts_with(prefix.as_str())),
             // As in AWS, a DynamoDB number is a text in the record and is within no range.
-            Test::Within(bounds) => value.as_f64().is_some_and(|value| {
-                bounds
-                    .iter()
-                    .all(|(comparison, bound)| comparison.holds(value, *bound))
-            }),
+            Test::Within(bounds) => value
+                .as_f64()
+                .is_some_and(|value| bounds.iter().all(|(comparison, bound)| comparison.holds(value, *bound))),
         }
     }
 }
@@ -133,11 +130,7 @@ fn node(pattern: &Value, at: &str) -> Result<Node, PatternError> {
             Ok(Node::Fields(fields.collect::<Result<_, _>>()?))
         }
         Value::Array(tests) if tests.is_empty() => Err(wrong(at, "an empty list matches nothing")),
-        Value::Array(tests) => tests
-            .iter()
-            .map(|pattern| test(pattern, at))
-            .collect::<Result<_, _>>()
-            .map(Node::AnyOf),
+        Value::Array(tests) => tests.iter().map(|pattern| test(pattern, at)).collect::<Result<_, _>>().map(Node::AnyOf),
         _ => Err(wrong(at, "a value has to stand in a list")),
     }
 }
@@ -149,36 +142,20 @@ fn test(pattern: &Value, at: &str) -> Result<Test, PatternError> {
             literal => Ok(Test::Is(literal.clone())),
         };
     };
-    let (name, operand) =
-        only(operator).ok_or_else(|| wrong(at, "an operator has exactly one name"))?;
+    let (name, operand) = only(operator).ok_or_else(|| wrong(at, "an operator has exactly one name"))?;
     let at = format!("{at}.{name}");
-    let text = || {
-        operand
-            .as_str()
-            .map(str::to_owned)
-            .ok_or_else(|| wrong(&at, "takes a text"))
-    };
+    let text = || operand.as_str().map(str::to_owned).ok_or_else(|| wrong(&at, "takes a text"));
     match name {
         "prefix" => text().map(Test::Prefix),
         "suffix" => text().map(Test::Suffix),
         "equals-ignore-case" => text().map(|text| Test::IsIgnoringCase(text.to_lowercase())),
-        "exists" => operand
-            .as_bool()
-            .map(Test::Exists)
-            .ok_or_else(|| wrong(&at, "takes true or false")),
+        "exists" => operand.as_bool().map(Test::Exists).ok_or_else(|| wrong(&at, "takes true or false")),
         "anything-but" => match operand {
             Value::Object(inner) => match only(inner) {
                 Some(("prefix", Value::String(prefix))) => Ok(Test::NotPrefix(prefix.clone())),
-                _ => Err(wrong(
-                    &at,
-                    "of an operator other than prefix is not played here",
-                )),
+                _ => Err(wrong(&at, "of an operator other than prefix is not played here")),
             },
-            Value::Array(unwanted)
-                if unwanted
-                    .iter()
-                    .all(|value| value.is_string() || value.is_number()) =>
-            {
+            Value::Array(unwanted) if unwanted.iter().all(|value| value.is_string() || value.is_number()) => {
                 Ok(Test::NotOneOf(unwanted.clone()))
             }
             Value::String(_) | Value::Number(_) => Ok(Test::NotOneOf(vec![operand.clone()])),
@@ -192,9 +169,7 @@ fn test(pattern: &Value, at: &str) -> Result<Test, PatternError> {
 }
 
 fn bounds(operand: &Value) -> Option<Vec<(Comparison, f64)>> {
-    let parts = operand
-        .as_array()
-        .filter(|parts| parts.len() == 2 || parts.len() == 4)?;
+    let parts = operand.as_array().filter(|parts| parts.len() == 2 || parts.len() == 4)?;
     let bound = |pair: &[Value]| {
         let comparison = match pair[0].as_str()? {
             "=" => Comparison::Equal,
@@ -216,10 +191,7 @@ fn only(object: &Map<String, Value>) -> Option<(&str, &Value)> {
 }
 
 fn wrong(at: &str, what: impl Into<String>) -> PatternError {
-    PatternError {
-        at: at.to_owned(),
-        what: what.into(),
-    }
+    PatternError { at: at.to_owned(), what: what.into() }
 }
 
 #[cfg(test)]
@@ -251,50 +223,22 @@ mod tests {
             (json!([{ "exists": true }]), json!({}), false),
             (json!([{ "exists": false }]), json!({}), true),
             (json!([{ "exists": false }]), json!({ "a": 1 }), false),
-            (
-                json!([{ "anything-but": ["x", "y"] }]),
-                json!({ "a": "z" }),
-                true,
-            ),
-            (
-                json!([{ "anything-but": ["x", "y"] }]),
-                json!({ "a": "x" }),
-                false,
-            ),
+            (json!([{ "anything-but": ["x", "y"] }]), json!({ "a": "z" }), true),
+            (json!([{ "anything-but": ["x", "y"] }]), json!({ "a": "x" }), false),
             (json!([{ "anything-but": "x" }]), json!({}), false),
-            (
-                json!([{ "anything-but": { "prefix": "x" } }]),
-                json!({ "a": "xy" }),
-                false,
-            ),
-            (
-                json!([{ "numeric": [">", 1, "<=", 3] }]),
-                json!({ "a": 3 }),
-                true,
-            ),
-            (
-                json!([{ "numeric": [">", 1, "<=", 3] }]),
-                json!({ "a": 1 }),
-                false,
-            ),
+            (json!([{ "anything-but": { "prefix": "x" } }]), json!({ "a": "xy" }), false),
+            (json!([{ "numeric": [">", 1, "<=", 3] }]), json!({ "a": 3 }), true),
+            (json!([{ "numeric": [">", 1, "<=", 3] }]), json!({ "a": 1 }), false),
             (json!([{ "numeric": ["=", 1] }]), json!({ "a": "1" }), false),
             (json!([{ "suffix": "z" }]), json!({ "a": "xyz" }), true),
-            (
-                json!([{ "equals-ignore-case": "ORDER" }]),
-                json!({ "a": "order" }),
-                true,
-            ),
+            (json!([{ "equals-ignore-case": "ORDER" }]), json!({ "a": "order" }), true),
             (json!([null]), json!({ "a": null }), true),
             (json!([null]), json!({}), false),
             (json!([1, "x"]), json!({ "a": ["y", "x"] }), true),
             (json!({ "b": [1] }), json!({ "a": "no object" }), false),
         ];
         for (pattern, record, wanted) in cases {
-            assert_eq!(
-                passes(json!({ "a": pattern }), record.clone()),
-                wanted,
-                "{pattern} on {record}"
-            );
+            assert_eq!(passes(json!({ "a": pattern }), record.clone()), wanted, "{pattern} on {record}");
         }
     }
 
@@ -310,10 +254,7 @@ mod tests {
             json!({ "a": [{ "prefix": 1 }] }),
         ];
         for pattern in cases {
-            assert!(
-                Filter::new(std::slice::from_ref(&pattern)).is_err(),
-                "{pattern}"
-            );
+            assert!(Filter::new(std::slice::from_ref(&pattern)).is_err(), "{pattern}");
         }
     }
 

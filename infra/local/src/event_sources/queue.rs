@@ -30,27 +30,18 @@ pub(super) async fn poll(mapping: QueueMapping, aws: Aws, report: Report, mut st
             }
         };
         if let Err(trouble) = outcome {
-            report(format!(
-                "{}: a batch of {} {trouble}",
-                mapping.function, mapping.queue
-            ));
+            report(format!("{}: a batch of {} {trouble}", mapping.function, mapping.queue));
         }
     }
 }
 
 /// What is there, or what comes within the mapping's window after the first message.
 async fn next_batch(queues: &Queues, mapping: &QueueMapping) -> Result<Vec<Received>, QueueError> {
-    let mut batch = queues
-        .receive(&mapping.queue, mapping.batch_size, None, LONG_POLL)
-        .await?;
+    let mut batch = queues.receive(&mapping.queue, mapping.batch_size, None, LONG_POLL).await?;
     let until = Instant::now() + mapping.window;
     while !batch.is_empty() && batch.len() < mapping.batch_size && Instant::now() < until {
         let missing = mapping.batch_size - batch.len();
-        batch.extend(
-            queues
-                .receive(&mapping.queue, missing, None, until - Instant::now())
-                .await?,
-        );
+        batch.extend(queues.receive(&mapping.queue, missing, None, until - Instant::now()).await?);
     }
     Ok(batch)
 }
@@ -58,54 +49,31 @@ async fn next_batch(queues: &Queues, mapping: &QueueMapping) -> Result<Vec<Recei
 /// Deletes what the function has done. What failed stays invisible until its time is over, then it comes again.
 async fn deliver(mapping: &QueueMapping, aws: &Aws, batch: &[Received]) -> Result<(), String> {
     let event = json!({ "Records": batch.iter().map(|received| record(&mapping.queue, received)).collect::<Vec<_>>() });
-    let visibility = aws
-        .queues
-        .settings(&mapping.queue)
-        .map_err(|error| error.to_string())?
-        .visibility_timeout;
-    let response = invoke(&aws.invoke, &mapping.function, &event, visibility)
-        .await
-        .map_err(|error| format!("failed: {error}"))?;
-    let failed = match verdict(&response, |id| {
-        batch.iter().any(|received| received.message.id == id)
-    }) {
+    let visibility = aws.queues.settings(&mapping.queue).map_err(|error| error.to_string())?.visibility_timeout;
+    let response =
+        invoke(&aws.invoke, &mapping.function, &event, visibility).await.map_err(|error| format!("failed: {error}"))?;
+    let failed = match verdict(&response, |id| batch.iter().any(|received| received.message.id == id)) {
         Verdict::Some(failed) if mapping.reports_item_failures => failed,
         Verdict::All(why) if mapping.reports_item_failures => {
             return Err(format!("counts as failed: {why}"));
         }
         _ => Vec::new(),
     };
-    for received in batch
-        .iter()
-        .filter(|received| !failed.contains(&received.message.id))
-    {
-        aws.queues
-            .delete(&mapping.queue, &received.receipt)
-            .map_err(|error| error.to_string())?;
+    for received in batch.iter().filter(|received| !failed.contains(&received.message.id)) {
+        aws.queues.delete(&mapping.queue, &received.receipt).map_err(|error| error.to_string())?;
     }
     if failed.is_empty() {
         return Ok(());
     }
-    Err(format!(
-        "was done in part: {} of {} messages failed",
-        failed.len(),
-        batch.len()
-    ))
+    Err(format!("was done in part: {} of {} messages failed", failed.len(), batch.len()))
 }
 
 /// A function that is busy is asked again for as long as the messages are held.
-async fn invoke(
-    invoke: &Invoke,
-    function: &str,
-    event: &Value,
-    held_for: Duration,
-) -> Result<Vec<u8>, InvokeError> {
+async fn invoke(invoke: &Invoke, function: &str, event: &Value, held_for: Duration) -> Result<Vec<u8>, InvokeError> {
     let until = Instant::now() + held_for;
     loop {
         match invoke.call(function, event.to_string().into_bytes()).await {
-            Err(InvokeError::Busy) if Instant::now() + BUSY_PAUSE < until => {
-                tokio::time::sleep(BUSY_PAUSE).await
-            }
+            Err(InvokeError::Busy) if Instant::now() + BUSY_PAUSE < until => tokio::time::sleep(BUSY_PAUSE).await,
             answer => return answer,
         }
     }

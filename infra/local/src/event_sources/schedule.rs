@@ -11,23 +11,12 @@ use crate::template::Schedule;
 /// The first time after one interval, so that a restart does not run everything at once. A tick that is still
 /// running delays the next one.
 pub(super) async fn tick(schedule: Schedule, invoke: Invoke, report: Report, mut stopped: Stopped) {
-    let mut ticks =
-        tokio::time::interval_at(tokio::time::Instant::now() + schedule.every, schedule.every);
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + schedule.every, schedule.every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while stopped.unless(ticks.tick()).await.is_some() {
-        let event = if schedule.input.is_null() {
-            scheduled_event(&schedule)
-        } else {
-            schedule.input.clone()
-        };
-        if let Err(error) = invoke
-            .call(&schedule.function, event.to_string().into_bytes())
-            .await
-        {
-            report(format!(
-                "{}: its scheduled run failed: {error}",
-                schedule.function
-            ));
+        let event = if schedule.input.is_null() { scheduled_event(&schedule) } else { schedule.input.clone() };
+        if let Err(error) = invoke.call(&schedule.function, event.to_string().into_bytes()).await {
+            report(format!("{}: its scheduled run failed: {error}", schedule.function));
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::filter::Filter;
 use super::table_stream::{TableStream, sequence_number};
-use super::{Report, SourceError, Stopped, Verdict, verdict};
+use super::{Report, Stopped, StreamError, Verdict, verdict};
 use crate::aws::Aws;
 use crate::functions::InvokeError;
 use crate::lambda::function_arn;
@@ -55,40 +55,20 @@ impl Reader {
         aws: &Aws,
         tables: &Database,
         report: Report,
-    ) -> Result<Reader, SourceError> {
+    ) -> Result<Reader, StreamError> {
         let (function, table) = (mapping.function.clone(), mapping.table.clone());
-        let filter = Filter::new(&mapping.filters).map_err(|source| SourceError::Pattern {
-            function: function.clone(),
-            source,
-        })?;
+        let filter = Filter::new(&mapping.filters)
+            .map_err(|source| StreamError::Pattern { function: function.clone(), source })?;
         if let Some(queue) = &mapping.on_failure {
-            let destination = |source| SourceError::Queue {
-                function: function.clone(),
-                queue: queue.clone(),
-                source,
-            };
-            aws.queues
-                .settings(queue_name(queue))
-                .map_err(destination)?;
+            let destination = |source| StreamError::Queue { function: function.clone(), queue: queue.clone(), source };
+            aws.queues.settings(queue_name(queue)).map_err(destination)?;
         }
-        let failed = |source| SourceError::Tables {
-            function: function.clone(),
-            table: table.clone(),
-            source: Box::new(source),
-        };
+        let failed =
+            |source| StreamError::Tables { function: function.clone(), table: table.clone(), source: Box::new(source) };
         let stream = TableStream::find(tables, &table).map_err(failed)?;
-        let stream = stream.ok_or_else(|| SourceError::NoStream {
-            function: function.clone(),
-            table: table.clone(),
-        })?;
-        Ok(Reader {
-            mapping: mapping.clone(),
-            name: reader_name(mapping),
-            filter,
-            aws: aws.clone(),
-            stream,
-            report,
-        })
+        let stream =
+            stream.ok_or_else(|| StreamError::NoStream { function: function.clone(), table: table.clone() })?;
+        Ok(Reader { mapping: mapping.clone(), name: reader_name(mapping), filter, aws: aws.clone(), stream, report })
     }
 
     /// Goes on where it stopped the last time, or at the stream's beginning.
@@ -96,28 +76,22 @@ impl Reader {
         let mut pause = POLL;
         while stopped.unless(tokio::time::sleep(pause)).await.is_some() {
             pause = POLL;
-            let records = match self
-                .stream
-                .records_after(self.aws.positions.get(&self.name), self.mapping.batch_size)
-                .await
-            {
-                Ok(records) => records,
-                Err(error) => {
-                    self.tell(format!("the stream of {}: {error}", self.mapping.table));
-                    pause = LONGEST_PAUSE;
-                    continue;
-                }
-            };
+            let records =
+                match self.stream.records_after(self.aws.positions.get(&self.name), self.mapping.batch_size).await {
+                    Ok(records) => records,
+                    Err(error) => {
+                        self.tell(format!("the stream of {}: {error}", self.mapping.table));
+                        pause = LONGEST_PAUSE;
+                        continue;
+                    }
+                };
             let Some(last) = records.last().map(sequence_number) else {
                 continue;
             };
             if records.len() == self.mapping.batch_size {
                 pause = Duration::ZERO;
             }
-            let wanted: Vec<_> = records
-                .into_iter()
-                .filter(|record| self.filter.passes(record))
-                .collect();
+            let wanted: Vec<_> = records.into_iter().filter(|record| self.filter.passes(record)).collect();
             if !wanted.is_empty() && !self.deliver(wanted, &mut stopped).await {
                 return;
             }
@@ -128,76 +102,38 @@ impl Reader {
     /// True when every record is done or given up; false when it is time to stop.
     async fn deliver(&self, records: Vec<Value>, stopped: &mut Stopped) -> bool {
         // The next batch is the last of them.
-        let mut pending = vec![Batch {
-            records,
-            attempts: 0,
-        }];
+        let mut pending = vec![Batch { records, attempts: 0 }];
         while let Some(mut batch) = pending.pop() {
             let (index, why, function_error) = match self.invoke(&batch.records).await {
                 Delivery::Done => {
-                    self.done_up_to(
-                        batch
-                            .records
-                            .last()
-                            .map(sequence_number)
-                            .unwrap_or_default(),
-                    );
+                    self.done_up_to(batch.records.last().map(sequence_number).unwrap_or_default());
                     continue;
                 }
                 Delivery::NotTaken => {
                     pending.push(batch);
-                    if stopped
-                        .unless(tokio::time::sleep(FIRST_RETRY))
-                        .await
-                        .is_none()
-                    {
+                    if stopped.unless(tokio::time::sleep(FIRST_RETRY)).await.is_none() {
                         return false;
                     }
                     continue;
                 }
-                Delivery::FailedFrom {
-                    index,
-                    why,
-                    function_error,
-                } => (index, why, function_error),
+                Delivery::FailedFrom { index, why, function_error } => (index, why, function_error),
             };
-            self.tell(format!(
-                "a batch of {}'s stream failed: {why}",
-                self.mapping.table
-            ));
+            self.tell(format!("a batch of {}'s stream failed: {why}", self.mapping.table));
             if index > 0 {
                 self.done_up_to(sequence_number(&batch.records[index - 1]));
                 batch.records.drain(..index);
                 batch.attempts = 0;
             }
             batch.attempts += 1;
-            let pause = FIRST_RETRY
-                .saturating_mul(1 << (batch.attempts - 1).min(8))
-                .min(LONGEST_PAUSE);
+            let pause = FIRST_RETRY.saturating_mul(1 << (batch.attempts - 1).min(8)).min(LONGEST_PAUSE);
             if index == 0 && self.mapping.bisects && batch.records.len() > 1 {
                 // Parting a batch costs no retry: the halves begin anew.
                 let later = batch.records.split_off(batch.records.len() / 2);
-                pending.push(Batch {
-                    records: later,
-                    attempts: 0,
-                });
-                pending.push(Batch {
-                    records: batch.records,
-                    attempts: 0,
-                });
-            } else if self
-                .mapping
-                .max_retries
-                .is_some_and(|most| batch.attempts > most)
-            {
+                pending.push(Batch { records: later, attempts: 0 });
+                pending.push(Batch { records: batch.records, attempts: 0 });
+            } else if self.mapping.max_retries.is_some_and(|most| batch.attempts > most) {
                 self.give_up(&batch, function_error);
-                self.done_up_to(
-                    batch
-                        .records
-                        .last()
-                        .map(sequence_number)
-                        .unwrap_or_default(),
-                );
+                self.done_up_to(batch.records.last().map(sequence_number).unwrap_or_default());
                 continue;
             } else {
                 pending.push(batch);
@@ -211,11 +147,7 @@ impl Reader {
 
     async fn invoke(&self, records: &[Value]) -> Delivery {
         let event = json!({ "Records": records }).to_string().into_bytes();
-        let failed = |index, why, function_error| Delivery::FailedFrom {
-            index,
-            why,
-            function_error,
-        };
+        let failed = |index, why, function_error| Delivery::FailedFrom { index, why, function_error };
         let response = match self.aws.invoke.call(&self.mapping.function, event).await {
             Ok(response) => response,
             Err(InvokeError::Busy) => return Delivery::NotTaken,
@@ -224,43 +156,25 @@ impl Reader {
         if !self.mapping.reports_item_failures {
             return Delivery::Done;
         }
-        let index = |id: &str| {
-            records
-                .iter()
-                .position(|record| sequence_number(record) == id)
-        };
+        let index = |id: &str| records.iter().position(|record| sequence_number(record) == id);
         match verdict(&response, |id| index(id).is_some()) {
             Verdict::Done => Delivery::Done,
             Verdict::All(why) => failed(0, why, false),
             // Whatever the function says of later records: everything from the first failure on comes again.
             Verdict::Some(ids) => match ids.iter().filter_map(|id| index(id)).min() {
-                Some(first) => failed(
-                    first,
-                    format!("record {} of {}", first + 1, records.len()),
-                    false,
-                ),
+                Some(first) => failed(first, format!("record {} of {}", first + 1, records.len()), false),
                 None => Delivery::Done,
             },
         }
     }
 
     fn give_up(&self, batch: &Batch, function_error: bool) {
-        let given_up = format!(
-            "gave up {} records of {}'s stream",
-            batch.records.len(),
-            self.mapping.table
-        );
+        let given_up = format!("gave up {} records of {}'s stream", batch.records.len(), self.mapping.table);
         let Some(queue) = self.mapping.on_failure.as_deref().map(queue_name) else {
             return self.tell(given_up);
         };
         let body = self.failure(batch, function_error).to_string();
-        match self.aws.queues.send(
-            queue,
-            Letter {
-                body,
-                ..Letter::default()
-            },
-        ) {
+        match self.aws.queues.send(queue, Letter { body, ..Letter::default() }) {
             Ok(_) => self.tell(format!("{given_up}: {queue} holds their place")),
             Err(error) => self.tell(format!("{given_up}: {queue}: {error}")),
         }
@@ -274,11 +188,8 @@ impl Reader {
         }
         let (first, last) = (batch.records.first(), batch.records.last());
         let arrival = |record: Option<&Value>| {
-            let seconds = record
-                .and_then(|record| record["dynamodb"]["ApproximateCreationDateTime"].as_i64());
-            Timestamp::from_second(seconds.unwrap_or_default())
-                .unwrap_or_default()
-                .to_string()
+            let seconds = record.and_then(|record| record["dynamodb"]["ApproximateCreationDateTime"].as_i64());
+            Timestamp::from_second(seconds.unwrap_or_default()).unwrap_or_default().to_string()
         };
         json!({
             "requestContext": {
@@ -303,9 +214,7 @@ impl Reader {
     }
 
     fn done_up_to(&self, sequence_number: String) {
-        self.aws
-            .positions
-            .set(&self.name, self.stream.position(sequence_number));
+        self.aws.positions.set(&self.name, self.stream.position(sequence_number));
     }
 
     fn tell(&self, what: String) {

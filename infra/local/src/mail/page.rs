@@ -42,28 +42,18 @@ struct Wanted {
 
 async fn all_as_json(State(outbox): State<Outbox>, Query(wanted): Query<Wanted>) -> Response {
     let (mails, all) = outbox.newest(wanted.limit.unwrap_or(MOST_LISTED), |mail| {
-        wanted
-            .to
-            .as_ref()
-            .is_none_or(|address| mail.to.contains(address))
+        wanted.to.as_ref().is_none_or(|address| mail.to.contains(address))
     });
     Json(json!({ "items": mails, "total": all })).into_response()
 }
 
 async fn one_as_json(State(outbox): State<Outbox>, Path(id): Path<String>) -> Response {
-    outbox.mail(&id).map_or_else(
-        || StatusCode::NOT_FOUND.into_response(),
-        |mail| Json(mail).into_response(),
-    )
+    outbox.mail(&id).map_or_else(|| StatusCode::NOT_FOUND.into_response(), |mail| Json(mail).into_response())
 }
 
 async fn list(State(outbox): State<Outbox>) -> Html<String> {
     let list = entries(&outbox, "");
-    let open = if outbox.mails_sent() == 0 {
-        ""
-    } else {
-        "<div class=\"hint\"><p>Choose a mail to read it.</p></div>"
-    };
+    let open = if outbox.mails_sent() == 0 { "" } else { "<div class=\"hint\"><p>Choose a mail to read it.</p></div>" };
     Html(framed("list", "Mail", &list, open))
 }
 
@@ -73,26 +63,14 @@ struct Shown {
     r#as: String,
 }
 
-async fn one(
-    State(outbox): State<Outbox>,
-    Path(id): Path<String>,
-    Query(shown): Query<Shown>,
-) -> Response {
+async fn one(State(outbox): State<Outbox>, Path(id): Path<String>, Query(shown): Query<Shown>) -> Response {
     match outbox.mail(&id) {
-        Some(mail) => Html(framed(
-            "one",
-            &mail.subject,
-            &entries(&outbox, &id),
-            &opened(&mail, &shown.r#as),
-        ))
-        .into_response(),
+        Some(mail) => {
+            Html(framed("one", &mail.subject, &entries(&outbox, &id), &opened(&mail, &shown.r#as))).into_response()
+        }
         None => {
             let gone = "<div class=\"hint\"><p>There is no such mail.</p></div>";
-            (
-                StatusCode::NOT_FOUND,
-                Html(framed("one", "Mail", &entries(&outbox, ""), gone)),
-            )
-                .into_response()
+            (StatusCode::NOT_FOUND, Html(framed("one", "Mail", &entries(&outbox, ""), gone))).into_response()
         }
     }
 }
@@ -100,11 +78,7 @@ async fn one(
 async fn html(State(outbox): State<Outbox>, Path(id): Path<String>) -> Response {
     match outbox.mail(&id).and_then(|mail| mail.html) {
         // A link in a mail opens beside the page, not inside the frame.
-        Some(html) => (
-            [MAIL_POLICY],
-            Html(format!("<base target=\"_blank\">{html}")),
-        )
-            .into_response(),
+        Some(html) => ([MAIL_POLICY], Html(format!("<base target=\"_blank\">{html}"))).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -128,11 +102,7 @@ fn entries(outbox: &Outbox, open: &str) -> String {
         list
     });
     if all > mails.len() {
-        let _ = write!(
-            list,
-            "<li class=\"none\"><span>and {} older ones</span></li>",
-            all - mails.len()
-        );
+        let _ = write!(list, "<li class=\"none\"><span>and {} older ones</span></li>", all - mails.len());
     }
     list
 }
@@ -146,18 +116,9 @@ fn opened(mail: &Mail, shown: &str) -> String {
         (true, false) => format!("<a class=\"tab\" href=\"/mails/{id}?as={name}\">{label}</a>"),
     };
     let mut lines = String::new();
-    for (label, addresses) in [
-        ("To", &mail.to),
-        ("Cc", &mail.cc),
-        ("Bcc", &mail.bcc),
-        ("Reply to", &mail.reply_to),
-    ] {
+    for (label, addresses) in [("To", &mail.to), ("Cc", &mail.cc), ("Bcc", &mail.bcc), ("Reply to", &mail.reply_to)] {
         if !addresses.is_empty() {
-            let _ = write!(
-                lines,
-                "<dt>{label}</dt><dd>{}</dd>",
-                escaped(&addresses.join(", "))
-            );
+            let _ = write!(lines, "<dt>{label}</dt><dd>{}</dd>", escaped(&addresses.join(", ")));
         }
     }
     let body = match &mail.text {
@@ -202,9 +163,5 @@ fn framed(kind: &str, title: &str, list: &str, open: &str) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }

@@ -96,10 +96,7 @@ pub(crate) async fn call(queues: &Queues, action: &str, body: &[u8]) -> Result<V
             Ok(b"{}".to_vec())
         }
         "DeleteMessageBatch" => batch(queues, body, |queues, url, entry| {
-            let receipt = entry
-                .get("ReceiptHandle")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
+            let receipt = entry.get("ReceiptHandle").and_then(Value::as_str).unwrap_or_default();
             queues.delete(queue_name(url), receipt)?;
             Ok(json!({}))
         }),
@@ -113,14 +110,8 @@ pub(crate) async fn call(queues: &Queues, action: &str, body: &[u8]) -> Result<V
             Ok(b"{}".to_vec())
         }
         "ChangeMessageVisibilityBatch" => batch(queues, body, |queues, url, entry| {
-            let receipt = entry
-                .get("ReceiptHandle")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            let seconds = entry
-                .get("VisibilityTimeout")
-                .and_then(Value::as_u64)
-                .unwrap_or(u64::MAX);
+            let receipt = entry.get("ReceiptHandle").and_then(Value::as_str).unwrap_or_default();
+            let seconds = entry.get("VisibilityTimeout").and_then(Value::as_u64).unwrap_or(u64::MAX);
             queues.change_visibility(queue_name(url), receipt, invisibility(seconds)?)?;
             Ok(json!({}))
         }),
@@ -134,10 +125,8 @@ pub(crate) async fn call(queues: &Queues, action: &str, body: &[u8]) -> Result<V
         }
         "ListQueues" => {
             let asked: List = input(body)?;
-            let urls = queues
-                .names()
-                .filter(|name| name.starts_with(&asked.queue_name_prefix))
-                .map(|name| queues.url(name));
+            let urls =
+                queues.names().filter(|name| name.starts_with(&asked.queue_name_prefix)).map(|name| queues.url(name));
             output(&json!({ "QueueUrls": urls.collect::<Vec<_>>() }))
         }
         "GetQueueAttributes" => attributes(queues, &input(body)?),
@@ -165,23 +154,11 @@ async fn receive(queues: &Queues, asked: Receive) -> Result<Vec<u8>, Refusal> {
     }
     let visibility = asked.visibility_timeout.map(invisibility).transpose()?;
     let wait = Duration::from_secs(asked.wait_time_seconds);
-    let received = queues
-        .receive(queue_name(&asked.queue_url), most, visibility, wait)
-        .await?;
-    let wanted: Vec<_> = asked
-        .attribute_names
-        .into_iter()
-        .chain(asked.message_system_attribute_names)
-        .collect();
-    let messages = received
-        .iter()
-        .map(|received| message(received, &wanted, &asked.message_attribute_names));
+    let received = queues.receive(queue_name(&asked.queue_url), most, visibility, wait).await?;
+    let wanted: Vec<_> = asked.attribute_names.into_iter().chain(asked.message_system_attribute_names).collect();
+    let messages = received.iter().map(|received| message(received, &wanted, &asked.message_attribute_names));
     let messages: Vec<_> = messages.collect();
-    output(&if messages.is_empty() {
-        json!({})
-    } else {
-        json!({ "Messages": messages })
-    })
+    output(&if messages.is_empty() { json!({}) } else { json!({ "Messages": messages }) })
 }
 
 fn attributes(queues: &Queues, asked: &GetAttributes) -> Result<Vec<u8>, Refusal> {
@@ -191,22 +168,10 @@ fn attributes(queues: &Queues, asked: &GetAttributes) -> Result<Vec<u8>, Refusal
     let mut attributes = BTreeMap::from([
         ("QueueArn", queue_arn(name)),
         ("ApproximateNumberOfMessages", counts.visible.to_string()),
-        (
-            "ApproximateNumberOfMessagesNotVisible",
-            counts.in_flight.to_string(),
-        ),
-        (
-            "ApproximateNumberOfMessagesDelayed",
-            counts.delayed.to_string(),
-        ),
-        (
-            "VisibilityTimeout",
-            settings.visibility_timeout.as_secs().to_string(),
-        ),
-        (
-            "MessageRetentionPeriod",
-            settings.retention.as_secs().to_string(),
-        ),
+        ("ApproximateNumberOfMessagesNotVisible", counts.in_flight.to_string()),
+        ("ApproximateNumberOfMessagesDelayed", counts.delayed.to_string()),
+        ("VisibilityTimeout", settings.visibility_timeout.as_secs().to_string()),
+        ("MessageRetentionPeriod", settings.retention.as_secs().to_string()),
         ("MaximumMessageSize", LARGEST_MESSAGE.to_string()),
         ("DelaySeconds", "0".to_owned()),
         ("ReceiveMessageWaitTimeSeconds", "0".to_owned()),
@@ -216,13 +181,12 @@ fn attributes(queues: &Queues, asked: &GetAttributes) -> Result<Vec<u8>, Refusal
         attributes.insert("RedrivePolicy", policy.to_string());
     }
     let all = asked.attribute_names.iter().any(|name| name == "All");
-    if let Some(unknown) = asked.attribute_names.iter().find(|name| {
-        *name != "All" && *name != "RedrivePolicy" && !attributes.contains_key(name.as_str())
-    }) {
-        return Err(refused(
-            "InvalidAttributeName",
-            format!("Unknown Attribute {unknown}."),
-        ));
+    if let Some(unknown) = asked
+        .attribute_names
+        .iter()
+        .find(|name| *name != "All" && *name != "RedrivePolicy" && !attributes.contains_key(name.as_str()))
+    {
+        return Err(refused("InvalidAttributeName", format!("Unknown Attribute {unknown}.")));
     }
     attributes.retain(|name, _| all || asked.attribute_names.iter().any(|asked| asked == name));
     output(&json!({ "Attributes": attributes }))
@@ -237,16 +201,10 @@ fn batch(
     let asked: Batch = input(body)?;
     queues.settings(queue_name(&asked.queue_url))?;
     if asked.entries.is_empty() {
-        return Err(refused(
-            "EmptyBatchRequest",
-            "There should be at least one entry in the request.",
-        ));
+        return Err(refused("EmptyBatchRequest", "There should be at least one entry in the request."));
     }
     if asked.entries.len() > MOST_ENTRIES {
-        return Err(refused(
-            "TooManyEntriesInBatchRequest",
-            "Maximum number of entries per request are 10.",
-        ));
+        return Err(refused("TooManyEntriesInBatchRequest", "Maximum number of entries per request are 10."));
     }
     if body.len() > LARGEST_MESSAGE * 2 {
         return Err(refused(
@@ -257,15 +215,10 @@ fn batch(
     let (mut successful, mut failed, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
     let mut entries = Vec::new();
     for mut entry in asked.entries {
-        let id = entry
-            .remove("Id")
-            .and_then(|id| Some(id.as_str()?.to_owned()))
-            .unwrap_or_default();
+        let id = entry.remove("Id").and_then(|id| Some(id.as_str()?.to_owned())).unwrap_or_default();
         if id.is_empty()
             || id.len() > 80
-            || !id
-                .chars()
-                .all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_')
+            || !id.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_')
         {
             return Err(refused(
                 "InvalidBatchEntryId",
@@ -273,10 +226,7 @@ fn batch(
             ));
         }
         if !seen.insert(id.clone()) {
-            return Err(refused(
-                "BatchEntryIdsNotDistinct",
-                format!("Id {id} repeated."),
-            ));
+            return Err(refused("BatchEntryIdsNotDistinct", format!("Id {id} repeated.")));
         }
         entries.push((id, entry));
     }
@@ -299,9 +249,7 @@ fn batch(
 
 fn invisibility(seconds: u64) -> Result<Duration, Refusal> {
     if seconds > LONGEST_INVISIBILITY {
-        return Err(invalid(
-            "Value for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200.",
-        ));
+        return Err(invalid("Value for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200."));
     }
     Ok(Duration::from_secs(seconds))
 }

@@ -26,19 +26,12 @@ struct Draft {
 }
 
 /// Sends what stands in a call, or in an entry of a batch, and answers what SQS answers to it.
-pub(super) fn send(
-    queues: &Queues,
-    url: &str,
-    asked: BTreeMap<String, Value>,
-) -> Result<Value, Refusal> {
+pub(super) fn send(queues: &Queues, url: &str, asked: BTreeMap<String, Value>) -> Result<Value, Refusal> {
     let draft: Draft = serde_json::from_value(json!(asked))
         .map_err(|error| Refusal::new("SerializationException", error.to_string()))?;
     let body = draft.message_body;
     if body.is_empty() {
-        return Err(refused(
-            "MissingParameter",
-            "The request must contain the parameter MessageBody.",
-        ));
+        return Err(refused("MissingParameter", "The request must contain the parameter MessageBody."));
     }
     if !body.chars().all(is_allowed) {
         return Err(refused(
@@ -63,44 +56,28 @@ pub(super) fn send(
         )));
     }
     if draft.message_attributes.len() > 10 {
-        return Err(invalid(
-            "Number of message attributes [11 or more] exceeds the allowed maximum [10].",
-        ));
+        return Err(invalid("Number of message attributes [11 or more] exceeds the allowed maximum [10]."));
     }
     for (name, attribute) in &draft.message_attributes {
-        let known = ["String", "Number", "Binary"]
-            .contains(&attribute.data_type.split('.').next().unwrap_or_default());
+        let known = ["String", "Number", "Binary"].contains(&attribute.data_type.split('.').next().unwrap_or_default());
         let is_binary = attribute.data_type.starts_with("Binary");
-        if !known
-            || attribute.binary_value.is_some() != is_binary
-            || attribute.string_value.is_none() != is_binary
-        {
+        if !known || attribute.binary_value.is_some() != is_binary || attribute.string_value.is_none() != is_binary {
             return Err(invalid(format!(
                 "The message attribute '{name}' must contain a value that fits its type ('{}').",
                 attribute.data_type
             )));
         }
     }
-    if let Some(name) = draft
-        .message_system_attributes
-        .keys()
-        .find(|name| *name != "AWSTraceHeader")
-    {
-        return Err(invalid(format!(
-            "Message system attribute name '{name}' is invalid."
-        )));
+    if let Some(name) = draft.message_system_attributes.keys().find(|name| *name != "AWSTraceHeader") {
+        return Err(invalid(format!("Message system attribute name '{name}' is invalid.")));
     }
-    let trace = draft
-        .message_system_attributes
-        .get("AWSTraceHeader")
-        .and_then(|trace| trace.string_value.clone());
+    let trace = draft.message_system_attributes.get("AWSTraceHeader").and_then(|trace| trace.string_value.clone());
     let mut sent = json!({ "MD5OfMessageBody": md5_hex(body.as_bytes()) });
     if !draft.message_attributes.is_empty() {
         sent["MD5OfMessageAttributes"] = json!(md5_of_attributes(&draft.message_attributes));
     }
     if !draft.message_system_attributes.is_empty() {
-        sent["MD5OfMessageSystemAttributes"] =
-            json!(md5_of_attributes(&draft.message_system_attributes));
+        sent["MD5OfMessageSystemAttributes"] = json!(md5_of_attributes(&draft.message_system_attributes));
     }
     let letter = Letter {
         body,

@@ -9,11 +9,7 @@ use serde_json::{Value, json};
 use super::{MessageAttribute, QueueError, Received};
 use crate::aws::{ACCOUNT, Refusal};
 
-pub(super) fn message(
-    received: &Received,
-    wanted: &[String],
-    wanted_attributes: &[String],
-) -> Value {
+pub(super) fn message(received: &Received, wanted: &[String], wanted_attributes: &[String]) -> Value {
     let message = &received.message;
     let mut answer = json!({
         "MessageId": message.id,
@@ -22,22 +18,16 @@ pub(super) fn message(
         "Body": message.body,
     });
     let mut system = system_attributes(received);
-    system.retain(|name, _| {
-        wanted
-            .iter()
-            .any(|wanted| wanted == name || wanted == "All")
-    });
+    system.retain(|name, _| wanted.iter().any(|wanted| wanted == name || wanted == "All"));
     if !system.is_empty() {
         answer["Attributes"] = json!(system);
     }
     let mut attributes = message.attributes.clone();
     attributes.retain(|name, _| {
-        wanted_attributes
-            .iter()
-            .any(|wanted| match wanted.strip_suffix(".*") {
-                Some(prefix) => name.starts_with(prefix),
-                None => wanted == name || wanted == "All",
-            })
+        wanted_attributes.iter().any(|wanted| match wanted.strip_suffix(".*") {
+            Some(prefix) => name.starts_with(prefix),
+            None => wanted == name || wanted == "All",
+        })
     });
     if !attributes.is_empty() {
         answer["MD5OfMessageAttributes"] = json!(md5_of_attributes(&attributes));
@@ -54,21 +44,14 @@ pub(crate) fn system_attributes(received: &Received) -> BTreeMap<&'static str, S
         ("ApproximateReceiveCount", message.receives.to_string()),
         ("SentTimestamp", message.sent.as_millisecond().to_string()),
         ("SenderId", ACCOUNT.to_owned()),
-        (
-            "ApproximateFirstReceiveTimestamp",
-            first.as_millisecond().to_string(),
-        ),
+        ("ApproximateFirstReceiveTimestamp", first.as_millisecond().to_string()),
     ]);
     let optional = [
         ("AWSTraceHeader", &message.trace),
         ("DeadLetterQueueSourceArn", &message.dead_letter_of),
         ("MessageGroupId", &message.group),
     ];
-    attributes.extend(
-        optional
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value.clone()?))),
-    );
+    attributes.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
     attributes
 }
 
@@ -86,11 +69,7 @@ pub(crate) fn md5_of_attributes(attributes: &BTreeMap<String, MessageAttribute>)
     for (name, attribute) in attributes {
         with_length(name.as_bytes(), &mut bytes);
         with_length(attribute.data_type.as_bytes(), &mut bytes);
-        bytes.push(if attribute.binary_value.is_some() {
-            2
-        } else {
-            1
-        });
+        bytes.push(if attribute.binary_value.is_some() { 2 } else { 1 });
         with_length(&bytes_of(attribute), &mut bytes);
     }
     md5_hex(&bytes)
@@ -120,10 +99,7 @@ pub(super) fn refused(code: &'static str, message: impl Into<String>) -> Refusal
         "MessageNotInflight" => "AWS.SimpleQueueService.MessageNotInflight",
         other => other,
     };
-    Refusal {
-        query_code: Some(query_code),
-        ..Refusal::new(code, message)
-    }
+    Refusal { query_code: Some(query_code), ..Refusal::new(code, message) }
 }
 
 impl From<QueueError> for Refusal {

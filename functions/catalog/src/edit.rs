@@ -1,0 +1,178 @@
+//! Changing the catalogue, for staff.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use http::StatusCode;
+use http::header::LOCATION;
+use serde::Deserialize;
+use waybill_domain::id::{CategoryId, ProductId};
+use waybill_domain::money::{Currency, Money};
+use waybill_domain::product::{Category, MAX_SKUS, MAX_STOCK, Offer, Product};
+use waybill_domain::text::{Invalid, Sku};
+use waybill_lambda::{clock, random};
+use waybill_storage::catalog::UnknownSku;
+use waybill_storage::{Refused, Table};
+use waybill_web::{Body, Fields, Problem, Staff};
+
+use crate::App;
+use crate::read::ProductPage;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewCategory {
+    slug: String,
+    title: String,
+    description: String,
+}
+
+pub async fn create_category(
+    State(table): State<Table>,
+    _: Staff,
+    Body(body): Body<NewCategory>,
+) -> Result<(StatusCode, Json<Category>), Problem> {
+    let mut fields = Fields::default();
+    let slug = fields.take("/slug", body.slug.parse());
+    let title = fields.take("/title", body.title.parse());
+    let description = fields.take("/description", body.description.parse());
+    let id = CategoryId::new(random::uuid_at(clock::now()));
+    let category =
+        fields.finish(|| Some(Category { id, slug: slug?, title: title?, description: description? }))?;
+    table.create_category(&category).await?;
+    Ok((StatusCode::CREATED, Json(category)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewProduct {
+    slug: String,
+    title: String,
+    description: String,
+    category_id: String,
+    image: Option<String>,
+    skus: Vec<NewSku>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewSku {
+    sku: String,
+    /// The product's title unless given.
+    title: Option<String>,
+    price: Price,
+    stock: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Price {
+    amount: i64,
+    currency: String,
+}
+
+impl Price {
+    /// A price in the shop's currency.
+    fn check(self, fields: &mut Fields, pointer: &str, shop: Currency) -> Option<Money> {
+        let currency = fields.take(&format!("{pointer}/currency"), self.currency.parse().and_then(|currency: Currency| {
+            if currency == shop { Ok(currency) } else { Err(Invalid::new(format!("must be the shop's currency, {shop}"))) }
+        }));
+        let price = Money::new(self.amount, currency.unwrap_or(shop)).as_price();
+        currency.and(fields.take(&format!("{pointer}/amount"), price))
+    }
+}
+
+impl NewProduct {
+    fn check(self, shop: Currency) -> Result<(Product, Vec<Offer>), Problem> {
+        let now = clock::now();
+        let id = ProductId::new(random::uuid_at(now));
+        let mut fields = Fields::default();
+        let slug = fields.take("/slug", self.slug.parse());
+        let title = fields.take("/title", self.title.parse());
+        let description = fields.take("/description", self.description.parse());
+        let category_id = fields.take("/category_id", self.category_id.parse());
+        let image = fields.take_optional("/image", self.image.map(|image| image.parse()));
+        if self.skus.is_empty() || self.skus.len() > MAX_SKUS {
+            fields.refuse("/skus", format!("must hold 1 to {MAX_SKUS} SKUs"));
+        }
+        let mut seen = BTreeSet::new();
+        let mut offers = Vec::new();
+        for (index, new) in self.skus.into_iter().take(MAX_SKUS).enumerate() {
+            let pointer = format!("/skus/{index}");
+            let sku: Option<Sku> = fields.take(&format!("{pointer}/sku"), new.sku.parse());
+            if sku.as_ref().is_some_and(|sku| !seen.insert(sku.clone())) {
+                fields.refuse(&format!("{pointer}/sku"), "stands twice in this product");
+            }
+            let own_title = new.title.map(|title| title.parse());
+            let own_title = fields.take_optional(&format!("{pointer}/title"), own_title);
+            let price = new.price.check(&mut fields, &format!("{pointer}/price"), shop);
+            let stock = u32::try_from(new.stock).ok().filter(|stock| *stock <= MAX_STOCK);
+            let stock = stock.ok_or_else(|| Invalid::new(format!("must be from 0 to {MAX_STOCK}")));
+            let available = fields.take(&format!("{pointer}/stock"), stock);
+            let title = own_title.or_else(|| title.clone());
+            offers.extend(sku.zip(title).zip(price).zip(available).map(|(((sku, title), price), available)| Offer {
+                sku,
+                product_id: id,
+                title,
+                price,
+                available,
+                active: true,
+            }));
+        }
+        fields.finish(|| {
+            let price = offers.iter().map(|offer| offer.price).min_by_key(|price| price.amount)?;
+            let product = Product {
+                id,
+                slug: slug?,
+                title: title?,
+                description: description?,
+                category_id: category_id?,
+                image,
+                price,
+                created_at: now,
+            };
+            Some((product, offers))
+        })
+    }
+}
+
+pub async fn create_product(
+    State(app): State<App>,
+    _: Staff,
+    Body(body): Body<NewProduct>,
+) -> Result<(StatusCode, [(http::HeaderName, String); 1], Json<ProductPage>), Problem> {
+    let (product, offers) = body.check(app.currency)?;
+    app.table.create_product(&product, &offers).await?;
+    let location = format!("/v1/products/{}", product.id);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(ProductPage::new(product, offers))))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkuChange {
+    price: Option<Price>,
+    active: Option<bool>,
+}
+
+/// Changes a SKU's price, or whether it is for sale; what is not given stays.
+pub async fn change_sku(
+    State(app): State<App>,
+    _: Staff,
+    Path(sku): Path<String>,
+    Body(body): Body<SkuChange>,
+) -> Result<StatusCode, Problem> {
+    let mut fields = Fields::default();
+    let price = body.price.and_then(|price| price.check(&mut fields, "/price", app.currency));
+    let active = body.active;
+    fields.finish(|| Some(()))?;
+    let unknown = || Problem::not_found("SKU");
+    let sku: Sku = sku.parse().map_err(|_| unknown())?;
+    let product = app.table.owner_of(&sku).await?.ok_or_else(unknown)?;
+    match app.table.change_offer(product, &sku, price, active).await {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(Refused::By(reasons)) => match reasons.as_slice() {
+            [UnknownSku, ..] | [] => Err(unknown()),
+        },
+        Err(Refused::Failed(error)) => Err(error.into()),
+    }
+}

@@ -1,0 +1,80 @@
+//! The mails as a reviewer reads them, and what nobody can put into them.
+
+use email::{Shop, compose};
+use waybill_domain::message::{Event, Message, Snapshot};
+use waybill_domain::money::Money;
+
+fn message(event: Event) -> Message {
+    let usd = |amount| Money::new(amount, "USD".parse().unwrap());
+    let line = |sku: &str, title: &str, quantity: i64, price: i64| waybill_domain::cart::PricedLine {
+        sku: sku.parse().unwrap(),
+        product_id: "prd_00000000000000000000000001".parse().unwrap(),
+        title: title.parse().unwrap(),
+        quantity: quantity.try_into().unwrap(),
+        unit_price: usd(price),
+        total: usd(price * quantity),
+    };
+    Message {
+        id: "ord_00000000000000000000000001/3".into(),
+        at: "2026-11-23T09:00:00Z".parse().unwrap(),
+        order: Snapshot {
+            id: "ord_00000000000000000000000001".parse().unwrap(),
+            version: 3,
+            account_id: "acc_00000000000000000000000001".parse().unwrap(),
+            email: "ann@example.com".parse().unwrap(),
+            lines: vec![line("TEA-EARL-100", "Earl Grey, 100 g", 2, 890), line("MUG-01", "Mug <b>\"blue\"</b> & saucer", 1, 1999)],
+            total: usd(3779),
+            shipping_address: waybill_domain::order::Address {
+                name: "Ann Example".parse().unwrap(),
+                line1: "1 Main St".parse().unwrap(),
+                line2: Some("Flat 2".parse().unwrap()),
+                city: "Springfield".parse().unwrap(),
+                region: Some("IL".parse().unwrap()),
+                postal_code: "62701".parse().unwrap(),
+                country: "US".parse().unwrap(),
+            },
+            payment_status: waybill_domain::order::PaymentStatus::Paid,
+            fulfilment_status: waybill_domain::order::FulfilmentStatus::Unfulfilled,
+            placed_at: "2026-11-23T08:59:00Z".parse().unwrap(),
+        },
+        event,
+    }
+}
+
+fn shop() -> Shop {
+    Shop { name: "Waybill Shop".into(), url: "https://shop.example.com".into() }
+}
+
+fn shipped() -> Event {
+    Event::Shipped { carrier: "UPS".parse().unwrap(), tracking_number: "1Z999".parse().unwrap() }
+}
+
+#[test]
+fn the_confirmation_is_as_reviewed() {
+    let mail = compose(&shop(), &message(Event::Paid)).unwrap().unwrap();
+    insta::assert_snapshot!("confirmation", format!("Subject: {}\n\n{}\n----\n{}", mail.subject, mail.text, mail.html));
+}
+
+#[test]
+fn the_shipping_mail_is_as_reviewed() {
+    let mail = compose(&shop(), &message(shipped())).unwrap().unwrap();
+    insta::assert_snapshot!("shipped", format!("Subject: {}\n\n{}", mail.subject, mail.text));
+}
+
+#[test]
+fn each_step_after_the_payment_is_mailed_and_none_before_it() {
+    let mails = |event| compose(&shop(), &message(event)).unwrap().is_some();
+    for event in [Event::Paid, Event::Processing, shipped(), Event::Delivered] {
+        assert!(mails(event));
+    }
+    for event in [Event::Placed, Event::PaymentStarted, Event::PaymentDeclined, Event::PaymentExpired] {
+        assert!(!mails(event));
+    }
+}
+
+#[test]
+fn a_title_cannot_add_markup_to_the_mail() {
+    let mail = compose(&shop(), &message(Event::Paid)).unwrap().unwrap();
+    assert!(!mail.html.contains("<b>"), "{}", mail.html);
+    assert!(mail.text.contains("Mug <b>\"blue\"</b> & saucer"), "{}", mail.text);
+}

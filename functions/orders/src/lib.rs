@@ -1,0 +1,31 @@
+//! Placing orders, reading them, and moving them on.
+
+mod fulfil;
+mod place;
+mod read;
+mod view;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::routing::{get, post};
+use waybill_storage::Table;
+use waybill_web::quote::Seal;
+use waybill_web::tokens::Verifier;
+
+#[derive(Clone, FromRef)]
+pub struct App {
+    pub table: Table,
+    pub verifier: Verifier,
+    pub seal: Seal,
+}
+
+pub fn routes(app: App) -> Router {
+    Router::new()
+        .route("/v1/orders", post(place::place_order).get(read::list_own_orders))
+        .route("/v1/orders/{id}", get(read::read_order))
+        .route("/v1/admin/orders", get(read::list_orders))
+        .route("/v1/admin/orders/{id}/process", post(fulfil::process_order))
+        .route("/v1/admin/orders/{id}/ship", post(fulfil::ship_order))
+        .route("/v1/admin/orders/{id}/deliver", post(fulfil::deliver_order))
+        .with_state(app)
+}

@@ -1,0 +1,134 @@
+//! Placing an order: one transaction, no read.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::LOCATION;
+use serde::Deserialize;
+use waybill_domain::id::OrderId;
+use waybill_domain::order::{self, Address, Order};
+use waybill_domain::product::Offer;
+use waybill_lambda::{clock, random};
+use waybill_storage::Refused;
+use waybill_storage::orders::NotPlaced;
+use waybill_web::problem::{FieldError, line_refusal};
+use waybill_web::query::Idempotency;
+use waybill_web::{Body, Caller, Fields, Problem};
+
+use crate::App;
+use crate::view::OrderView;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrder {
+    /// The cart's.
+    quote: String,
+    shipping_address: NewAddress,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewAddress {
+    name: String,
+    line1: String,
+    line2: Option<String>,
+    city: String,
+    region: Option<String>,
+    postal_code: String,
+    country: String,
+}
+
+impl NewAddress {
+    fn check(self) -> Result<Address, Problem> {
+        let mut fields = Fields::default();
+        let name = fields.take("/shipping_address/name", self.name.parse());
+        let line1 = fields.take("/shipping_address/line1", self.line1.parse());
+        let line2 = fields.take_optional("/shipping_address/line2", self.line2.map(|text| text.parse()));
+        let city = fields.take("/shipping_address/city", self.city.parse());
+        let region = fields.take_optional("/shipping_address/region", self.region.map(|text| text.parse()));
+        let postal_code = fields.take("/shipping_address/postal_code", self.postal_code.parse());
+        let country = fields.take("/shipping_address/country", self.country.parse());
+        fields.finish(|| {
+            Some(Address {
+                name: name?,
+                line1: line1?,
+                line2,
+                city: city?,
+                region,
+                postal_code: postal_code?,
+                country: country?,
+            })
+        })
+    }
+}
+
+/// The order's id comes of the buyer and the idempotency key, so a repeated request meets the order of the first and
+/// answers it; with another body it is refused.
+pub async fn place_order(
+    State(app): State<App>,
+    caller: Caller,
+    Idempotency(key): Idempotency,
+    Body(body): Body<NewOrder>,
+) -> Result<Response, Problem> {
+    let quote = app.seal.open(&body.quote).filter(|quote| quote.buyer == caller.account);
+    let quote = quote.ok_or_else(|| Problem::invalid_field("/quote", "must be the quote of your cart"))?;
+    let address = body.shipping_address.check()?;
+    let fingerprint = fingerprint(&body.quote, &address)?;
+    let id = OrderId::for_placement(caller.account, &key);
+    let order = order::place(id, quote.clone(), caller.email, address, clock::now());
+    match app.table.place_order(&order, &quote, &fingerprint).await {
+        Ok(()) => Ok(created(order, false)),
+        Err(Refused::By(reasons)) => not_placed(reasons, &fingerprint, &order),
+        Err(Refused::Failed(error)) => Err(error.into()),
+    }
+}
+
+fn created(order: Order, replayed: bool) -> Response {
+    let location = [(LOCATION, format!("/v1/orders/{}", order.id))];
+    let view = Json(OrderView::from(order));
+    match replayed {
+        false => (StatusCode::CREATED, location, view).into_response(),
+        true => (StatusCode::CREATED, location, [("idempotent-replayed", "true")], view).into_response(),
+    }
+}
+
+/// Tells two requests with the same key apart.
+fn fingerprint(quote: &str, address: &Address) -> Result<String, Problem> {
+    let body = serde_json::to_string(&(quote, address)).map_err(Problem::internal)?;
+    Ok(random::hash(&body))
+}
+
+fn not_placed(reasons: Vec<NotPlaced>, fingerprint: &str, wanted: &Order) -> Result<Response, Problem> {
+    let mut lines = Vec::new();
+    let mut out_of_stock = false;
+    for reason in reasons {
+        match reason {
+            NotPlaced::AlreadyPlaced { order, fingerprint: first } if first == fingerprint => {
+                return Ok(created(*order, true));
+            }
+            NotPlaced::AlreadyPlaced { .. } => {
+                let detail = "was used before, for another request";
+                return Err(Problem::invalid_header("Idempotency-Key", detail));
+            }
+            NotPlaced::LineRefused { line, sku, offer } => {
+                let quantity = wanted.lines[line].quantity.get();
+                out_of_stock |= offer.as_ref().is_none_or(|offer: &Offer| !offer.active || offer.available < quantity);
+                let detail = format!("{sku} {}", line_refusal(offer.as_ref(), quantity));
+                lines.push(FieldError::at(&format!("/quote/lines/{line}"), detail));
+            }
+            NotPlaced::CartChanged => {}
+        }
+    }
+    Err(match (lines.is_empty(), out_of_stock) {
+        (true, _) => {
+            let detail = "The cart has changed since it was quoted. Please look at it again.";
+            Problem::conflict("cart-changed", detail)
+        }
+        (false, true) => Problem::conflict("out-of-stock", "Not everything in the cart can be had.").with_errors(lines),
+        (false, false) => {
+            let detail = "A price has changed since the cart was quoted. Please look at it again.";
+            Problem::conflict("price-changed", detail).with_errors(lines)
+        }
+    })
+}

@@ -1,0 +1,53 @@
+//! Reading orders: one's own, or any for staff. Somebody else's is as unknown as one that does not exist.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use waybill_domain::order::Status;
+use waybill_storage::orders::OrderSummary;
+use waybill_storage::{Cursor, Table};
+use waybill_web::query::{List, Parameters};
+use waybill_web::{Caller, Problem, Staff};
+
+use crate::view::OrderView;
+
+/// `limit`, `cursor`; the newest first.
+pub async fn list_own_orders(
+    State(table): State<Table>,
+    caller: Caller,
+    mut parameters: Parameters,
+) -> Result<Json<List<OrderSummary>>, Problem> {
+    let limit = parameters.limit();
+    let cursor = parameters.cursor(Cursor::among_orders);
+    parameters.finish()?;
+    Ok(Json(table.orders_of(caller.account, limit, cursor).await?.into()))
+}
+
+/// `status` (must be given), `limit`, `cursor`; the newest first.
+pub async fn list_orders(
+    State(table): State<Table>,
+    _: Staff,
+    mut parameters: Parameters,
+) -> Result<Json<List<OrderSummary>>, Problem> {
+    let names = || Status::ALL.map(Status::as_str).join(", ");
+    let known = |text: &str| Status::ALL.into_iter().find(|status| status.as_str() == text);
+    let status = parameters.take("status", |text| known(text).ok_or_else(|| format!("must be one of {}", names())));
+    let limit = parameters.limit();
+    let cursor = parameters.cursor(Cursor::among_orders);
+    if status.is_none() && !parameters.has_errors() {
+        parameters.refuse("status", &format!("must be given, as one of {}", names()));
+    }
+    parameters.finish()?;
+    let status = status.ok_or_else(|| Problem::internal("a status is missing though it was not refused"))?;
+    Ok(Json(table.orders_with(status, limit, cursor).await?.into()))
+}
+
+pub async fn read_order(
+    State(table): State<Table>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<OrderView>, Problem> {
+    let unknown = || Problem::not_found("order");
+    let order = table.order(id.parse().map_err(|_| unknown())?).await?;
+    let order = order.filter(|order| caller.may_see(order)).ok_or_else(unknown)?;
+    Ok(Json(order.into()))
+}

@@ -1,0 +1,70 @@
+//! An order as its buyer and staff see it.
+
+use serde::Serialize;
+use waybill_domain::Timestamp;
+use waybill_domain::cart::PricedLine;
+use waybill_domain::id::OrderId;
+use waybill_domain::message::{Actor, Entry, Event};
+use waybill_domain::money::Money;
+use waybill_domain::order::{Address, FulfilmentStatus, Order, PaymentStatus, Shipment, State};
+use waybill_domain::text::Email;
+
+#[derive(Serialize)]
+pub struct OrderView {
+    id: OrderId,
+    /// Grows by one with every change.
+    version: u32,
+    payment_status: PaymentStatus,
+    fulfilment_status: FulfilmentStatus,
+    email: Email,
+    lines: Vec<PricedLine>,
+    total: Money,
+    shipping_address: Address,
+    shipment: Option<Shipment>,
+    placed_at: Timestamp,
+    /// Oldest first.
+    timeline: Vec<EntryView>,
+}
+
+#[derive(Serialize)]
+struct EntryView {
+    at: Timestamp,
+    r#type: &'static str,
+    /// `customer`, `staff` or `stripe`; which member of staff is not the customer's business.
+    by: &'static str,
+}
+
+impl From<Order> for OrderView {
+    fn from(order: Order) -> Self {
+        OrderView {
+            id: order.id,
+            version: order.version(),
+            payment_status: order.state.payment_status(),
+            fulfilment_status: order.state.fulfilment_status(),
+            email: order.email,
+            lines: order.lines,
+            total: order.total,
+            shipping_address: order.shipping_address,
+            shipment: match order.state {
+                State::Shipped { shipment, .. } | State::Delivered { shipment, .. } => Some(shipment),
+                State::Pending { .. } | State::Paid { .. } | State::Processing { .. } => None,
+            },
+            placed_at: order.placed_at,
+            timeline: order.timeline.iter().map(EntryView::from).collect(),
+        }
+    }
+}
+
+impl From<&Entry> for EntryView {
+    fn from(entry: &Entry) -> Self {
+        EntryView {
+            at: entry.at,
+            r#type: Event::name(&entry.event),
+            by: match entry.actor {
+                Actor::Customer => "customer",
+                Actor::Staff { .. } => "staff",
+                Actor::Stripe => "stripe",
+            },
+        }
+    }
+}

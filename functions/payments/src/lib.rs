@@ -1,0 +1,23 @@
+//! Payment sessions: a page at Stripe on which the buyer pays exactly what the order says.
+
+mod start;
+mod stripe_api;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::routing::post;
+use waybill_storage::Table;
+use waybill_web::tokens::Verifier;
+
+pub use stripe_api::Stripe;
+
+#[derive(Clone, FromRef)]
+pub struct App {
+    pub table: Table,
+    pub verifier: Verifier,
+    pub stripe: Stripe,
+}
+
+pub fn routes(app: App) -> Router {
+    Router::new().route("/v1/orders/{id}/payment-sessions", post(start::start_payment)).with_state(app)
+}

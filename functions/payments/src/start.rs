@@ -1,0 +1,101 @@
+//! Starting the payment of an order.
+//!
+//! The attempt's number is in the order before Stripe is called, and is part of the key that Stripe is called with. So
+//! a crash, a lost reply or a second request at the same moment all come to the same page, and no attempt is charged
+//! twice. A new attempt begins only after Stripe itself says that the page of the last one has closed unpaid.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use http::StatusCode;
+use serde::Serialize;
+use waybill_domain::Timestamp;
+use waybill_domain::message::Actor;
+use waybill_domain::order::{self, Attempt, Command, Order, Refusal};
+use waybill_lambda::clock;
+use waybill_storage::orders::Unchanged;
+use waybill_web::{Caller, Problem};
+
+use crate::App;
+use crate::stripe_api::Page;
+
+#[derive(Serialize)]
+pub struct PaymentSession {
+    id: String,
+    /// Where the buyer's browser goes to pay.
+    url: String,
+    expires_at: Timestamp,
+}
+
+type Answer = (StatusCode, Json<PaymentSession>);
+
+/// 201 with a new page, or 200 with the one that is still open.
+pub async fn start_payment(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Answer, Problem> {
+    let unknown = || Problem::not_found("order");
+    let order = app.table.order(id.parse().map_err(|_| unknown())?).await?;
+    let order = order.filter(|order| order.buyer == caller.account).ok_or_else(unknown)?;
+    match attempt(&order)? {
+        Attempt { number, session: None } => open_page(&app, &order, *number).await,
+        Attempt { number, session: Some(session) } if session.expires_at <= clock::now() => {
+            next_page(&app, &order, *number, &session.id).await
+        }
+        Attempt { session: Some(session), .. } => Ok(answer(StatusCode::OK, session)),
+    }
+}
+
+/// The attempt of an order that can still be paid.
+fn attempt(order: &Order) -> Result<&Attempt, Problem> {
+    match &order.state {
+        order::State::Pending { attempt } => Ok(attempt),
+        order::State::Paid { .. }
+        | order::State::Processing { .. }
+        | order::State::Shipped { .. }
+        | order::State::Delivered { .. } => Err(Problem::conflict("order-state", "The order has been paid already.")),
+    }
+}
+
+async fn open_page(app: &App, order: &Order, number: u32) -> Result<Answer, Problem> {
+    let session = app.stripe.open_page(order, number).await?;
+    let command = Command::StartPayment { attempt: number, session };
+    let now = clock::now();
+    let saved = app.table.change_order(order.id, None, |order| order.decide(command.clone(), Actor::Customer, now));
+    let order = match saved.await {
+        Ok(order) => order,
+        // The same page was saved by a request at the same moment, or its event was faster than we are.
+        Err(Unchanged::Refused(Refusal::Done)) => {
+            app.table.order(order.id).await?.ok_or_else(|| Problem::not_found("order"))?
+        }
+        Err(refused) => return Err(refused.into()),
+    };
+    match &attempt(&order)?.session {
+        Some(session) => Ok(answer(StatusCode::CREATED, session)),
+        None => Err(Problem::conflict("payment-expired", "The payment page has just closed. Please start again.")),
+    }
+}
+
+/// The page's time is over, but only Stripe knows whether somebody paid on it in the last moment.
+async fn next_page(app: &App, order: &Order, number: u32, session_id: &str) -> Result<Answer, Problem> {
+    match app.stripe.page(session_id).await? {
+        Page::Closed => {
+            let command = Command::ExpirePayment { session_id: session_id.to_owned() };
+            let now = clock::now();
+            let decide = |order: &Order| order.decide(command.clone(), Actor::Stripe, now);
+            match app.table.change_order(order.id, None, decide).await {
+                Ok(order) => open_page(app, &order, number + 1).await,
+                Err(refused) => Err(refused.into()),
+            }
+        }
+        Page::Open | Page::Completed => {
+            Err(Problem::conflict("payment-pending", "A payment of this order is being confirmed."))
+        }
+    }
+}
+
+fn answer(status: StatusCode, session: &order::PaymentSession) -> Answer {
+    let order::PaymentSession { id, url, expires_at } = session.clone();
+    (status, Json(PaymentSession { id, url, expires_at }))
+}
+
+/// Kept here so that a reader finds both ends of the key: what [`crate::Stripe::open_page`] sends.
+pub fn idempotency_key(order: &Order, attempt: u32) -> String {
+    format!("{}/{attempt}", order.id)
+}

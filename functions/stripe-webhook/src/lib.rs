@@ -1,0 +1,66 @@
+//! Stripe's events. Whoever has the signing secret may call; an event takes effect once, however often and in whatever
+//! order it arrives.
+
+mod apply;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, FromRef, State};
+use axum::routing::post;
+use axum::{Json, http::HeaderMap};
+use http::StatusCode;
+use serde::Serialize;
+use stripe_webhook::{Webhook, WebhookError};
+use waybill_lambda::clock;
+use waybill_storage::Table;
+use waybill_web::Problem;
+
+/// Bytes of an event. Stripe's largest are some tens of KB.
+const MAX_EVENT: usize = 512 * 1024;
+
+#[derive(Clone, FromRef)]
+pub struct App {
+    pub table: Table,
+    /// Stripe's signing secret, `whsec_…`.
+    pub secret: String,
+}
+
+pub fn routes(app: App) -> Router {
+    Router::new()
+        .route("/v1/stripe/events", post(receive_event).layer(DefaultBodyLimit::max(MAX_EVENT)))
+        .with_state(app)
+}
+
+/// What became of an event; for those who read Stripe's log of deliveries.
+#[derive(Serialize)]
+pub struct Received {
+    outcome: &'static str,
+}
+
+async fn receive_event(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Received>, Problem> {
+    let body = body.map_err(waybill_web::body::refused)?;
+    let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // The signature is of the bytes as they came; what is not UTF-8 was not signed by Stripe.
+    let payload = std::str::from_utf8(&body).map_err(|_| not_stripe())?;
+    let now = clock::now();
+    match Webhook::construct_event_with_timestamp(payload, signature, &app.secret, now.as_second()) {
+        Ok(event) => apply::apply(&app.table, event, payload, now).await.map(|outcome| Json(Received { outcome })),
+        // The signature was good, so this is Stripe's, but of a form that we do not know.
+        Err(WebhookError::BadParse(_)) => {
+            apply::park_unread(&app.table, payload, now).await.map(|outcome| Json(Received { outcome }))
+        }
+        Err(
+            WebhookError::BadKey | WebhookError::BadHeader(_) | WebhookError::BadSignature | WebhookError::BadTimestamp(_),
+        ) => Err(not_stripe()),
+    }
+}
+
+fn not_stripe() -> Problem {
+    let detail = "The header Stripe-Signature does not fit the body, or is more than five minutes old.";
+    Problem::new(StatusCode::BAD_REQUEST, "bad-signature", detail)
+}

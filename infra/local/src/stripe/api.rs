@@ -1,0 +1,288 @@
+//! Stripe's API as Waybill calls it: `/v1`, form-encoded in, JSON out.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{OriginalUri, Path, RawQuery, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::checkout::{Checkout, NotOpen, Replay};
+use super::encoding::fingerprint;
+use super::events::{API_VERSION, Cause};
+use super::form::Parameters;
+use super::ledger::Ledger;
+use super::order::{self, Expand};
+use super::refusal::Refusal;
+use super::{Desk, objects};
+
+pub fn router(desk: Arc<Desk>) -> Router<Arc<Desk>> {
+    Router::new()
+        .route("/checkout/sessions", post(create_session))
+        .route("/checkout/sessions/{id}", get(read_session))
+        .route("/checkout/sessions/{id}/expire", post(expire_session))
+        .route("/payment_intents/{id}", get(read_payment_intent))
+        .route("/events/{id}", get(read_event))
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(no_such_route)
+        .layer(middleware::from_fn_with_state(desk, answer))
+}
+
+pub async fn no_such_route(method: Method, OriginalUri(uri): OriginalUri) -> Refusal {
+    Refusal::no_such_route(&method, uri.path())
+}
+
+/// One API call: its id, and the key under which it happens only once.
+#[derive(Clone)]
+struct Call {
+    id: String,
+    key: Option<String>,
+}
+
+/// A session as the API shows it, with what the caller wants in full.
+pub fn show_session(desk: &Desk, checkout: &Checkout, expand: &Expand) -> Value {
+    let wants = |path: &str| expand.iter().any(|wanted| wanted == path);
+    let mut session = objects::session(checkout, Some(desk.page_of(checkout)));
+    if wants("line_items") {
+        session["line_items"] = objects::line_items(checkout);
+    }
+    if wants("payment_intent") || wants("payment_intent.latest_charge") {
+        session["payment_intent"] = show_intent(checkout, wants("payment_intent.latest_charge"));
+    }
+    session
+}
+
+fn show_intent(checkout: &Checkout, with_charge: bool) -> Value {
+    let mut intent = objects::payment_intent(checkout);
+    if with_charge && !intent.is_null() {
+        intent["latest_charge"] = objects::latest_charge(checkout);
+    }
+    intent
+}
+
+async fn create_session(
+    State(desk): State<Arc<Desk>>,
+    Extension(call): Extension<Call>,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    once(
+        &desk,
+        &call,
+        "POST /v1/checkout/sessions",
+        &body,
+        |_, now| {
+            let (order, expand) = order::read(&body, now)?;
+            let checkout = Checkout::new(order, now);
+            let answer = show_session(&desk, &checkout, &expand);
+            Ok((checkout, answer))
+        },
+    )
+}
+
+async fn expire_session(
+    State(desk): State<Arc<Desk>>,
+    Extension(call): Extension<Call>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    once(
+        &desk,
+        &call,
+        &format!("POST /v1/checkout/sessions/{id}/expire"),
+        &body,
+        |ledger, now| {
+            let expand = only_expand(&body)?;
+            let mut checkout = ledger
+                .checkout(&id, now)
+                .ok_or_else(|| Refusal::no_such("checkout.session", &id, "session"))?;
+            let cause = Cause {
+                request_id: Some(call.id.clone()),
+                idempotency_key: call.key.clone(),
+            };
+            checkout.expire(&cause, now).map_err(|NotOpen(status)| {
+            let status = status.as_str();
+            let message = format!(
+                "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of `{status}`."
+            );
+            Refusal::request(http::StatusCode::BAD_REQUEST, message)
+        })?;
+            let answer = show_session(&desk, &checkout, &expand);
+            Ok((checkout, answer))
+        },
+    )
+}
+
+async fn read_session(
+    State(desk): State<Arc<Desk>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, Refusal> {
+    let expand = only_expand(query.unwrap_or_default().as_bytes())?;
+    let checkout = desk.ledger().checkout(&id, Timestamp::now());
+    let checkout = checkout.ok_or_else(|| Refusal::no_such("checkout.session", &id, "session"))?;
+    Ok(Json(show_session(&desk, &checkout, &expand)))
+}
+
+async fn read_payment_intent(
+    State(desk): State<Arc<Desk>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, Refusal> {
+    let expand = only_expand(query.unwrap_or_default().as_bytes())?;
+    let checkout = desk.ledger().checkout_of_intent(&id, Timestamp::now());
+    let checkout = checkout.ok_or_else(|| Refusal::no_such("payment_intent", &id, "intent"))?;
+    Ok(Json(show_intent(
+        &checkout,
+        expand.iter().any(|path| path == "latest_charge"),
+    )))
+}
+
+async fn read_event(
+    State(desk): State<Arc<Desk>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    let body = desk.ledger().event(&id).map(|event| event.body.clone());
+    body.map(Json)
+        .ok_or_else(|| Refusal::no_such("event", &id, "id"))
+}
+
+fn only_expand(encoded: &[u8]) -> Result<Expand, Refusal> {
+    let mut given = Parameters::read(encoded)?;
+    let expand = order::expand(&mut given)?;
+    given.finish()?;
+    Ok(expand)
+}
+
+/// Acts, unless this call's Idempotency-Key was used before: then the first answer is given again.
+/// As at Stripe, a refused call uses up no key.
+fn once(
+    desk: &Desk,
+    call: &Call,
+    route: &str,
+    body: &[u8],
+    act: impl FnOnce(&Ledger, Timestamp) -> Result<(Checkout, Value), Refusal>,
+) -> Result<Response, Refusal> {
+    let now = Timestamp::now();
+    let fingerprint = fingerprint(route, body)?;
+    let mut ledger = desk.ledger();
+    if let Some(replay) = call.key.as_deref().and_then(|key| ledger.replay(key, now)) {
+        if replay.fingerprint != fingerprint {
+            return Err(Refusal::key_reused(&replay.key));
+        }
+        let headers = [
+            ("idempotent-replayed", "true"),
+            ("original-request", replay.request_id.as_str()),
+        ];
+        return Ok((headers, Json(replay.answer.clone())).into_response());
+    }
+    let (mut checkout, answer) = act(&ledger, now)?;
+    if let Some(key) = call.key.clone() {
+        let request_id = call.id.clone();
+        checkout.replays.push(Replay {
+            key,
+            fingerprint,
+            request_id,
+            answered_at: now,
+            answer: answer.clone(),
+        });
+    }
+    ledger
+        .keep(checkout)
+        .map_err(|error| Refusal::internal(error.to_string()))?;
+    desk.news.notify_one();
+    Ok(Json(answer).into_response())
+}
+
+/// What every call has in common: the key is checked, faults are played, Stripe's headers are set.
+async fn answer(State(desk): State<Arc<Desk>>, mut request: Request, next: Next) -> Response {
+    let id = objects::new_id("req_", 14);
+    let (fails, loses_reply, delay) = {
+        let mut faults = desk.faults();
+        let fails = faults.fails_now();
+        (
+            fails,
+            !fails && faults.loses_reply_now(),
+            Duration::from_millis(faults.delay_ms),
+        )
+    };
+    let call = read_call(&desk, &id, request.headers(), request.method());
+    let mut response = match call {
+        _ if fails => Refusal::internal("An injected fault: nothing was done.").into_response(),
+        Err(refusal) => refusal.into_response(),
+        Ok(call) => {
+            let key = call.key.clone();
+            request.extensions_mut().insert(call);
+            let mut response = next.run(request).await;
+            if let Some(key) = key.and_then(|key| HeaderValue::from_str(&key).ok()) {
+                response.headers_mut().insert("idempotency-key", key);
+            }
+            response
+        }
+    };
+    tokio::select! {
+        () = tokio::time::sleep(delay) => {}
+        () = desk.stopped() => {}
+    }
+    if loses_reply {
+        // The connection breaks off after the call has had its effect.
+        let lost = futures_util::stream::once(async {
+            Err::<Bytes, _>(io::Error::other("an injected fault: the reply is lost"))
+        });
+        return Response::new(Body::from_stream(lost));
+    }
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert("request-id", id);
+    }
+    headers.insert("stripe-version", HeaderValue::from_static(API_VERSION));
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, no-store"),
+    );
+    response
+}
+
+fn read_call(desk: &Desk, id: &str, headers: &HeaderMap, method: &Method) -> Result<Call, Refusal> {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let key = text(header::AUTHORIZATION)
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .map(str::trim);
+    match key {
+        None | Some("") => return Err(Refusal::no_key()),
+        Some(key) if key != desk.settings.secret_key => return Err(Refusal::wrong_key(key)),
+        Some(_) => {}
+    }
+    let bad = |message: String| Refusal::request(http::StatusCode::BAD_REQUEST, message);
+    if let Some(version) =
+        text(HeaderName::from_static("stripe-version")).filter(|version| *version != API_VERSION)
+    {
+        return Err(bad(format!(
+            "Invalid Stripe API version: {version}. The stand-in for Stripe speaks {API_VERSION} only."
+        )));
+    }
+    if headers.contains_key("stripe-account") {
+        return Err(bad(
+            "The stand-in for Stripe knows no connected accounts (header Stripe-Account).".into(),
+        ));
+    }
+    let is_form = text(header::CONTENT_TYPE)
+        .is_none_or(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    if method == Method::POST && !is_form {
+        return Err(Refusal::not_a_form());
+    }
+    let key = text(HeaderName::from_static("idempotency-key")).filter(|_| method == Method::POST);
+    if key.is_some_and(|key| key.len() > 255) {
+        return Err(bad("Idempotency keys can have up to 255 characters.".into()));
+    }
+    Ok(Call {
+        id: id.to_owned(),
+        key: key.map(str::to_owned),
+    })
+}

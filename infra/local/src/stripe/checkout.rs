@@ -1,0 +1,294 @@
+//! A checkout session with its payment and its events: what may happen to it, and what each step announces.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::events::{Cause, Event};
+use super::objects;
+
+/// Everything about one checkout session. It is stored as one file, so a step and its events are kept together or not at all.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Checkout {
+    pub id: String,
+    pub created: Timestamp,
+    pub order: Order,
+    pub status: Status,
+    pub payment: Option<Payment>,
+    pub events: Vec<Event>,
+    pub replays: Vec<Replay>,
+}
+
+/// What the shop asked for when it created the session.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Order {
+    pub currency: String,
+    pub lines: Vec<Line>,
+    pub total: i64,
+    pub expires_at: Timestamp,
+    pub success_url: String,
+    pub cancel_url: Option<String>,
+    pub client_reference_id: Option<String>,
+    pub customer_email: Option<String>,
+    pub locale: Option<String>,
+    pub metadata: BTreeMap<String, String>,
+    pub payment_description: Option<String>,
+    pub payment_metadata: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Line {
+    pub id: String,
+    pub price: String,
+    pub product: String,
+    pub name: String,
+    pub description: Option<String>,
+    pub images: Vec<String>,
+    pub product_metadata: BTreeMap<String, String>,
+    pub metadata: BTreeMap<String, String>,
+    pub unit_amount: i64,
+    pub quantity: i64,
+    pub total: i64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Open,
+    Complete,
+    Expired,
+}
+
+/// The payment intent: like Stripe's, it comes into being when the buyer first tries to pay.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Payment {
+    pub id: String,
+    pub secret: String,
+    pub created: Timestamp,
+    pub charges: Vec<Charge>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Charge {
+    pub id: String,
+    pub payment_method: String,
+    pub created: Timestamp,
+    pub paid: bool,
+}
+
+/// An answer that is given again to the same request with the same Idempotency-Key.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Replay {
+    pub key: String,
+    pub fingerprint: String,
+    pub request_id: String,
+    pub answered_at: Timestamp,
+    pub answer: serde_json::Value,
+}
+
+/// The session is no longer open; nothing was changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct NotOpen(pub Status);
+
+impl Checkout {
+    pub fn new(order: Order, now: Timestamp) -> Checkout {
+        Checkout {
+            id: objects::new_id("cs_test_a1", 57),
+            created: now,
+            order,
+            status: Status::Open,
+            payment: None,
+            events: Vec::new(),
+            replays: Vec::new(),
+        }
+    }
+
+    /// Charges the buyer: intent and charge succeed, the session is complete and paid.
+    pub fn pay(&mut self, now: Timestamp) -> Result<(), NotOpen> {
+        self.charge(true, now)?;
+        self.status = Status::Complete;
+        let intent = objects::payment_intent(self);
+        let charge = objects::latest_charge(self);
+        let session = objects::session(self, None);
+        self.announce("payment_intent.succeeded", intent, &Cause::default(), now);
+        self.announce("charge.succeeded", charge, &Cause::default(), now);
+        self.announce(
+            "checkout.session.completed",
+            session,
+            &Cause::default(),
+            now,
+        );
+        Ok(())
+    }
+
+    /// The card is declined: the session stays open and the buyer may try again.
+    pub fn decline(&mut self, now: Timestamp) -> Result<(), NotOpen> {
+        self.charge(false, now)?;
+        let intent = objects::payment_intent(self);
+        self.announce(
+            "payment_intent.payment_failed",
+            intent,
+            &Cause::default(),
+            now,
+        );
+        Ok(())
+    }
+
+    /// Ends the session unpaid.
+    pub fn expire(&mut self, cause: &Cause, now: Timestamp) -> Result<(), NotOpen> {
+        self.must_be_open()?;
+        self.status = Status::Expired;
+        let session = objects::session(self, None);
+        self.announce("checkout.session.expired", session, cause, now);
+        Ok(())
+    }
+
+    /// Its time has run out, but nobody has expired it yet.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        self.status == Status::Open && self.order.expires_at <= now
+    }
+
+    /// The buyer's last attempt to pay was declined.
+    pub fn was_declined(&self) -> bool {
+        self.status == Status::Open && self.payment.is_some()
+    }
+
+    fn charge(&mut self, paid: bool, now: Timestamp) -> Result<(), NotOpen> {
+        self.must_be_open()?;
+        let payment = self.payment.get_or_insert_with(|| {
+            let id = objects::new_id("pi_3", 23);
+            Payment {
+                secret: objects::new_id(&format!("{id}_secret_"), 25),
+                id,
+                created: now,
+                charges: Vec::new(),
+            }
+        });
+        payment.charges.push(Charge {
+            id: objects::new_id("ch_3", 23),
+            payment_method: objects::new_id("pm_1", 23),
+            created: now,
+            paid,
+        });
+        Ok(())
+    }
+
+    fn must_be_open(&self) -> Result<(), NotOpen> {
+        match self.status {
+            Status::Open => Ok(()),
+            Status::Complete | Status::Expired => Err(NotOpen(self.status)),
+        }
+    }
+
+    fn announce(&mut self, kind: &str, object: serde_json::Value, cause: &Cause, now: Timestamp) {
+        self.events.push(Event::new(kind, object, cause, now));
+    }
+}
+
+impl Status {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Open => "open",
+            Status::Complete => "complete",
+            Status::Expired => "expired",
+        }
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use jiff::ToSpan;
+
+    pub fn order(currency: &str, unit_amount: i64, quantity: i64) -> Order {
+        let now = Timestamp::now();
+        Order {
+            currency: currency.into(),
+            lines: vec![Line {
+                id: "li_1".into(),
+                price: "price_1".into(),
+                product: "prod_1".into(),
+                name: "Mug <script>alert(1)</script>".into(),
+                description: None,
+                images: Vec::new(),
+                product_metadata: BTreeMap::new(),
+                metadata: BTreeMap::new(),
+                unit_amount,
+                quantity,
+                total: unit_amount * quantity,
+            }],
+            total: unit_amount * quantity,
+            expires_at: now + 30.minutes(),
+            success_url: "https://shop.test/paid?session={CHECKOUT_SESSION_ID}".into(),
+            cancel_url: None,
+            client_reference_id: Some("ord_1".into()),
+            customer_email: None,
+            locale: None,
+            metadata: BTreeMap::new(),
+            payment_description: None,
+            payment_metadata: BTreeMap::new(),
+        }
+    }
+
+    fn announced(checkout: &Checkout) -> Vec<&str> {
+        checkout
+            .events
+            .iter()
+            .map(|event| event.kind.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn paying_announces_the_intent_the_charge_and_the_session() {
+        let now = Timestamp::now();
+        let mut checkout = Checkout::new(order("usd", 1299, 2), now);
+        checkout.pay(now).unwrap();
+        assert_eq!(
+            announced(&checkout),
+            [
+                "payment_intent.succeeded",
+                "charge.succeeded",
+                "checkout.session.completed"
+            ]
+        );
+        assert_eq!(
+            checkout.events[2].body["data"]["object"]["payment_status"],
+            "paid"
+        );
+    }
+
+    #[test]
+    fn a_declined_session_stays_open_and_is_paid_with_the_same_intent() {
+        let now = Timestamp::now();
+        let mut checkout = Checkout::new(order("usd", 1299, 2), now);
+        checkout.decline(now).unwrap();
+        assert_eq!(checkout.status, Status::Open);
+        assert!(checkout.was_declined());
+        let intent = checkout.payment.as_ref().unwrap().id.clone();
+        checkout.pay(now).unwrap();
+        assert_eq!(checkout.payment.as_ref().unwrap().id, intent);
+        assert!(!checkout.was_declined());
+        assert_eq!(
+            announced(&checkout)[..2],
+            ["payment_intent.payment_failed", "payment_intent.succeeded"]
+        );
+    }
+
+    #[test]
+    fn nothing_happens_to_a_session_that_is_no_longer_open() {
+        let now = Timestamp::now();
+        let mut paid = Checkout::new(order("usd", 1299, 2), now);
+        paid.pay(now).unwrap();
+        let mut expired = Checkout::new(order("usd", 1299, 2), now);
+        expired.expire(&Cause::default(), now).unwrap();
+        for checkout in [&mut paid, &mut expired] {
+            let before = announced(checkout).len();
+            let refused = NotOpen(checkout.status);
+            assert_eq!(checkout.pay(now), Err(refused));
+            assert_eq!(checkout.decline(now), Err(refused));
+            assert_eq!(checkout.expire(&Cause::default(), now), Err(refused));
+            assert_eq!(announced(checkout).len(), before);
+        }
+    }
+}

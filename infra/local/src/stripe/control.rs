@@ -1,0 +1,197 @@
+//! `/_control`: what a test does to the stand-in. Plain JSON, no key.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::checkout::{Checkout, NotOpen};
+use super::events::{Cause, Event};
+use super::{Desk, api};
+
+pub fn router() -> Router<Arc<Desk>> {
+    Router::new()
+        .route("/sessions/{id}/pay", post(pay))
+        .route("/sessions/{id}/decline", post(decline))
+        .route("/sessions/{id}/expire", post(expire))
+        .route("/events", get(list_events))
+        .route("/events/{id}/redeliver", post(redeliver))
+        .route("/faults", get(read_faults).post(set_faults))
+}
+
+/// What goes wrong on purpose.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Faults {
+    /// Every API answer comes this much later.
+    pub delay_ms: u64,
+    /// So many API calls fail with 500 and have no effect.
+    pub fail_next: u32,
+    /// So many API calls have their effect, but the caller gets no answer.
+    pub lose_reply_next: u32,
+    /// Every event is delivered twice at once.
+    pub duplicate: bool,
+    /// Nothing is delivered; events wait until this is off again.
+    pub hold: bool,
+    /// Waiting events are delivered one by one, the newest first.
+    pub reorder: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FaultChange {
+    delay_ms: Option<u64>,
+    fail_next: Option<u32>,
+    lose_reply_next: Option<u32>,
+    duplicate: Option<bool>,
+    hold: Option<bool>,
+    reorder: Option<bool>,
+}
+
+impl Faults {
+    pub fn fails_now(&mut self) -> bool {
+        take_one(&mut self.fail_next)
+    }
+
+    pub fn loses_reply_now(&mut self) -> bool {
+        take_one(&mut self.lose_reply_next)
+    }
+}
+
+/// Why a step was not taken.
+#[derive(Debug)]
+pub enum StepError {
+    Unknown,
+    NotOpen(NotOpen),
+    NotKept(String),
+}
+
+/// Takes one step with a session and lets its events be delivered.
+pub fn step(
+    desk: &Desk,
+    session: &str,
+    take: impl FnOnce(&mut Checkout, Timestamp) -> Result<(), NotOpen>,
+) -> Result<Checkout, StepError> {
+    let now = Timestamp::now();
+    let mut ledger = desk.ledger();
+    let mut checkout = ledger.checkout(session, now).ok_or(StepError::Unknown)?;
+    take(&mut checkout, now).map_err(StepError::NotOpen)?;
+    ledger
+        .keep(checkout.clone())
+        .map_err(|error| StepError::NotKept(error.to_string()))?;
+    desk.news.notify_one();
+    Ok(checkout)
+}
+
+impl IntoResponse for StepError {
+    fn into_response(self) -> Response {
+        let (status, error) = match self {
+            StepError::Unknown => (StatusCode::NOT_FOUND, "no such session or event".to_owned()),
+            StepError::NotOpen(NotOpen(status)) => (
+                StatusCode::CONFLICT,
+                format!("the session is {}", status.as_str()),
+            ),
+            StepError::NotKept(error) => (StatusCode::INTERNAL_SERVER_ERROR, error),
+        };
+        (status, Json(json!({ "error": error }))).into_response()
+    }
+}
+
+async fn pay(
+    State(desk): State<Arc<Desk>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, StepError> {
+    shown(&desk, step(&desk, &id, Checkout::pay)?)
+}
+
+async fn decline(
+    State(desk): State<Arc<Desk>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, StepError> {
+    shown(&desk, step(&desk, &id, Checkout::decline)?)
+}
+
+async fn expire(
+    State(desk): State<Arc<Desk>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, StepError> {
+    shown(
+        &desk,
+        step(&desk, &id, |checkout, now| {
+            checkout.expire(&Cause::default(), now)
+        })?,
+    )
+}
+
+fn shown(desk: &Desk, checkout: Checkout) -> Result<Json<Value>, StepError> {
+    Ok(Json(api::show_session(desk, &checkout, &Vec::new())))
+}
+
+async fn list_events(State(desk): State<Arc<Desk>>) -> Json<Value> {
+    let mut events: Vec<Event> = desk.ledger().events().cloned().collect();
+    events.sort_by_key(|event| event.created);
+    Json(json!({ "events": events }))
+}
+
+async fn redeliver(
+    State(desk): State<Arc<Desk>>,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<Event>), StepError> {
+    let mut ledger = desk.ledger();
+    let mut checkout = ledger.checkout_of_event(&id).ok_or(StepError::Unknown)?;
+    let Some(event) = checkout.events.iter_mut().find(|event| event.id == id) else {
+        return Err(StepError::Unknown);
+    };
+    event.redeliver(Timestamp::now());
+    let event = event.clone();
+    ledger
+        .keep(checkout)
+        .map_err(|error| StepError::NotKept(error.to_string()))?;
+    desk.news.notify_one();
+    Ok((StatusCode::ACCEPTED, Json(event)))
+}
+
+async fn read_faults(State(desk): State<Arc<Desk>>) -> Json<Faults> {
+    Json(desk.faults().clone())
+}
+
+/// Fields that are not given stay as they are.
+async fn set_faults(
+    State(desk): State<Arc<Desk>>,
+    change: Result<Json<FaultChange>, JsonRejection>,
+) -> Response {
+    let change = match change {
+        Ok(Json(change)) => change,
+        Err(rejection) => {
+            return (
+                rejection.status(),
+                Json(json!({ "error": rejection.body_text() })),
+            )
+                .into_response();
+        }
+    };
+    let mut faults = desk.faults();
+    let now = faults.clone();
+    *faults = Faults {
+        delay_ms: change.delay_ms.unwrap_or(now.delay_ms),
+        fail_next: change.fail_next.unwrap_or(now.fail_next),
+        lose_reply_next: change.lose_reply_next.unwrap_or(now.lose_reply_next),
+        duplicate: change.duplicate.unwrap_or(now.duplicate),
+        hold: change.hold.unwrap_or(now.hold),
+        reorder: change.reorder.unwrap_or(now.reorder),
+    };
+    desk.news.notify_one();
+    Json(faults.clone()).into_response()
+}
+
+fn take_one(count: &mut u32) -> bool {
+    let is_left = *count > 0;
+    *count = count.saturating_sub(1);
+    is_left
+}

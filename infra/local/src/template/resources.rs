@@ -1,0 +1,242 @@
+//! The properties of each type of resource that localhost plays. A property that is not listed is an error.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Function {
+    pub code_uri: String,
+    pub runtime: String,
+    pub memory_size: u32,
+    pub timeout: u64,
+    #[serde(default)]
+    pub environment: Environment,
+    #[serde(default)]
+    pub events: BTreeMap<String, Event>,
+    #[serde(rename = "Handler")]
+    _handler: IgnoredAny,
+    #[serde(rename = "Architectures")]
+    _architectures: IgnoredAny,
+    #[serde(rename = "Description")]
+    _description: Option<IgnoredAny>,
+    /// What a function may do is AWS's to enforce.
+    #[serde(rename = "Policies")]
+    _policies: Option<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Environment {
+    pub variables: BTreeMap<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "Type", content = "Properties")]
+pub enum Event {
+    #[serde(rename = "SQS")]
+    Sqs(QueueEvent),
+    #[serde(rename = "DynamoDB")]
+    DynamoDb(Box<StreamEvent>),
+    Schedule(ScheduleEvent),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct QueueEvent {
+    pub queue: String,
+    #[serde(default = "ten")]
+    pub batch_size: usize,
+    #[serde(default)]
+    pub maximum_batching_window_in_seconds: u64,
+    #[serde(default)]
+    pub function_response_types: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct StreamEvent {
+    pub stream: String,
+    #[serde(default = "hundred")]
+    pub batch_size: usize,
+    #[serde(default)]
+    pub bisect_batch_on_function_error: bool,
+    #[serde(default)]
+    pub function_response_types: Vec<String>,
+    pub maximum_retry_attempts: Option<u32>,
+    pub destination_config: Option<DestinationConfig>,
+    #[serde(default)]
+    pub filter_criteria: FilterCriteria,
+    /// Always the oldest record that there is.
+    pub starting_position: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct DestinationConfig {
+    pub on_failure: OnFailure,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct OnFailure {
+    pub r#type: String,
+    pub destination: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct FilterCriteria {
+    pub filters: Vec<Filter>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Filter {
+    pub pattern: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct ScheduleEvent {
+    pub schedule: String,
+    pub input: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Api {
+    pub protocol_type: String,
+    pub cors_configuration: Option<Cors>,
+    pub route_selection_expression: Option<String>,
+    #[serde(rename = "Name")]
+    _name: IgnoredAny,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Cors {
+    #[serde(default)]
+    pub allow_origins: Vec<String>,
+    #[serde(default)]
+    pub allow_methods: Vec<String>,
+    #[serde(default)]
+    pub allow_headers: Vec<String>,
+    #[serde(default)]
+    pub expose_headers: Vec<String>,
+    pub max_age: Option<u64>,
+    #[serde(default)]
+    pub allow_credentials: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Stage {
+    pub api_id: String,
+    pub stage_name: String,
+    #[serde(rename = "AutoDeploy")]
+    _auto_deploy: IgnoredAny,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Integration {
+    pub integration_type: String,
+    pub integration_uri: String,
+    pub payload_format_version: Option<String>,
+    #[serde(rename = "ApiId")]
+    _api_id: IgnoredAny,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Route {
+    pub api_id: String,
+    pub route_key: String,
+    pub target: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Table {
+    pub billing_mode: Value,
+    pub attribute_definitions: Value,
+    pub key_schema: Value,
+    pub global_secondary_indexes: Option<Value>,
+    pub stream_specification: Option<StreamSpecification>,
+    pub time_to_live_specification: Option<TimeToLive>,
+    #[serde(rename = "PointInTimeRecoverySpecification")]
+    _recovery: Option<IgnoredAny>,
+    #[serde(rename = "SSESpecification")]
+    _encryption: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct StreamSpecification {
+    pub stream_view_type: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct TimeToLive {
+    pub attribute_name: String,
+    pub enabled: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Queue {
+    /// CloudFormation's default is 30 s.
+    #[serde(default = "thirty")]
+    pub visibility_timeout: u64,
+    /// CloudFormation's default is four days.
+    #[serde(default = "four_days")]
+    pub message_retention_period: u64,
+    pub redrive_policy: Option<RedrivePolicy>,
+    #[serde(rename = "SqsManagedSseEnabled")]
+    _encryption: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RedrivePolicy {
+    pub dead_letter_target_arn: String,
+    pub max_receive_count: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Secret {
+    pub generate_secret_string: GenerateSecretString,
+    #[serde(rename = "Description")]
+    _description: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct GenerateSecretString {
+    pub password_length: usize,
+    /// Local ones are letters and digits, whatever is asked.
+    #[serde(rename = "ExcludePunctuation")]
+    _exclude_punctuation: Option<IgnoredAny>,
+}
+
+fn ten() -> usize {
+    10
+}
+
+fn hundred() -> usize {
+    100
+}
+
+fn thirty() -> u64 {
+    30
+}
+
+fn four_days() -> u64 {
+    4 * 24 * 60 * 60
+}

@@ -1,0 +1,56 @@
+use super::read::parse;
+use super::*;
+
+const AWS: &str = "http://127.0.0.1:3005";
+
+fn ours() -> Template {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+    Template::read(&path, &BTreeMap::from([("ShopUrl".into(), "http://localhost:5173".into())]), AWS).unwrap()
+}
+
+#[test]
+fn our_own_template_is_read_whole() {
+    let template = ours();
+    assert_eq!(template.functions.len(), 10);
+    let orders = template.functions.iter().find(|function| function.binary == "orders").unwrap();
+    assert_eq!((orders.name.as_str(), orders.memory_mb, orders.timeout.as_secs()), ("OrdersFunction", 256, 10));
+    assert_eq!(orders.environment["TABLE_NAME"], "Table");
+    let accounts = template.functions.iter().find(|function| function.binary == "accounts").unwrap();
+    assert_eq!(accounts.environment["LOG_LEVEL"], "info");
+    assert!(template.http.routes.iter().any(|route| route.key == "POST /v1/orders" && route.function == "OrdersFunction"));
+    assert!(template.http.routes.iter().any(|route| route.key == "$default"));
+    assert_eq!(template.http.cors.unwrap().allow_origins, ["http://localhost:5173"]);
+    let websocket = template.websocket.unwrap();
+    assert_eq!((websocket.stage.as_str(), websocket.routes.len()), ("live", 3));
+    assert_eq!(template.queues.len(), 5);
+    assert_eq!(template.secrets.len(), 4);
+    assert_eq!(template.tables[0].ttl_attribute.as_deref(), Some("expires_at"));
+    let mail = template.queue_mappings.iter().find(|mapping| mapping.queue == "MailQueue").unwrap();
+    assert_eq!((mail.function.as_str(), mail.batch_size, mail.reports_item_failures), ("EmailFunction", 10, true));
+    let stream = &template.stream_mappings[0];
+    assert_eq!((stream.table.as_str(), stream.max_retries, stream.bisects), ("Table", Some(10), true));
+    assert_eq!(stream.on_failure.as_deref(), Some("AnnounceDeadLetters"));
+    assert_eq!(stream.filters.len(), 1);
+}
+
+#[test]
+fn whatever_localhost_cannot_play_is_an_error_that_says_so() {
+    let function = |line: &str| format!(
+        "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: {{Runtime: provided.al2023, Handler: x, Architectures: [arm64], CodeUri: a/b/, MemorySize: 1, Timeout: 1{line}}}"
+    );
+    assert!(parse(&function(""), &BTreeMap::new(), AWS).is_ok());
+    let cases = [
+        (function(", Colour: red"), "F: unknown field `Colour`"),
+        (function(", Events: {E: {Type: Kafka, Properties: {}}}"), "unknown variant `Kafka`"),
+        (function(", Events: {E: {Type: SQS, Properties: {Queue: 'arn:aws:sqs:r:a:Nope'}}}"), "there is no queue Nope"),
+        ("Resources:\n  B:\n    Type: AWS::S3::Bucket".into(), "B: resources of type AWS::S3::Bucket are not known"),
+        ("Mappings: {}".into(), "the section Mappings is not known"),
+        ("Parameters:\n  P: {Type: String}".into(), "the parameter P must be given"),
+    ];
+    for (text, expected) in cases {
+        let error = parse(&text, &BTreeMap::new(), AWS).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+    let unknown = BTreeMap::from([("Nope".to_owned(), String::new())]);
+    assert!(parse("Resources: {}", &unknown, AWS).unwrap_err().contains("there is no parameter Nope"));
+}

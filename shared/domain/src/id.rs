@@ -1,0 +1,133 @@
+//! Ids: a prefix that names the kind, and 128 bits as 26 characters of Crockford's base 32 (`ord_01JC…`).
+//!
+//! Ids made at a moment are UUIDv7 underneath, so they sort by time. An order's id is made from its buyer and their
+//! idempotency key (UUIDv5), so that placing an order needs no separate record of the key.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::text::{IdempotencyKey, Invalid};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(into = "String", try_from = "String")]
+        pub struct $name(Uuid);
+
+        impl $name {
+            pub const fn new(uuid: Uuid) -> Self {
+                $name(uuid)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "_{}"), encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                text.strip_prefix(concat!($prefix, "_"))
+                    .and_then(decode)
+                    .map($name)
+                    .ok_or_else(|| Invalid::new(concat!("must be an id that starts with ", $prefix, "_")))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Invalid;
+            fn try_from(text: String) -> Result<Self, Invalid> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.to_string()
+            }
+        }
+    };
+}
+
+id!(/// A person who can log in.
+    AccountId, "acc");
+id!(/// One log-in and all the tokens that came of it.
+    SessionId, "ses");
+id!(CategoryId, "cat");
+id!(ProductId, "prd");
+id!(/// One filling of a cart; placing an order ends it.
+    CartId, "crt");
+id!(OrderId, "ord");
+
+impl OrderId {
+    /// The id of the order that `buyer` places with `key`: the same for the same two, so a repeated request meets the
+    /// order of the first.
+    pub fn for_placement(buyer: AccountId, key: &IdempotencyKey) -> Self {
+        OrderId(Uuid::new_v5(&buyer.0, key.as_str().as_bytes()))
+    }
+}
+
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const LENGTH: usize = 26;
+
+fn encode(uuid: Uuid) -> String {
+    let bits = uuid.as_u128();
+    (0..LENGTH).rev().map(|place| ALPHABET[(bits >> (place * 5)) as usize & 31] as char).collect()
+}
+
+/// Only what `encode` makes: one spelling per id, so that an id can be a key.
+fn decode(text: &str) -> Option<Uuid> {
+    let bytes = text.as_bytes();
+    if bytes.len() != LENGTH || bytes[0] > b'7' {
+        return None;
+    }
+    let digits = bytes.iter().map(|byte| ALPHABET.iter().position(|letter| letter == byte));
+    let bits = digits.into_iter().try_fold(0_u128, |bits, digit| Some(bits << 5 | digit? as u128))?;
+    Some(Uuid::from_u128(bits))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_same_buyer_and_key_make_the_same_order_id() {
+        let (ann, bob) = (AccountId(Uuid::from_u128(1)), AccountId(Uuid::from_u128(2)));
+        let (one, two) = ("one".parse().unwrap(), "two".parse().unwrap());
+        assert_eq!(OrderId::for_placement(ann, &one), OrderId::for_placement(ann, &one));
+        assert_ne!(OrderId::for_placement(ann, &one), OrderId::for_placement(ann, &two));
+        assert_ne!(OrderId::for_placement(ann, &one), OrderId::for_placement(bob, &one));
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_has_one_spelling(bits: u128, noise in "[0-9A-Za-z_]{0,32}") {
+            let id = OrderId(Uuid::from_u128(bits));
+            prop_assert_eq!(id.to_string().parse::<OrderId>().unwrap(), id);
+            prop_assert!(id.to_string().parse::<AccountId>().is_err());
+            if let Ok(parsed) = noise.parse::<OrderId>() {
+                prop_assert_eq!(parsed.to_string(), noise);
+            }
+        }
+
+        #[test]
+        fn ids_sort_as_their_text(a: u128, b: u128) {
+            let (a, b) = (OrderId(Uuid::from_u128(a)), OrderId(Uuid::from_u128(b)));
+            prop_assert_eq!(a.cmp(&b), a.to_string().cmp(&b.to_string()));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What is announced about an order: the messages on the queues. A published version never changes.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::account::Role;
+use crate::cart::PricedLine;
+use crate::id::{AccountId, OrderId};
+use crate::money::Money;
+use crate::order::{Address, Carrier, FulfilmentStatus, Order, PaymentStatus, TrackingNumber};
+use crate::text::Email;
+
+/// One thing that happened to an order. The tag carries the version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum Event {
+    #[serde(rename = "order.placed.v1")]
+    Placed,
+    /// The buyer was given a page to pay on.
+    #[serde(rename = "order.payment_started.v1")]
+    PaymentStarted,
+    /// The buyer's bank said no; the page stays open for another try.
+    #[serde(rename = "order.payment_declined.v1")]
+    PaymentDeclined,
+    /// The page closed without a payment; another one can be started.
+    #[serde(rename = "order.payment_expired.v1")]
+    PaymentExpired,
+    #[serde(rename = "order.paid.v1")]
+    Paid,
+    #[serde(rename = "order.processing.v1")]
+    Processing,
+    #[serde(rename = "order.shipped.v1")]
+    Shipped { carrier: Carrier, tracking_number: TrackingNumber },
+    #[serde(rename = "order.delivered.v1")]
+    Delivered,
+}
+
+impl Event {
+    /// The name that people and browsers see, without the version: `order.paid`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Placed => "order.placed",
+            Event::PaymentStarted => "order.payment_started",
+            Event::PaymentDeclined => "order.payment_declined",
+            Event::PaymentExpired => "order.payment_expired",
+            Event::Paid => "order.paid",
+            Event::Processing => "order.processing",
+            Event::Shipped { .. } => "order.shipped",
+            Event::Delivered => "order.delivered",
+        }
+    }
+}
+
+/// Who did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Actor {
+    Customer,
+    Staff { account_id: AccountId },
+    /// The payment provider, by a signed webhook.
+    Stripe,
+}
+
+impl Actor {
+    pub fn person(account_id: AccountId, role: Role) -> Actor {
+        match role {
+            Role::Customer => Actor::Customer,
+            Role::Administrator => Actor::Staff { account_id },
+        }
+    }
+}
+
+/// A line of an order's timeline. It is written with the change it tells of, and is its announcement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub at: Timestamp,
+    pub actor: Actor,
+    pub event: Event,
+}
+
+/// A message on the queues. `id` is the order's id and version: the same change always has the same id, so a consumer
+/// can tell that it has seen it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    pub id: String,
+    pub at: Timestamp,
+    pub order: Snapshot,
+    pub event: Event,
+}
+
+/// The order as it stood right after the event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub id: OrderId,
+    pub version: u32,
+    pub account_id: AccountId,
+    pub email: Email,
+    pub lines: Vec<PricedLine>,
+    pub total: Money,
+    pub shipping_address: Address,
+    pub payment_status: PaymentStatus,
+    pub fulfilment_status: FulfilmentStatus,
+    pub placed_at: Timestamp,
+}
+
+impl Message {
+    /// The announcement of the order's latest change.
+    pub fn latest(order: &Order) -> Option<Message> {
+        let entry = order.timeline.last()?;
+        Some(Message {
+            id: format!("{}/{}", order.id, order.version()),
+            at: entry.at,
+            event: entry.event.clone(),
+            order: Snapshot {
+                id: order.id,
+                version: order.version(),
+                account_id: order.buyer,
+                email: order.email.clone(),
+                lines: order.lines.clone(),
+                total: order.total,
+                shipping_address: order.shipping_address.clone(),
+                payment_status: order.state.payment_status(),
+                fulfilment_status: order.state.fulfilment_status(),
+                placed_at: order.placed_at,
+            },
+        })
+    }
+}

@@ -1,0 +1,250 @@
+//! Text from outside, parsed once: bounded, trimmed, without control characters.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a value was refused, as the end of a sentence about its field: "must be …".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Invalid(Cow<'static, str>);
+
+impl Invalid {
+    pub fn new(why: impl Into<Cow<'static, str>>) -> Self {
+        Invalid(why.into())
+    }
+}
+
+/// A line of text of `MIN` to `MAX` characters once white space around it is gone; no control characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Line<const MIN: usize, const MAX: usize>(String);
+
+/// As [`Line`], but line breaks and tabs may stand in it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Prose<const MIN: usize, const MAX: usize>(String);
+
+/// A SKU: 1 to 40 capitals, digits, `-`, `_` or `.`, the first a capital or a digit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Sku(String);
+
+/// A slug: 1 to 64 small letters and digits in words joined by single hyphens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Slug(String);
+
+/// An e-mail address, lower-cased: at most 254 bytes (RFC 5321), one `@`, a domain with a dot, no white space and
+/// nothing that could end a header line.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Email(String);
+
+/// An https address of an image, at most 500 bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ImageUrl(String);
+
+/// The client's name for one attempt to place an order: 1 to 255 visible ASCII characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(String);
+
+fn bounded(text: &str, min: usize, max: usize, breaks: bool) -> Result<String, Invalid> {
+    let text = text.trim();
+    let length = text.chars().count();
+    if length < min || length > max {
+        return Err(Invalid::new(match min {
+            0 => format!("must be at most {max} characters long"),
+            _ => format!("must be {min} to {max} characters long"),
+        }));
+    }
+    let forbidden = |c: char| c.is_control() && !(breaks && matches!(c, '\n' | '\r' | '\t'));
+    if text.chars().any(forbidden) {
+        return Err(Invalid::new("must not contain control characters"));
+    }
+    Ok(text.to_owned())
+}
+
+impl<const MIN: usize, const MAX: usize> FromStr for Line<MIN, MAX> {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        bounded(text, MIN, MAX, false).map(Line)
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> FromStr for Prose<MIN, MAX> {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        bounded(text, MIN, MAX, true).map(Prose)
+    }
+}
+
+impl FromStr for Sku {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let legal = |c: u8| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, b'-' | b'_' | b'.');
+        let bytes = text.as_bytes();
+        let starts_well = bytes.first().is_some_and(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+        if starts_well && bytes.len() <= 40 && bytes.iter().copied().all(legal) {
+            Ok(Sku(text.to_owned()))
+        } else {
+            Err(Invalid::new("must be a SKU: 1 to 40 capitals, digits, '-', '_' or '.', such as TEA-EARL-100"))
+        }
+    }
+}
+
+impl FromStr for Slug {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let legal = |word: &str| {
+            !word.is_empty() && word.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+        };
+        if text.len() <= 64 && text.split('-').all(legal) {
+            Ok(Slug(text.to_owned()))
+        } else {
+            Err(Invalid::new("must be a slug: 1 to 64 small letters and digits, words joined by '-', such as green-tea"))
+        }
+    }
+}
+
+impl FromStr for Email {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let text = text.trim();
+        let legal = |c: char| !c.is_control() && !c.is_whitespace() && !matches!(c, ',' | ';' | '<' | '>' | '"' | '\\' | '(' | ')' | '[' | ']' | ':');
+        let well_formed = match text.split_once('@') {
+            Some((local, domain)) => {
+                (1..=64).contains(&local.len())
+                    && !domain.contains('@')
+                    && domain.contains('.')
+                    && domain.split('.').all(|label| {
+                        (1..=63).contains(&label.len())
+                            && !label.starts_with('-')
+                            && !label.ends_with('-')
+                            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+                    })
+            }
+            None => false,
+        };
+        if text.len() <= 254 && well_formed && text.chars().all(legal) {
+            Ok(Email(text.to_lowercase()))
+        } else {
+            Err(Invalid::new("must be an e-mail address"))
+        }
+    }
+}
+
+impl FromStr for ImageUrl {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let visible = text.bytes().all(|c| c.is_ascii_graphic() && !matches!(c, b'"' | b'<' | b'>'));
+        if text.len() <= 500 && text.len() > "https://".len() && text.starts_with("https://") && visible {
+            Ok(ImageUrl(text.to_owned()))
+        } else {
+            Err(Invalid::new("must be an https address of at most 500 characters"))
+        }
+    }
+}
+
+impl FromStr for IdempotencyKey {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if (1..=255).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_graphic()) {
+            Ok(IdempotencyKey(text.to_owned()))
+        } else {
+            Err(Invalid::new("must be 1 to 255 visible ASCII characters, such as a UUID"))
+        }
+    }
+}
+
+/// What every parsed text can do: be borrowed as `str`, be shown, be made from an owned string.
+macro_rules! text {
+    ($name:ty $(, [$($generics:tt)*])?) => {
+        impl $(<$($generics)*>)? $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl $(<$($generics)*>)? TryFrom<String> for $name {
+            type Error = Invalid;
+            fn try_from(text: String) -> Result<Self, Invalid> {
+                text.parse()
+            }
+        }
+
+        impl $(<$($generics)*>)? fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text!(Line<MIN, MAX>, [const MIN: usize, const MAX: usize]);
+text!(Prose<MIN, MAX>, [const MIN: usize, const MAX: usize]);
+text!(Sku);
+text!(Slug);
+text!(Email);
+text!(ImageUrl);
+text!(IdempotencyKey);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn text_is_trimmed_and_held_to_its_bounds() {
+        assert_eq!("  Tea ".parse::<Line<3, 5>>().unwrap().as_str(), "Tea");
+        assert!("Te".parse::<Line<3, 5>>().is_err());
+        assert!("Teaséé".parse::<Line<3, 5>>().is_err());
+        assert!("Teasé".parse::<Line<3, 5>>().is_ok());
+        assert!("a\nb".parse::<Line<0, 9>>().is_err());
+        assert!("a\nb".parse::<Prose<0, 9>>().is_ok());
+        assert!("a\u{0}b".parse::<Prose<0, 9>>().is_err());
+    }
+
+    #[test]
+    fn skus_and_slugs_are_what_they_say() {
+        for good in ["A", "TEA-EARL.100_X", "0", &"A".repeat(40)] {
+            assert!(good.parse::<Sku>().is_ok(), "{good}");
+        }
+        for bad in ["", "-A", "tea", "A B", "Ä", "A#B", &"A".repeat(41)] {
+            assert!(bad.parse::<Sku>().is_err(), "{bad}");
+        }
+        for good in ["tea", "green-tea-2"] {
+            assert!(good.parse::<Slug>().is_ok(), "{good}");
+        }
+        for bad in ["", "-tea", "tea-", "a--b", "Tea", &"a".repeat(65)] {
+            assert!(bad.parse::<Slug>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_one_mailbox_and_is_compared_in_lower_case() {
+        assert_eq!("Ann@Example.COM".parse::<Email>().unwrap().as_str(), "ann@example.com");
+        for bad in ["", "ann", "@x.y", "a@b", "a@b@c.d", "a@x..y", "a b@c.d", "a@b.c\r\nBcc: x@y.z", "a@-b.c", "Ann <a@b.c>", "a@b.c,d@e.f"] {
+            assert!(bad.parse::<Email>().is_err(), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics_and_none_that_is_accepted_carries_a_control_character(text: String) {
+            for accepted in [
+                text.parse::<Line<1, 80>>().ok().map(|t| t.to_string()),
+                text.parse::<Email>().ok().map(|t| t.to_string()),
+                text.parse::<Sku>().ok().map(|t| t.to_string()),
+                text.parse::<ImageUrl>().ok().map(|t| t.to_string()),
+                text.parse::<IdempotencyKey>().ok().map(|t| t.to_string()),
+            ].into_iter().flatten() {
+                prop_assert!(!accepted.chars().any(char::is_control));
+            }
+        }
+    }
+}

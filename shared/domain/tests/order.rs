@@ -1,0 +1,146 @@
+//! The life of an order: the whole matrix of state and command, and what holds along every path through it.
+
+use proptest::prelude::*;
+use uuid::Uuid;
+use waybill_domain::Timestamp;
+use waybill_domain::cart::{PricedLine, Quote};
+use waybill_domain::id::{AccountId, CartId, OrderId, ProductId};
+use waybill_domain::message::{Actor, Message};
+use waybill_domain::money::Money;
+use waybill_domain::order::{self, Command, MAX_ENTRIES, Order, PaymentSession, PaymentStatus, Refusal};
+
+fn usd(amount: i64) -> Money {
+    Money::new(amount, "USD".parse().unwrap())
+}
+
+fn placed() -> Order {
+    let line = PricedLine {
+        sku: "TEA".parse().unwrap(),
+        product_id: ProductId::new(Uuid::nil()),
+        title: "Tea".parse().unwrap(),
+        quantity: 2.try_into().unwrap(),
+        unit_price: usd(450),
+        total: usd(900),
+    };
+    let quote = Quote {
+        buyer: AccountId::new(Uuid::nil()),
+        cart_id: CartId::new(Uuid::nil()),
+        cart_version: 3,
+        lines: vec![line],
+        total: usd(900),
+    };
+    let address = order::Address {
+        name: "Ann".parse().unwrap(),
+        line1: "1 Main St".parse().unwrap(),
+        line2: None,
+        city: "Springfield".parse().unwrap(),
+        region: None,
+        postal_code: "12345".parse().unwrap(),
+        country: "US".parse().unwrap(),
+    };
+    order::place(OrderId::new(Uuid::nil()), quote, "ann@example.com".parse().unwrap(), address, Timestamp::UNIX_EPOCH)
+}
+
+fn session(id: &str) -> PaymentSession {
+    PaymentSession { id: id.into(), url: format!("https://pay.example/{id}"), expires_at: Timestamp::UNIX_EPOCH }
+}
+
+fn commands() -> Vec<(&'static str, Command)> {
+    vec![
+        ("start payment", Command::StartPayment { attempt: 1, session: session("cs_1") }),
+        ("decline payment", Command::DeclinePayment),
+        ("expire payment", Command::ExpirePayment { session_id: "cs_1".into() }),
+        ("pay", Command::Pay { intent: "pi_1".into(), amount: usd(900) }),
+        ("pay by another", Command::Pay { intent: "pi_2".into(), amount: usd(900) }),
+        ("pay too little", Command::Pay { intent: "pi_1".into(), amount: usd(899) }),
+        ("process", Command::Process),
+        ("ship", Command::Ship { carrier: "UPS".parse().unwrap(), tracking_number: "1Z".parse().unwrap() }),
+        ("deliver", Command::Deliver),
+    ]
+}
+
+fn decide(order: &Order, command: Command) -> Result<Order, Refusal> {
+    order.decide(command, Actor::Stripe, Timestamp::UNIX_EPOCH)
+}
+
+fn after(names: &[&str]) -> Order {
+    names.iter().fold(placed(), |order, name| {
+        let (_, command) = commands().into_iter().find(|(known, _)| known == name).unwrap();
+        decide(&order, command).unwrap()
+    })
+}
+
+#[test]
+fn the_matrix_of_state_and_command_is_as_reviewed() {
+    let paid = ["start payment", "pay"];
+    let states = [
+        ("pending", after(&[])),
+        ("pending, page open", after(&["start payment"])),
+        ("paid", after(&paid)),
+        ("processing", after(&["start payment", "pay", "process"])),
+        ("shipped", after(&["start payment", "pay", "process", "ship"])),
+        ("delivered", after(&["start payment", "pay", "process", "ship", "deliver"])),
+    ];
+    let mut matrix = String::new();
+    for (state, order) in &states {
+        for (name, command) in commands() {
+            let outcome = match decide(order, command) {
+                Ok(next) => format!("-> {} ({})", next.state.status().as_str(), next.timeline.last().unwrap().event.name()),
+                Err(refusal) => format!("refused: {refusal}"),
+            };
+            matrix += &format!("{state:<20}{name:<18}{outcome}\n");
+        }
+        matrix.push('\n');
+    }
+    insta::assert_snapshot!(matrix);
+}
+
+#[test]
+fn a_closed_page_makes_way_for_the_next_attempt_only() {
+    let open = after(&["start payment"]);
+    assert_eq!(decide(&open, Command::ExpirePayment { session_id: "cs_other".into() }), Err(Refusal::Done));
+    let closed = decide(&open, Command::ExpirePayment { session_id: "cs_1".into() }).unwrap();
+    assert_eq!(decide(&closed, Command::StartPayment { attempt: 1, session: session("cs_1") }), Err(Refusal::Done));
+    assert!(decide(&closed, Command::StartPayment { attempt: 2, session: session("cs_2") }).is_ok());
+}
+
+#[test]
+fn a_full_timeline_takes_no_more_tries_but_always_the_payment() {
+    let mut order = placed();
+    while order.timeline.len() < MAX_ENTRIES {
+        order = decide(&order, Command::DeclinePayment).unwrap();
+    }
+    assert_eq!(decide(&order, Command::DeclinePayment), Err(Refusal::Done));
+    let start = Command::StartPayment { attempt: 1, session: session("cs_1") };
+    assert_eq!(decide(&order, start), Err(Refusal::TimelineFull));
+    assert!(decide(&order, Command::Pay { intent: "pi_1".into(), amount: usd(900) }).is_ok());
+}
+
+#[test]
+fn a_message_survives_the_queue() {
+    let message = Message::latest(&after(&["start payment", "pay", "process", "ship"])).unwrap();
+    assert_eq!(message.id, "ord_00000000000000000000000000/5");
+    let text = serde_json::to_string(&message).unwrap();
+    assert!(text.contains("order.shipped.v1"), "{text}");
+    assert_eq!(serde_json::from_str::<Message>(&text).unwrap(), message);
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_commanded_money_is_taken_once_and_nothing_ships_unpaid(path in proptest::collection::vec(0..9_usize, 0..40)) {
+        let mut order = placed();
+        let mut payments = 0;
+        for step in path {
+            let (name, command) = commands().swap_remove(step);
+            let Ok(next) = decide(&order, command) else { continue };
+            prop_assert_eq!(next.version(), order.version() + 1);
+            prop_assert_eq!(&next.lines, &order.lines);
+            prop_assert_eq!(next.total, order.total);
+            payments += usize::from(name.starts_with("pay"));
+            let untouched = next.state.fulfilment_status() == order::FulfilmentStatus::Unfulfilled;
+            prop_assert!(untouched || next.state.payment_status() == PaymentStatus::Paid);
+            order = next;
+        }
+        prop_assert_eq!(payments, usize::from(order.state.payment_status() == PaymentStatus::Paid));
+    }
+}

@@ -1,0 +1,25 @@
+//! The only source of randomness, and the hash that secrets are stored by.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use uuid::{NoContext, Uuid};
+
+/// A new UUIDv7 of this moment: ids made later sort later.
+pub fn uuid_at(now: Timestamp) -> Uuid {
+    let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
+    Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, now.as_second().unsigned_abs(), nanoseconds))
+}
+
+/// 256 bits that nobody can guess, in 43 characters that are safe in a URL.
+pub fn secret() -> String {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// SHA-256 in hex. Fit for secrets of full strength only, not for passwords.
+pub fn hash(secret: &str) -> String {
+    hex::encode(digest(&SHA256, secret.as_bytes()))
+}

@@ -1,0 +1,69 @@
+//! Open WebSockets, by connection and by account.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use waybill_domain::Timestamp;
+use waybill_domain::id::AccountId;
+
+use crate::keys::{self, EXPIRES_AT, Index};
+use crate::table::{StorageError, Table};
+use crate::transaction::{Refused, Transaction, Write};
+
+/// The ticket was used before, has expired or never was one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TicketRefused;
+
+impl Table {
+    /// Spends a ticket for a connection: one transaction, so that a ticket opens one WebSocket only.
+    pub async fn connect(
+        &self,
+        account: AccountId,
+        ticket_hash: &str,
+        connection: &str,
+        now: Timestamp,
+        forget_at: Timestamp,
+    ) -> Result<(), Refused<TicketRefused>> {
+        let spend = Write::delete(&keys::ticket(account, ticket_hash))
+            .only_if(format!("{EXPIRES_AT} > :now"))
+            .number(":now", now.as_second());
+        let mut item = keys::connection(connection).item();
+        item.extend(keys::connections_of(account, connection).item());
+        item.insert(EXPIRES_AT.into(), AttributeValue::N(forget_at.as_second().to_string()));
+        Transaction::new()
+            .write(spend, |_| Ok(TicketRefused))
+            .write(Write::put(item), |_| Err(StorageError::Broken("a connection was refused".into())))
+            .commit(self)
+            .await
+    }
+
+    /// Forgets a connection; one that is not known is forgotten already.
+    pub async fn disconnect(&self, connection: &str) -> Result<(), StorageError> {
+        let write = Write::delete(&keys::connection(connection));
+        Transaction::<()>::new().write(write, |_| Ok(())).commit(self).await.or_else(|refused| refused.first())
+    }
+
+    /// The ids of an account's open connections: one query.
+    pub async fn connections_of(&self, account: AccountId) -> Result<Vec<String>, StorageError> {
+        let partition = keys::connections_of(account, "").pk;
+        let mut connections = Vec::new();
+        let mut start = None;
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .index_name(Index::Gsi1.name())
+                .key_condition_expression("gsi1pk = :partition")
+                .expression_attribute_values(":partition", AttributeValue::S(partition.clone()))
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(StorageError::from_sdk)?;
+            let ids = answer.items.unwrap_or_default().into_iter().filter_map(|mut item| item.remove("gsi1sk"));
+            connections.extend(ids.filter_map(|id| id.as_s().ok().cloned()));
+            match answer.last_evaluated_key {
+                Some(last) => start = Some(last),
+                None => return Ok(connections),
+            }
+        }
+    }
+}

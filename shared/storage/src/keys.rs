@@ -1,0 +1,179 @@
+//! Every key of the table and of its two indexes. infra/decisions/table.md lists them beside the access patterns.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use waybill_domain::Timestamp;
+use waybill_domain::id::{AccountId, CategoryId, OrderId, ProductId, SessionId};
+use waybill_domain::order::Status;
+use waybill_domain::text::{Email, Sku, Slug};
+
+/// An item as DynamoDB has it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// The primary key of an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub pk: String,
+    pub sk: String,
+}
+
+/// Where an item stands in an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub index: Index,
+    pub pk: String,
+    pub sk: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Index {
+    Gsi1,
+    Gsi2,
+}
+
+/// The attribute that DynamoDB deletes items by, in seconds since 1970.
+pub const EXPIRES_AT: &str = "expires_at";
+/// What the indexes carry beside the keys: the line that a list shows.
+pub const SUMMARY: &str = "summary";
+
+impl Key {
+    pub fn item(&self) -> Item {
+        HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(self.pk.clone())),
+            ("sk".to_owned(), AttributeValue::S(self.sk.clone())),
+        ])
+    }
+}
+
+impl Index {
+    pub fn name(self) -> &'static str {
+        match self {
+            Index::Gsi1 => "gsi1",
+            Index::Gsi2 => "gsi2",
+        }
+    }
+}
+
+impl Place {
+    pub fn item(&self) -> Item {
+        let name = self.index.name();
+        HashMap::from([
+            (format!("{name}pk"), AttributeValue::S(self.pk.clone())),
+            (format!("{name}sk"), AttributeValue::S(self.sk.clone())),
+        ])
+    }
+}
+
+pub fn account(id: AccountId) -> Key {
+    Key { pk: format!("ACCOUNT#{id}"), sk: "ACCOUNT".into() }
+}
+
+/// Makes an address unique and holds what log-in needs, so that it is one read.
+pub fn credentials(email: &Email) -> Key {
+    Key { pk: format!("EMAIL#{email}"), sk: "EMAIL".into() }
+}
+
+pub fn session(account: AccountId, id: SessionId) -> Key {
+    Key { pk: format!("ACCOUNT#{account}"), sk: format!("SESSION#{id}") }
+}
+
+pub fn cart(buyer: AccountId) -> Key {
+    Key { pk: format!("ACCOUNT#{buyer}"), sk: "CART".into() }
+}
+
+/// A ticket is stored by its hash; whoever reads the table cannot use it.
+pub fn ticket(account: AccountId, hash: &str) -> Key {
+    Key { pk: format!("ACCOUNT#{account}"), sk: format!("TICKET#{hash}") }
+}
+
+pub fn connection(id: &str) -> Key {
+    Key { pk: format!("CONNECTION#{id}"), sk: "CONNECTION".into() }
+}
+
+pub fn connections_of(account: AccountId, connection: &str) -> Place {
+    Place { index: Index::Gsi1, pk: format!("ACCOUNT#{account}#CONNECTIONS"), sk: connection.to_owned() }
+}
+
+pub const CATEGORIES: &str = "CATEGORIES";
+
+/// Categories share a partition: the whole list is one query.
+pub fn category(slug: &Slug) -> Key {
+    Key { pk: CATEGORIES.into(), sk: format!("CATEGORY#{slug}") }
+}
+
+/// That a category exists, found by its id: what a new product is checked against.
+pub fn category_by_id(id: CategoryId) -> Key {
+    Key { pk: format!("CATEGORY#{id}"), sk: "CATEGORY".into() }
+}
+
+/// A product and its offers share a partition: the product page is one query.
+pub fn product(id: ProductId) -> Key {
+    Key { pk: format!("PRODUCT#{id}"), sk: "PRODUCT".into() }
+}
+
+pub fn offer(product: ProductId, sku: &Sku) -> Key {
+    Key { pk: format!("PRODUCT#{product}"), sk: format!("SKU#{sku}") }
+}
+
+/// Makes a SKU unique and says, for ever, whose it is.
+pub fn sku(sku: &Sku) -> Key {
+    Key { pk: format!("SKU#{sku}"), sk: "SKU".into() }
+}
+
+/// Makes a product's slug unique.
+pub fn product_slug(slug: &Slug) -> Key {
+    Key { pk: format!("PRODUCT_SLUG#{slug}"), sk: "PRODUCT_SLUG".into() }
+}
+
+pub const PRODUCTS: &str = "PRODUCTS";
+
+pub fn products_in(category: CategoryId) -> String {
+    format!("PRODUCTS#{category}")
+}
+
+/// Product ids sort by the time they were made, so they are the order of the lists.
+pub fn all_products(id: ProductId) -> Place {
+    Place { index: Index::Gsi1, pk: PRODUCTS.into(), sk: id.to_string() }
+}
+
+pub fn category_products(category: CategoryId, id: ProductId) -> Place {
+    Place { index: Index::Gsi2, pk: products_in(category), sk: id.to_string() }
+}
+
+pub fn order(id: OrderId) -> Key {
+    Key { pk: format!("ORDER#{id}"), sk: "ORDER".into() }
+}
+
+pub fn orders_of(buyer: AccountId) -> String {
+    format!("ACCOUNT#{buyer}#ORDERS")
+}
+
+pub fn orders_with(status: Status) -> String {
+    format!("ORDERS#{}", status.as_str())
+}
+
+pub fn own_orders(buyer: AccountId, placed_at: Timestamp, id: OrderId) -> Place {
+    Place { index: Index::Gsi1, pk: orders_of(buyer), sk: by_time(placed_at, id) }
+}
+
+pub fn orders_by_status(status: Status, placed_at: Timestamp, id: OrderId) -> Place {
+    Place { index: Index::Gsi2, pk: orders_with(status), sk: by_time(placed_at, id) }
+}
+
+/// Milliseconds of fixed width, so that text sorts as time does.
+pub fn by_time(at: Timestamp, id: OrderId) -> String {
+    format!("{:013}#{id}", at.as_millisecond().max(0))
+}
+
+pub fn stripe_event(id: &str) -> Key {
+    Key { pk: format!("STRIPE_EVENT#{id}"), sk: "STRIPE_EVENT".into() }
+}
+
+pub fn mail(message: &str) -> Key {
+    Key { pk: format!("MAIL#{message}"), sk: "MAIL".into() }
+}
+
+pub fn signing_keys() -> Key {
+    Key { pk: "SIGNING_KEYS".into(), sk: "SIGNING_KEYS".into() }
+}

@@ -1,0 +1,275 @@
+//! Orders: placed in one transaction without a read, then changed one version at a time.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+use waybill_domain::Timestamp;
+use waybill_domain::cart::{PricedLine, Quote};
+use waybill_domain::id::{AccountId, OrderId};
+use waybill_domain::message::Message;
+use waybill_domain::money::Money;
+use waybill_domain::order::{FulfilmentStatus, Order, PaymentStatus, Status};
+use waybill_domain::product::Offer;
+use waybill_domain::text::{Email, Sku};
+
+use crate::keys::{self, EXPIRES_AT, Index, Item, SUMMARY};
+use crate::page::{Cursor, Page};
+use crate::table::{StorageError, Table, back_off, from_item, to_item};
+use crate::transaction::{Refused, Transaction, Write};
+
+/// A line of an order list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderSummary {
+    pub id: OrderId,
+    pub email: Email,
+    pub total: Money,
+    pub units: u32,
+    pub payment_status: PaymentStatus,
+    pub fulfilment_status: FulfilmentStatus,
+    pub placed_at: Timestamp,
+}
+
+/// Why an order was not placed.
+#[derive(Clone, Debug)]
+pub enum NotPlaced {
+    /// The same buyer used the same idempotency key before: this is the order it made, and the fingerprint of the
+    /// request that did.
+    AlreadyPlaced { order: Box<Order>, fingerprint: String },
+    /// The cart is not the quoted one any more: changed, emptied or ordered.
+    CartChanged,
+    /// A line cannot be had as quoted; the offer as it is now, or None if there is none.
+    LineRefused { line: usize, sku: Sku, offer: Option<Offer> },
+}
+
+/// Why a changed order was not kept.
+#[derive(Clone, Copy, Debug)]
+enum NotSaved {
+    /// Somebody changed it first.
+    Changed,
+    /// The Stripe event has had its effect before.
+    EventSeen,
+}
+
+/// Why an order stayed as it was.
+#[derive(Debug)]
+pub enum Unchanged<E> {
+    UnknownOrder,
+    /// The decision was against it.
+    Refused(E),
+    /// The Stripe event has had its effect before.
+    EventSeen,
+    Failed(StorageError),
+}
+
+impl<E> From<StorageError> for Unchanged<E> {
+    fn from(error: StorageError) -> Self {
+        Unchanged::Failed(error)
+    }
+}
+
+/// A Stripe event that takes effect with a change, or that could not: the id, and how it ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct StripeEvent<'a> {
+    pub id: &'a str,
+    pub kind: &'a str,
+    pub outcome: EventOutcome,
+    pub received_at: Timestamp,
+    /// The event as it came, where somebody has to look at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parked: Option<&'a str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventOutcome {
+    Applied,
+    /// Kept for a person: it names no order that we know, or an amount that is not the order's.
+    Parked,
+}
+
+/// Stripe delivers an event again for three days; its id is kept for 35.
+const STRIPE_EVENT_LIFETIME: i64 = 35 * 24 * 60 * 60;
+/// How often a change starts again when others were faster.
+const CHANGES: u32 = 8;
+/// A parked event is kept for 400 days.
+const PARKED_LIFETIME: i64 = 400 * 24 * 60 * 60;
+
+impl Table {
+    /// Places an order: takes the stock of every line at its quoted price, ends the cart, writes the order. One
+    /// transaction, no read; 2 write units for each line and 4 for the rest, and one for each of two index entries.
+    pub async fn place_order(
+        &self,
+        order: &Order,
+        quote: &Quote,
+        fingerprint: &str,
+    ) -> Result<(), Refused<NotPlaced>> {
+        let mut item = order_item(order)?;
+        item.insert("fingerprint".into(), AttributeValue::S(fingerprint.to_owned()));
+        // The order comes first: where it exists already, whatever else stands in the way is of its own making.
+        let mut transaction = Transaction::new().write(Write::put(item).only_if_new(), |mut item| {
+            let fingerprint = match item.remove("fingerprint") {
+                Some(AttributeValue::S(fingerprint)) => fingerprint,
+                _ => return Err(StorageError::Broken("an order has no fingerprint".into())),
+            };
+            Ok(NotPlaced::AlreadyPlaced { order: Box::new(from_item(item)?), fingerprint })
+        });
+        for (index, line) in order.lines.iter().enumerate() {
+            let sku = line.sku.clone();
+            transaction = transaction.write(take_stock(line), move |item| {
+                let offer = if item.is_empty() { None } else { Some(from_item(item)?) };
+                Ok(NotPlaced::LineRefused { line: index, sku: sku.clone(), offer })
+            });
+        }
+        let end_cart = Write::delete(&keys::cart(order.buyer))
+            .only_if("id = :cart AND #version = :version")
+            .name("#version", "version")
+            .text(":cart", quote.cart_id)
+            .number(":version", i64::try_from(quote.cart_version).unwrap_or(i64::MAX));
+        transaction.write(end_cart, |_| Ok(NotPlaced::CartChanged)).commit(self).await
+    }
+
+    /// The order as it is now: one read, consistent, because what follows is decided on it.
+    pub async fn order(&self, id: OrderId) -> Result<Option<Order>, StorageError> {
+        self.get(&keys::order(id), true).await?.map(from_item).transpose()
+    }
+
+    /// Reads an order, decides, keeps what was decided; and again from the start when somebody else changed it in
+    /// between. `decide` may be asked several times.
+    pub async fn change_order<E>(
+        &self,
+        id: OrderId,
+        event: Option<&StripeEvent<'_>>,
+        decide: impl Fn(&Order) -> Result<Order, E>,
+    ) -> Result<Order, Unchanged<E>> {
+        for attempt in 0..CHANGES {
+            let before = self.order(id).await?.ok_or(Unchanged::UnknownOrder)?;
+            let after = decide(&before).map_err(Unchanged::Refused)?;
+            match self.save_order(&before, &after, event).await {
+                Ok(()) => return Ok(after),
+                Err(refused) => match refused.first()? {
+                    NotSaved::Changed => back_off(attempt).await,
+                    NotSaved::EventSeen => return Err(Unchanged::EventSeen),
+                },
+            }
+        }
+        Err(StorageError::Busy(format!("order {id} changed {CHANGES} times while it was being changed")).into())
+    }
+
+    /// Keeps an order that was `before` as it is `after` one command; with a Stripe event, that event's id too, so
+    /// that it takes effect once.
+    async fn save_order(
+        &self,
+        before: &Order,
+        after: &Order,
+        event: Option<&StripeEvent<'_>>,
+    ) -> Result<(), Refused<NotSaved>> {
+        // An update, not a put: it leaves alone what only the placing wrote.
+        let mut item = order_item(after)?;
+        let key = keys::order(after.id);
+        item.retain(|attribute, _| attribute != "pk" && attribute != "sk");
+        let (mut assignments, mut names, mut values) = (Vec::new(), HashMap::new(), Item::new());
+        for (number, (attribute, value)) in item.into_iter().enumerate() {
+            assignments.push(format!("#a{number} = :a{number}"));
+            names.insert(format!("#a{number}"), attribute);
+            values.insert(format!(":a{number}"), value);
+        }
+        let mut write = Write::update(&key, format!("SET {}", assignments.join(", ")))
+            .only_if("#version = :before")
+            .name("#version", "version")
+            .number(":before", i64::from(before.version()));
+        for (placeholder, attribute) in &names {
+            write = write.name(placeholder, attribute);
+        }
+        for (placeholder, value) in values {
+            write = write.value(&placeholder, value);
+        }
+        let mut transaction = Transaction::new();
+        if let Some(event) = event {
+            let item = event_item(event)?;
+            transaction = transaction.write(Write::put(item).only_if_new(), |_| Ok(NotSaved::EventSeen));
+        }
+        transaction.write(write, |_| Ok(NotSaved::Changed)).commit(self).await
+    }
+
+    /// Keeps a Stripe event for a person to look at. Doing so again changes nothing.
+    pub async fn park_stripe_event(&self, event: &StripeEvent<'_>) -> Result<(), StorageError> {
+        let write = Write::put(event_item(event)?).only_if_new();
+        match Transaction::new().write(write, |_| Ok(())).commit(self).await {
+            Ok(()) | Err(Refused::By(_)) => Ok(()),
+            Err(Refused::Failed(error)) => Err(error),
+        }
+    }
+
+    /// A page of a customer's orders, the newest first.
+    pub async fn orders_of(
+        &self,
+        buyer: AccountId,
+        limit: u8,
+        cursor: Option<Cursor>,
+    ) -> Result<Page<OrderSummary>, StorageError> {
+        self.page(Index::Gsi1, &keys::orders_of(buyer), limit, cursor).await
+    }
+
+    /// A page of all orders in one status, the newest first.
+    pub async fn orders_with(
+        &self,
+        status: Status,
+        limit: u8,
+        cursor: Option<Cursor>,
+    ) -> Result<Page<OrderSummary>, StorageError> {
+        self.page(Index::Gsi2, &keys::orders_with(status), limit, cursor).await
+    }
+}
+
+/// The message that announces an order's latest change, from its item in the table's stream. None if the item is not
+/// an order.
+pub fn announcement(image: serde_dynamo::Item) -> Result<Option<Message>, StorageError> {
+    match image.get("sk") {
+        Some(serde_dynamo::AttributeValue::S(sk)) if sk == "ORDER" => {}
+        _ => return Ok(None),
+    }
+    let order: Order = serde_dynamo::from_item(image)
+        .map_err(|error| StorageError::Broken(format!("an order in the stream cannot be read: {error}")))?;
+    Ok(Message::latest(&order))
+}
+
+fn take_stock(line: &PricedLine) -> Write {
+    Write::update(&keys::offer(line.product_id, &line.sku), "SET available = available - :units")
+        .only_if("active = :yes AND available >= :units AND price.amount = :amount AND price.currency = :currency")
+        .value(":yes", AttributeValue::Bool(true))
+        .number(":units", i64::from(line.quantity.get()))
+        .number(":amount", line.unit_price.amount)
+        .text(":currency", line.unit_price.currency)
+}
+
+fn order_item(order: &Order) -> Result<Item, StorageError> {
+    let summary = OrderSummary {
+        id: order.id,
+        email: order.email.clone(),
+        total: order.total,
+        units: order.lines.iter().map(|line| line.quantity.get()).sum(),
+        payment_status: order.state.payment_status(),
+        fulfilment_status: order.state.fulfilment_status(),
+        placed_at: order.placed_at,
+    };
+    let mut item = to_item(order)?;
+    item.extend(keys::order(order.id).item());
+    item.extend(keys::own_orders(order.buyer, order.placed_at, order.id).item());
+    item.extend(keys::orders_by_status(order.state.status(), order.placed_at, order.id).item());
+    item.insert(SUMMARY.into(), AttributeValue::M(to_item(&summary)?));
+    item.insert("version".into(), AttributeValue::N(order.version().to_string()));
+    Ok(item)
+}
+
+fn event_item(event: &StripeEvent<'_>) -> Result<Item, StorageError> {
+    let lifetime = match event.outcome {
+        EventOutcome::Applied => STRIPE_EVENT_LIFETIME,
+        EventOutcome::Parked => PARKED_LIFETIME,
+    };
+    let expires_at = event.received_at.as_second() + lifetime;
+    let mut item = to_item(event)?;
+    item.extend(keys::stripe_event(event.id).item());
+    item.insert(EXPIRES_AT.into(), AttributeValue::N(expires_at.to_string()));
+    Ok(item)
+}

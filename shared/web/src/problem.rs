@@ -1,0 +1,218 @@
+//! What goes wrong, as RFC 9457 problem documents, and the one mapping from the domain's errors to them.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use waybill_domain::cart::MAX_LINES;
+use waybill_domain::order::Refusal;
+use waybill_domain::product::Offer;
+use waybill_storage::{Refused, StorageError};
+use waybill_storage::carts::CartFull;
+use waybill_storage::catalog::Taken;
+use waybill_storage::orders::Unchanged;
+
+use crate::serve::request_id;
+
+/// A refusal or a failure, on its way to the client.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    /// The last part of `type`, `urn:waybill:problem:…`; clients may rely on it.
+    kind: &'static str,
+    detail: String,
+    errors: Vec<FieldError>,
+}
+
+/// What is wrong with one field of the request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    #[serde(flatten)]
+    pub place: Place,
+    pub detail: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// A JSON pointer (RFC 6901) into the body.
+    Pointer(String),
+    /// A parameter of the query.
+    Parameter(String),
+    Header(&'static str),
+}
+
+/// A busy table is worth another try after this many seconds.
+const RETRY_AFTER_SECONDS: &str = "1";
+
+impl Problem {
+    pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
+        Problem { status, kind, detail: detail.into(), errors: Vec::new() }
+    }
+
+    pub fn not_found(what: &str) -> Self {
+        Problem::new(StatusCode::NOT_FOUND, "not-found", format!("There is no such {what}."))
+    }
+
+    pub fn unauthorized(detail: &str) -> Self {
+        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    }
+
+    pub fn forbidden() -> Self {
+        Problem::new(StatusCode::FORBIDDEN, "forbidden", "This is for staff only.")
+    }
+
+    pub fn conflict(kind: &'static str, detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::CONFLICT, kind, detail)
+    }
+
+    /// A request that was understood but has fields that cannot be accepted.
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [_] => "A field cannot be accepted.".to_owned(),
+            errors => format!("{} fields cannot be accepted.", errors.len()),
+        };
+        Problem { errors, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail) }
+    }
+
+    pub fn invalid_header(name: &'static str, detail: impl Into<String>) -> Self {
+        Problem::invalid(vec![FieldError { place: Place::Header(name), detail: detail.into() }])
+    }
+
+    pub fn invalid_field(pointer: &str, detail: impl Into<String>) -> Self {
+        Problem::invalid(vec![FieldError { place: Place::Pointer(pointer.to_owned()), detail: detail.into() }])
+    }
+
+    pub fn with_errors(self, errors: Vec<FieldError>) -> Self {
+        Problem { errors, ..self }
+    }
+
+    /// Something that is ours to repair. The cause goes to the log, here and once; the client gets the request's id.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        tracing::error!(error = %cause, "a request failed");
+        let detail = "Something went wrong on our side. Please quote the request id when you ask about it.";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    }
+
+    pub fn unavailable(cause: impl std::fmt::Display, detail: &str) -> Self {
+        tracing::warn!(error = %cause, "a request was put off");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let document = Document {
+            r#type: format!("urn:waybill:problem:{}", self.kind),
+            title: self.status.canonical_reason().unwrap_or("Problem"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            errors: &self.errors,
+            request_id: request_id(),
+        };
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Busy(cause) => Problem::unavailable(cause, "The shop is very busy. Please try again."),
+            StorageError::Broken(cause) => Problem::internal(cause),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            Refusal::Done => Problem::conflict("order-state", "This has been done already."),
+            Refusal::Forbidden { .. } => Problem::conflict("order-state", detail),
+            Refusal::WrongAmount { .. } => Problem::conflict("wrong-amount", detail),
+            Refusal::TimelineFull => Problem::conflict("too-many-payments", detail),
+        }
+    }
+}
+
+impl<E: Into<Problem>> From<Unchanged<E>> for Problem {
+    fn from(unchanged: Unchanged<E>) -> Self {
+        match unchanged {
+            Unchanged::UnknownOrder => Problem::not_found("order"),
+            Unchanged::Refused(refusal) => refusal.into(),
+            Unchanged::EventSeen => Problem::conflict("order-state", "This has been done already."),
+            Unchanged::Failed(error) => error.into(),
+        }
+    }
+}
+
+impl<E: Into<Problem>> From<Refused<E>> for Problem {
+    fn from(refused: Refused<E>) -> Self {
+        match refused.first() {
+            Ok(reason) => reason.into(),
+            Err(error) => error.into(),
+        }
+    }
+}
+
+impl From<Taken> for Problem {
+    fn from(taken: Taken) -> Self {
+        match taken {
+            Taken::Slug => Problem::conflict("taken", "The slug is taken.").with_errors(vec![FieldError::at("/slug", "is taken")]),
+            Taken::Sku(sku) => {
+                let detail = format!("The SKU {sku} is taken.");
+                Problem::conflict("taken", detail).with_errors(vec![FieldError::at("/skus", format!("{sku} is taken"))])
+            }
+            Taken::UnknownCategory => Problem::invalid_field("/category_id", "there is no such category"),
+        }
+    }
+}
+
+impl From<CartFull> for Problem {
+    fn from(_: CartFull) -> Self {
+        Problem::conflict("cart-full", format!("A cart holds at most {MAX_LINES} different SKUs."))
+    }
+}
+
+impl FieldError {
+    pub fn at(pointer: &str, detail: impl Into<String>) -> Self {
+        FieldError { place: Place::Pointer(pointer.to_owned()), detail: detail.into() }
+    }
+}
+
+/// Why a line of an order cannot be had as it was quoted.
+pub fn line_refusal(offer: Option<&Offer>, wanted: u32) -> String {
+    match offer {
+        None => "is not for sale".to_owned(),
+        Some(offer) if !offer.active => "is not for sale any more".to_owned(),
+        Some(offer) if offer.available == 0 => "is sold out".to_owned(),
+        Some(offer) if offer.available < wanted => format!("has only {} left", offer.available),
+        Some(offer) => format!("costs {} now", offer.price),
+    }
+}

@@ -1,0 +1,118 @@
+//! Query strings of lists, and the pages that answer them.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{FromRequestParts, Query};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use http::StatusCode;
+use http::request::Parts;
+use serde::Serialize;
+use waybill_domain::text::IdempotencyKey;
+use waybill_storage::{Cursor, Page};
+
+use crate::Problem;
+use crate::problem::{FieldError, Place};
+
+/// Items of a page unless `limit` says otherwise.
+pub const DEFAULT_LIMIT: u8 = 20;
+pub const MAX_LIMIT: u8 = 100;
+
+/// A query's parameters while they are taken one by one; what is left over in the end is refused.
+pub struct Parameters {
+    left: BTreeMap<String, String>,
+    errors: Vec<FieldError>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Parameters {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await.map_err(|_| {
+            Problem::new(StatusCode::BAD_REQUEST, "bad-request", "The query string cannot be read.")
+        })?;
+        let mut parameters = Parameters { left: BTreeMap::new(), errors: Vec::new() };
+        for (name, value) in pairs {
+            if parameters.left.insert(name.clone(), value).is_some() {
+                parameters.refuse(&name, "is given more than once");
+            }
+        }
+        Ok(parameters)
+    }
+}
+
+impl Parameters {
+    /// Takes a parameter that may be missing; `parse` says what is wrong with it.
+    pub fn take<T, E: ToString>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+        let text = self.left.remove(name)?;
+        parse(&text).map_err(|error| self.refuse(name, &error.to_string())).ok()
+    }
+
+    /// Takes `limit`: 1 to [`MAX_LIMIT`], [`DEFAULT_LIMIT`] when missing.
+    pub fn limit(&mut self) -> u8 {
+        let parse = |text: &str| match text.parse() {
+            Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
+            _ => Err(format!("must be a number from 1 to {MAX_LIMIT}")),
+        };
+        self.take("limit", parse).unwrap_or(DEFAULT_LIMIT)
+    }
+
+    /// Takes `cursor`, as an earlier page of the same list gave it.
+    pub fn cursor(&mut self, read: impl FnOnce(&str) -> Option<Cursor>) -> Option<Cursor> {
+        let parse = |text: &str| {
+            let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok();
+            let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+            text.as_deref().and_then(read).ok_or("must be the `next` of an earlier page of this list")
+        };
+        self.take("cursor", parse)
+    }
+
+    /// Whether anything was wrong so far.
+    pub fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
+    pub fn refuse(&mut self, name: &str, detail: &str) {
+        self.errors.push(FieldError { place: Place::Parameter(name.to_owned()), detail: detail.to_owned() });
+    }
+
+    /// Refuses what was wrong and what nobody took.
+    pub fn finish(mut self) -> Result<(), Problem> {
+        for name in std::mem::take(&mut self.left).into_keys() {
+            self.refuse(&name, "is not a parameter of this list");
+        }
+        if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid(self.errors)) }
+    }
+}
+
+/// A page as clients get it: `{"items": […], "next": "…" or null}`.
+#[derive(Serialize)]
+pub struct List<T> {
+    pub items: Vec<T>,
+    pub next: Option<String>,
+}
+
+impl<T, U: From<T>> From<Page<T>> for List<U> {
+    fn from(page: Page<T>) -> Self {
+        List {
+            items: page.items.into_iter().map(U::from).collect(),
+            next: page.next.map(|cursor| BASE64_URL_SAFE_NO_PAD.encode(cursor.to_string())),
+        }
+    }
+}
+
+/// The header `Idempotency-Key`, which must be there.
+pub struct Idempotency(pub IdempotencyKey);
+
+impl<S: Send + Sync> FromRequestParts<S> for Idempotency {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        const NAME: &str = "Idempotency-Key";
+        let Some(value) = parts.headers.get(NAME) else {
+            return Err(Problem::invalid_header(NAME, "must be given, such as a fresh UUID for each new attempt"));
+        };
+        let key = value.to_str().unwrap_or_default().parse();
+        key.map(Idempotency).map_err(|invalid: waybill_domain::text::Invalid| Problem::invalid_header(NAME, invalid.to_string()))
+    }
+}

@@ -1,0 +1,63 @@
+//! The way of a request from Lambda into a router and back: its id, its one log line, and answers for what no route takes.
+
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode};
+use lambda_http::RequestExt;
+use tracing::Instrument;
+
+use crate::Problem;
+use crate::body::MAX_BODY;
+
+tokio::task_local! {
+    static REQUEST_ID: String;
+}
+
+/// The id of the request that is being served, which is also that of its invocation.
+pub fn request_id() -> Option<String> {
+    REQUEST_ID.try_with(Clone::clone).ok()
+}
+
+/// A function's routes with what every answer has: a request id, security headers, problems for unknown routes, wrong
+/// methods and bodies over [`MAX_BODY`] bytes.
+pub fn app(routes: Router) -> Router {
+    routes
+        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "unknown-route", "There is nothing at this address.") })
+        .method_not_allowed_fallback(|| async {
+            let detail = "This address does not take this method.";
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn(observe))
+}
+
+/// Serves a function's routes until Lambda ends the process.
+pub async fn run(routes: Router) -> Result<(), lambda_http::Error> {
+    lambda_http::run(app(routes)).await
+}
+
+async fn observe(request: Request, next: Next) -> Response {
+    let id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
+    let span = tracing::info_span!("request", request.id = id);
+    let served = async {
+        let begin = Instant::now();
+        let mut response = next.run(request).await;
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(&request_id().unwrap_or_default()) {
+            headers.insert(HeaderName::from_static("request-id"), id);
+        }
+        headers.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.entry(http::header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        let status = response.status().as_u16();
+        // The route, not the path: a path may hold what is nobody's business.
+        tracing::info!(%method, route, status, duration_ms = begin.elapsed().as_secs_f32() * 1e3, "served");
+        response.into_response()
+    };
+    REQUEST_ID.scope(id, served.instrument(span)).await
+}
