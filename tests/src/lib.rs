@@ -1,0 +1,11 @@
+//! What the journeys share: a shop of their own, people in it, and patience.
+
+mod people;
+mod shop;
+mod socket;
+mod stripe;
+
+pub use people::{Answer, Person, address, key};
+pub use shop::{TestShop, eventually};
+pub use socket::Socket;
+pub use stripe::sign;

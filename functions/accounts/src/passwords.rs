@@ -9,7 +9,8 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
 /// What a password is compared with when nobody has the address, so that the answer takes as long as any other.
-const NOBODYS_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$d2F5YmlsbC1ub2JvZHk$oeASPtJJvvdSMbOWzfKzLmq3FbuCrGzGJLi1nHKE1iI";
+const NOBODYS_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$d2F5YmlsbC1ub2JvZHk$oeASPtJJvvdSMbOWzfKzLmq3FbuCrGzGJLi1nHKE1iI";
 
 fn argon2() -> Argon2<'static> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are in range");
@@ -23,9 +24,8 @@ pub fn hash(password: &Password) -> Result<String, argon2::password_hash::Error>
 
 /// Whether the password is the one behind `hash`; without a hash, no, in the same time.
 pub fn matches(password: &Password, hash: Option<&str>) -> bool {
-    let known = PasswordHash::new(hash.unwrap_or(NOBODYS_HASH)).is_ok_and(|parsed| {
-        argon2().verify_password(password.reveal().as_bytes(), &parsed).is_ok()
-    });
+    let known = PasswordHash::new(hash.unwrap_or(NOBODYS_HASH))
+        .is_ok_and(|parsed| argon2().verify_password(password.reveal().as_bytes(), &parsed).is_ok());
     known && hash.is_some()
 }
 
@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn a_hash_matches_its_password_only() {
-        let (right, wrong): (Password, Password) = ("correct horse".parse().unwrap(), "battery staple".parse().unwrap());
+        let (right, wrong): (Password, Password) =
+            ("correct horse".parse().unwrap(), "battery staple".parse().unwrap());
         let hash = hash(&right).unwrap();
         assert!(matches(&right, Some(&hash)));
         assert!(!matches(&wrong, Some(&hash)));

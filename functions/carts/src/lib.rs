@@ -65,7 +65,11 @@ async fn set_line(
     answer(&app, &caller, Some(cart)).await
 }
 
-async fn remove_line(State(app): State<App>, caller: Caller, Path(sku): Path<String>) -> Result<Json<CartView>, Problem> {
+async fn remove_line(
+    State(app): State<App>,
+    caller: Caller,
+    Path(sku): Path<String>,
+) -> Result<Json<CartView>, Problem> {
     // What cannot be a SKU is in no cart, and so is out of this one.
     let cart = match sku.parse() {
         Ok(sku) => app.table.remove_cart_line(caller.account, &sku).await?,

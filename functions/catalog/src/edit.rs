@@ -37,8 +37,7 @@ pub async fn create_category(
     let title = fields.take("/title", body.title.parse());
     let description = fields.take("/description", body.description.parse());
     let id = CategoryId::new(random::uuid_at(clock::now()));
-    let category =
-        fields.finish(|| Some(Category { id, slug: slug?, title: title?, description: description? }))?;
+    let category = fields.finish(|| Some(Category { id, slug: slug?, title: title?, description: description? }))?;
     table.create_category(&category).await?;
     Ok((StatusCode::CREATED, Json(category)))
 }
@@ -74,9 +73,16 @@ struct Price {
 impl Price {
     /// A price in the shop's currency.
     fn check(self, fields: &mut Fields, pointer: &str, shop: Currency) -> Option<Money> {
-        let currency = fields.take(&format!("{pointer}/currency"), self.currency.parse().and_then(|currency: Currency| {
-            if currency == shop { Ok(currency) } else { Err(Invalid::new(format!("must be the shop's currency, {shop}"))) }
-        }));
+        let currency = fields.take(
+            &format!("{pointer}/currency"),
+            self.currency.parse().and_then(|currency: Currency| {
+                if currency == shop {
+                    Ok(currency)
+                } else {
+                    Err(Invalid::new(format!("must be the shop's currency, {shop}")))
+                }
+            }),
+        );
         let price = Money::new(self.amount, currency.unwrap_or(shop)).as_price();
         currency.and(fields.take(&format!("{pointer}/amount"), price))
     }

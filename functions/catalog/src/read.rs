@@ -9,7 +9,10 @@ use waybill_storage::{Cursor, Table};
 use waybill_web::Problem;
 use waybill_web::query::{List, Parameters};
 
-pub async fn list_categories(State(table): State<Table>, parameters: Parameters) -> Result<Json<List<Category>>, Problem> {
+pub async fn list_categories(
+    State(table): State<Table>,
+    parameters: Parameters,
+) -> Result<Json<List<Category>>, Problem> {
     parameters.finish()?;
     Ok(Json(List { items: table.categories().await?, next: None }))
 }

@@ -22,7 +22,10 @@ fn message(event: Event) -> Message {
             version: 3,
             account_id: "acc_00000000000000000000000001".parse().unwrap(),
             email: "ann@example.com".parse().unwrap(),
-            lines: vec![line("TEA-EARL-100", "Earl Grey, 100 g", 2, 890), line("MUG-01", "Mug <b>\"blue\"</b> & saucer", 1, 1999)],
+            lines: vec![
+                line("TEA-EARL-100", "Earl Grey, 100 g", 2, 890),
+                line("MUG-01", "Mug <b>\"blue\"</b> & saucer", 1, 1999),
+            ],
             total: usd(3779),
             shipping_address: waybill_domain::order::Address {
                 name: "Ann Example".parse().unwrap(),

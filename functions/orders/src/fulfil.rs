@@ -10,7 +10,11 @@ use waybill_web::{Body, Fields, Problem, Staff};
 
 use crate::view::OrderView;
 
-pub async fn process_order(State(table): State<Table>, staff: Staff, Path(id): Path<String>) -> Result<Json<OrderView>, Problem> {
+pub async fn process_order(
+    State(table): State<Table>,
+    staff: Staff,
+    Path(id): Path<String>,
+) -> Result<Json<OrderView>, Problem> {
     change(&table, &staff, &id, Command::Process).await
 }
 
@@ -34,7 +38,11 @@ pub async fn ship_order(
     change(&table, &staff, &id, command).await
 }
 
-pub async fn deliver_order(State(table): State<Table>, staff: Staff, Path(id): Path<String>) -> Result<Json<OrderView>, Problem> {
+pub async fn deliver_order(
+    State(table): State<Table>,
+    staff: Staff,
+    Path(id): Path<String>,
+) -> Result<Json<OrderView>, Problem> {
     change(&table, &staff, &id, Command::Deliver).await
 }
 

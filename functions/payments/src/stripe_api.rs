@@ -47,7 +47,8 @@ impl Stripe {
         let request = self.request(order)?.customize().request_strategy(RequestStrategy::Idempotent(key));
         let session = request.send(&self.client).await.map_err(failed)?;
         if session.amount_total != Some(order.total.amount) {
-            let cause = format!("order {} is {}, but Stripe asks for {:?}", order.id, order.total, session.amount_total);
+            let cause =
+                format!("order {} is {}, but Stripe asks for {:?}", order.id, order.total, session.amount_total);
             return Err(Problem::internal(cause));
         }
         let expires_at = Timestamp::from_second(session.expires_at).map_err(Problem::internal)?;
@@ -56,7 +57,8 @@ impl Stripe {
     }
 
     pub async fn page(&self, session_id: &str) -> Result<Page, Problem> {
-        let session: CheckoutSession = RetrieveCheckoutSession::new(session_id).send(&self.client).await.map_err(failed)?;
+        let session: CheckoutSession =
+            RetrieveCheckoutSession::new(session_id).send(&self.client).await.map_err(failed)?;
         match session.status {
             Some(CheckoutSessionStatus::Open) => Ok(Page::Open),
             Some(CheckoutSessionStatus::Complete) => Ok(Page::Completed),
@@ -87,8 +89,13 @@ impl Stripe {
 }
 
 fn line_item(line: &PricedLine) -> Result<CreateCheckoutSessionLineItems, Problem> {
-    let currency: stripe_types::Currency =
-        line.unit_price.currency.code().to_lowercase().parse().map_err(|_| Problem::internal("a currency that Stripe has not"))?;
+    let currency: stripe_types::Currency = line
+        .unit_price
+        .currency
+        .code()
+        .to_lowercase()
+        .parse()
+        .map_err(|_| Problem::internal("a currency that Stripe has not"))?;
     let price = CreateCheckoutSessionLineItemsPriceData {
         unit_amount: Some(line.unit_price.amount),
         product_data: Some(ProductData::new(line.title.as_str())),
@@ -113,7 +120,9 @@ fn failed(error: StripeError) -> Problem {
             Some(code) if code.as_str() == "amount_too_small" => {
                 Problem::conflict("amount-too-small", "The order's total is below what the payment provider takes.")
             }
-            code => Problem::internal(format!("Stripe answered {status} {:?} {code:?} {:?}", errors.type_, errors.param)),
+            code => {
+                Problem::internal(format!("Stripe answered {status} {:?} {code:?} {:?}", errors.type_, errors.param))
+            }
         },
         StripeError::ClientError(_) | StripeError::Timeout => Problem::unavailable("Stripe did not answer", LATER),
         StripeError::JSONDeserialize(_) | StripeError::ConfigError(_) => {

@@ -55,7 +55,10 @@ async fn receive_event(
             apply::park_unread(&app.table, payload, now).await.map(|outcome| Json(Received { outcome }))
         }
         Err(
-            WebhookError::BadKey | WebhookError::BadHeader(_) | WebhookError::BadSignature | WebhookError::BadTimestamp(_),
+            WebhookError::BadKey
+            | WebhookError::BadHeader(_)
+            | WebhookError::BadSignature
+            | WebhookError::BadTimestamp(_),
         ) => Err(not_stripe()),
     }
 }

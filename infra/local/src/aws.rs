@@ -19,7 +19,8 @@ use crate::saved::{Positions, Saved};
 use crate::secrets::{self, Secrets};
 use crate::template::Template;
 
-pub use crate::template::{ACCOUNT, REGION};
+pub const ACCOUNT: &str = "000000000000";
+pub const REGION: &str = "us-east-1";
 
 /// Lambda takes 6 MB per invocation, SQS and SES less: what is larger is refused by the calls themselves.
 const LARGEST_CALL: usize = 8 << 20;
@@ -54,7 +55,7 @@ impl Aws {
     }
 
     /// Writes queues and stream positions a last time, after which the folder is another run's.
-    pub async fn save(&self) -> Result<(), OpenError> {
+    pub async fn close(&self) -> Result<(), OpenError> {
         self.saved.close(&self.queues, &self.positions).await
     }
 }

@@ -24,11 +24,7 @@ pub enum DemoError {
     #[error("the API does not answer: {0}")]
     NoAnswer(#[from] reqwest::Error),
     #[error("the API refused {what}: {status} {answer}")]
-    Refused {
-        what: String,
-        status: StatusCode,
-        answer: String,
-    },
+    Refused { what: String, status: StatusCode, answer: String },
     #[error("the API says that the category {0} exists, but does not list it")]
     Unlisted(String),
     #[error("the API answered {0} without the expected field")]
@@ -45,8 +41,7 @@ pub async fn fill(
     currency: &str,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<Count, DemoError> {
-    let shelves: Vec<Shelf> =
-        serde_json::from_str(CATALOGUE).expect("the demo catalogue is tested");
+    let shelves: Vec<Shelf> = serde_json::from_str(CATALOGUE).expect("the demo catalogue is tested");
     let shop = Shop::at(api, admin_access_token)?;
     let listed = shop.categories().await?;
     let all = shelves.iter().map(|shelf| 1 + shelf.products.len()).sum();
@@ -109,15 +104,8 @@ struct Shop<'a> {
 
 impl<'a> Shop<'a> {
     fn at(api: &'a str, token: &'a str) -> Result<Shop<'a>, DemoError> {
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(30))
-            .build()?;
-        Ok(Shop {
-            api: api.trim_end_matches('/'),
-            token,
-            http,
-        })
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
+        Ok(Shop { api: api.trim_end_matches('/'), token, http })
     }
 
     /// The ids of all categories by their slugs.
@@ -129,20 +117,15 @@ impl<'a> Shop<'a> {
             if !status.is_success() {
                 return Err(refused("to list categories", status, &page));
             }
-            for category in page["items"]
-                .as_array()
-                .ok_or_else(|| DemoError::Unexpected(path.clone()))?
-            {
-                if let (Some(slug), Some(id)) = (category["slug"].as_str(), category["id"].as_str())
-                {
+            for category in page["items"].as_array().ok_or_else(|| DemoError::Unexpected(path.clone()))? {
+                if let (Some(slug), Some(id)) = (category["slug"].as_str(), category["id"].as_str()) {
                     ids.insert(slug.to_owned(), id.to_owned());
                 }
             }
             match page["next"].as_str() {
                 Some(next) => {
                     let next = [("cursor", next)];
-                    path = match reqwest::Url::parse_with_params("http://shop/v1/categories", next)
-                    {
+                    path = match reqwest::Url::parse_with_params("http://shop/v1/categories", next) {
                         Ok(url) => format!("{}?{}", url.path(), url.query().unwrap_or_default()),
                         Err(_) => return Err(DemoError::Unexpected(path)),
                     }
@@ -153,44 +136,27 @@ impl<'a> Shop<'a> {
     }
 
     async fn add_category(&self, shelf: &Shelf) -> Result<String, DemoError> {
-        let category =
-            json!({ "slug": shelf.slug, "title": shelf.title, "description": shelf.description });
+        let category = json!({ "slug": shelf.slug, "title": shelf.title, "description": shelf.description });
         let path = "/v1/admin/categories";
-        match self
-            .ask(reqwest::Method::POST, path, Some(&category))
-            .await?
-        {
+        match self.ask(reqwest::Method::POST, path, Some(&category)).await? {
             // Someone was faster.
-            (StatusCode::CONFLICT, _) => self
-                .categories()
-                .await?
-                .remove(&shelf.slug)
-                .ok_or_else(|| DemoError::Unlisted(shelf.slug.clone())),
-            (status, made) if status.is_success() => made["id"]
-                .as_str()
-                .map(str::to_owned)
-                .ok_or_else(|| DemoError::Unexpected(path.to_owned())),
-            (status, answer) => Err(refused(
-                &format!("the category {}", shelf.slug),
-                status,
-                &answer,
-            )),
+            (StatusCode::CONFLICT, _) => {
+                self.categories().await?.remove(&shelf.slug).ok_or_else(|| DemoError::Unlisted(shelf.slug.clone()))
+            }
+            (status, made) if status.is_success() => {
+                made["id"].as_str().map(str::to_owned).ok_or_else(|| DemoError::Unexpected(path.to_owned()))
+            }
+            (status, answer) => Err(refused(&format!("the category {}", shelf.slug), status, &answer)),
         }
     }
 
     /// False if its slug or one of its SKUs is there already.
-    async fn add_product(
-        &self,
-        product: &Product,
-        category: &str,
-        currency: &str,
-    ) -> Result<bool, DemoError> {
+    async fn add_product(&self, product: &Product, category: &str, currency: &str) -> Result<bool, DemoError> {
         let skus: Vec<Value> = product
             .skus
             .iter()
             .map(|sku| {
-                let price =
-                    json!({ "amount": in_minor_units(sku.price, currency), "currency": currency });
+                let price = json!({ "amount": in_minor_units(sku.price, currency), "currency": currency });
                 json!({ "sku": sku.sku, "title": sku.title, "price": price, "stock": sku.stock })
             })
             .collect();
@@ -201,17 +167,10 @@ impl<'a> Shop<'a> {
             "category_id": category,
             "skus": skus,
         });
-        match self
-            .ask(reqwest::Method::POST, "/v1/admin/products", Some(&body))
-            .await?
-        {
+        match self.ask(reqwest::Method::POST, "/v1/admin/products", Some(&body)).await? {
             (StatusCode::CONFLICT, _) => Ok(false),
             (status, _) if status.is_success() => Ok(true),
-            (status, answer) => Err(refused(
-                &format!("the product {}", product.slug),
-                status,
-                &answer,
-            )),
+            (status, answer) => Err(refused(&format!("the product {}", product.slug), status, &answer)),
         }
     }
 
@@ -223,43 +182,28 @@ impl<'a> Shop<'a> {
     ) -> Result<(StatusCode, Value), DemoError> {
         let mut tries = 1;
         loop {
-            let mut request = self
-                .http
-                .request(method.clone(), format!("{}{path}", self.api))
-                .bearer_auth(self.token);
+            let mut request = self.http.request(method.clone(), format!("{}{path}", self.api)).bearer_auth(self.token);
             if let Some(body) = body {
                 request = request.json(body);
             }
             let answer = request.send().await?;
             let status = answer.status();
-            let is_busy = matches!(
-                status,
-                StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-            );
+            let is_busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
             if is_busy && tries < TRIES {
-                let wait = answer
-                    .headers()
-                    .get(header::RETRY_AFTER)
-                    .and_then(|value| value.to_str().ok()?.parse().ok());
+                let wait =
+                    answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
                 tokio::time::sleep(Duration::from_secs(wait.unwrap_or(1_u64).min(60))).await;
                 tries += 1;
                 continue;
             }
             let text = answer.text().await?;
-            return Ok((
-                status,
-                serde_json::from_str(&text).unwrap_or(Value::String(text)),
-            ));
+            return Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))));
         }
     }
 }
 
 fn refused(what: &str, status: StatusCode, answer: &Value) -> DemoError {
-    DemoError::Refused {
-        what: what.to_owned(),
-        status,
-        answer: answer.to_string(),
-    }
+    DemoError::Refused { what: what.to_owned(), status, answer: answer.to_string() }
 }
 
 /// A price that looks right in any currency: USD 11.50 becomes EUR 11.50, JPY 1,150, KWD 11.500.

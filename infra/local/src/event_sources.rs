@@ -20,13 +20,13 @@ use crate::aws::Aws;
 use crate::queues::QueueError;
 use crate::template::Template;
 
-use filter::PatternError;
+pub use filter::PatternError;
 
 /// Is told, in one line each, what a developer wants to know: a failed batch, a message given up.
 pub type Report = Arc<dyn Fn(String) + Send + Sync>;
 
 #[derive(Debug, thiserror::Error)]
-pub enum StreamError {
+pub enum SourceError {
     #[error("{function}: {source}")]
     Pattern { function: String, source: PatternError },
     #[error("{function}: table {table} has no stream")]
@@ -55,11 +55,11 @@ impl EventSources {
         aws: &Aws,
         tables: &Database,
         report: Report,
-    ) -> Result<EventSources, StreamError> {
+    ) -> Result<EventSources, SourceError> {
         let (stop, stopped) = watch::channel(false);
         let stopped = Stopped(stopped);
         table_stream::tidy(tables, &template.stream_mappings, &aws.positions)
-            .map_err(|error| StreamError::Tidy(Box::new(error)))?;
+            .map_err(|error| SourceError::Tidy(Box::new(error)))?;
         let mut tasks = JoinSet::new();
         for mapping in &template.stream_mappings {
             let reader = stream::Reader::new(mapping, aws, tables, report.clone())?;
@@ -67,7 +67,7 @@ impl EventSources {
         }
         for mapping in &template.queue_mappings {
             let known = aws.queues.settings(&mapping.queue);
-            known.map_err(|source| StreamError::Queue {
+            known.map_err(|source| SourceError::Queue {
                 function: mapping.function.clone(),
                 queue: mapping.queue.clone(),
                 source,

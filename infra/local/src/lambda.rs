@@ -7,9 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
-#[cfg(test)]
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::aws::{ACCOUNT, Aws, REGION, Refusal};
 use crate::functions::{Functions, InvokeError};
@@ -27,8 +25,7 @@ impl Invoke {
         (self.0)(function.to_owned(), payload).await
     }
 
-    /// Functions that are closures.
-    #[cfg(test)]
+    /// For tests: functions that are closures.
     pub fn with<F>(answer: impl Fn(String, Value) -> F + Send + Sync + 'static) -> Invoke
     where
         F: Future<Output = Answer> + Send + 'static,

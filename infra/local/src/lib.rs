@@ -5,19 +5,22 @@ mod compile;
 mod demo;
 mod event_sources;
 pub mod functions;
+mod gateway;
 mod lambda;
 mod mail;
 mod queues;
 mod saved;
 #[cfg(test)]
 mod sdk;
-mod secrets;
-pub mod shop;
+pub mod secrets;
+mod shop;
 mod store;
-pub mod stripe;
+mod stripe;
+mod tables;
 pub mod template;
+mod websocket;
 
-pub use compile::{binaries, build_functions};
+pub use compile::{BuildError, build_functions, workspace};
 pub use demo::fill as fill_demo;
-pub use shop::{Addresses, Options, Ports, Shop, StartError};
-pub use store::Store;
+pub use shop::{Addresses, Options, Payments, Ports, Shop, StartError};
+pub use store::{Folder, Store, StoreError, write_private};

@@ -71,7 +71,6 @@ impl Outbox {
     }
 
     /// Newest first.
-    #[cfg(test)]
     pub fn mails(&self) -> Vec<Mail> {
         self.held().iter().rev().cloned().collect()
     }

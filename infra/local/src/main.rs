@@ -1,1 +1,150 @@
-fn main() {}
+//! `cargo run`: builds the functions, starts the shop, and says how to use it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use waybill_local::{Folder, Options, Payments, Ports, Shop, Store, build_functions, workspace};
+
+mod administrator;
+mod logs;
+mod screen;
+
+/// Runs a whole Waybill shop on this machine: the real function binaries, with DynamoDB, SQS, SES, WebSockets and a
+/// stand-in for Stripe around them. Data is kept in .local/ and survives a restart; Ctrl-C stops everything.
+#[derive(Parser)]
+#[command(
+    name = "waybill",
+    version,
+    after_help = "\
+With STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET in the environment, payments go to Stripe itself instead of the stand-in.
+
+Examples:
+  cargo run                        start, with a demo catalogue the first time
+  cargo run -- --fresh --empty     begin anew, with nothing in the shop
+  cargo run -- --port 4000         listen on 4000 to 4005"
+)]
+struct Arguments {
+    /// The API's port; the WebSocket, mail page, payments, DynamoDB and AWS endpoint take the five behind it. 0 takes
+    /// any that are free.
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// Leave out the demo catalogue.
+    #[arg(long)]
+    empty: bool,
+    /// Forget everything that is stored, and begin anew.
+    #[arg(long)]
+    fresh: bool,
+    /// The folder that the data is kept in.
+    #[arg(long, value_name = "FOLDER", default_value_os_t = workspace().join(".local"))]
+    store: PathBuf,
+    /// Where the shop's front lives: browsers may call the API from there, and Stripe sends buyers back to it.
+    #[arg(long, value_name = "URL", default_value = "http://localhost:5173")]
+    shop_url: String,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("waybill: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let payments = payments()?;
+    let ports = Ports::from(arguments.port).ok_or("--port must leave room for five more behind it")?;
+    let folder = Folder::open(&arguments.store, arguments.fresh)?;
+    let path = folder.path().to_owned();
+    screen::say("Building the functions (some minutes the first time, then seconds)");
+    let binaries = tokio::task::spawn_blocking(build_functions).await??;
+    screen::say("Starting");
+    let options = Options {
+        template: workspace().join("template.yaml"),
+        binaries,
+        store: Store::Folder(folder),
+        ports,
+        parameters: BTreeMap::from([("ShopUrl".to_owned(), arguments.shop_url.trim_end_matches('/').to_owned())]),
+        payments,
+        workers_per_function: 8,
+        logs: logs::into_files(path.join("logs"))?,
+        report: Arc::new(|line| eprintln!("{line}")),
+    };
+    // Asked for before anything runs, so that an early Ctrl-C too leaves nothing behind.
+    let mut stop = std::pin::pin!(stop_signal());
+    let shop = Shop::start(options).await?;
+    let prepared = tokio::select! {
+        prepared = prepare(&shop, &path, arguments.empty) => prepared,
+        () = &mut stop => {
+            shop.stop().await;
+            return Ok(());
+        }
+    };
+    let (administrator, shown_before) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            shop.stop().await;
+            return Err(error);
+        }
+    };
+    screen::show(shop.addresses(), &administrator, shown_before, &path);
+    stop.await;
+    screen::say("Stopping");
+    shop.stop().await;
+    Ok(())
+}
+
+/// The administrator and the demo catalogue of a store that has none yet.
+async fn prepare(
+    shop: &Shop,
+    store: &std::path::Path,
+    empty: bool,
+) -> Result<(administrator::Administrator, bool), Box<dyn std::error::Error>> {
+    let (administrator, shown_before) = administrator::of(shop, store).await?;
+    let filled = store.join("demo-catalogue");
+    if !empty && !filled.exists() {
+        let token = administrator.log_in(&shop.addresses().api).await?;
+        let count = waybill_local::fill_demo(&shop.addresses().api, &token, "USD", screen::progress).await?;
+        std::fs::write(&filled, format!("{} categories, {} products\n", count.categories, count.products))?;
+    }
+    Ok((administrator, shown_before))
+}
+
+fn payments() -> Result<Payments, &'static str> {
+    let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+    match (variable("STRIPE_SECRET_KEY"), variable("STRIPE_WEBHOOK_SECRET")) {
+        (None, None) => Ok(Payments::StandIn),
+        (Some(secret_key), Some(webhook_secret)) => Ok(Payments::Stripe { secret_key, webhook_secret }),
+        (Some(_), None) => {
+            Err("STRIPE_SECRET_KEY is set, but STRIPE_WEBHOOK_SECRET is not; set both for Stripe itself, or neither")
+        }
+        (None, Some(_)) => {
+            Err("STRIPE_WEBHOOK_SECRET is set, but STRIPE_SECRET_KEY is not; set both for Stripe itself, or neither")
+        }
+    }
+}
+
+async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut terminate), Ok(mut hang_up)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+        else {
+            let _ = interrupt.await;
+            return;
+        };
+        tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupt.await;
+}

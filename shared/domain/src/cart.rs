@@ -162,7 +162,8 @@ mod tests {
     }
 
     fn cart(lines: &[(&str, i64)]) -> Cart {
-        let line = |units: i64| CartLine { product_id: ProductId::new(Uuid::nil()), quantity: units.try_into().unwrap() };
+        let line =
+            |units: i64| CartLine { product_id: ProductId::new(Uuid::nil()), quantity: units.try_into().unwrap() };
         Cart {
             id: CartId::new(Uuid::nil()),
             version: 1,

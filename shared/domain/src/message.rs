@@ -56,7 +56,9 @@ impl Event {
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Actor {
     Customer,
-    Staff { account_id: AccountId },
+    Staff {
+        account_id: AccountId,
+    },
     /// The payment provider, by a signed webhook.
     Stripe,
 }

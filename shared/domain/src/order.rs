@@ -80,12 +80,24 @@ impl std::str::FromStr for Country {
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum State {
     /// Placed, not paid.
-    Pending { attempt: Attempt },
-    Paid { payment: Payment },
+    Pending {
+        attempt: Attempt,
+    },
+    Paid {
+        payment: Payment,
+    },
     /// Being packed.
-    Processing { payment: Payment },
-    Shipped { payment: Payment, shipment: Shipment },
-    Delivered { payment: Payment, shipment: Shipment },
+    Processing {
+        payment: Payment,
+    },
+    Shipped {
+        payment: Payment,
+        shipment: Shipment,
+    },
+    Delivered {
+        payment: Payment,
+        shipment: Shipment,
+    },
 }
 
 /// One try to collect the payment. Its number is part of the idempotency key that Stripe is called with, so that one
@@ -196,15 +208,26 @@ impl State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Stripe made a page for this attempt.
-    StartPayment { attempt: u32, session: PaymentSession },
+    StartPayment {
+        attempt: u32,
+        session: PaymentSession,
+    },
     /// Stripe says that a try to pay failed.
     DeclinePayment,
     /// Stripe says that a page closed unpaid.
-    ExpirePayment { session_id: String },
+    ExpirePayment {
+        session_id: String,
+    },
     /// Stripe says that it holds the money.
-    Pay { intent: String, amount: Money },
+    Pay {
+        intent: String,
+        amount: Money,
+    },
     Process,
-    Ship { carrier: Carrier, tracking_number: TrackingNumber },
+    Ship {
+        carrier: Carrier,
+        tracking_number: TrackingNumber,
+    },
     Deliver,
 }
 
@@ -239,9 +262,10 @@ pub enum Refusal {
 
 fn forbidden(status: Status, command: &Command) -> String {
     let only = match command {
-        Command::StartPayment { .. } | Command::DeclinePayment | Command::ExpirePayment { .. } | Command::Pay { .. } => {
-            "a pending order"
-        }
+        Command::StartPayment { .. }
+        | Command::DeclinePayment
+        | Command::ExpirePayment { .. }
+        | Command::Pay { .. } => "a pending order",
         Command::Process => "a paid order",
         Command::Ship { .. } => "an order that is processing",
         Command::Deliver => "a shipped order",
@@ -348,8 +372,14 @@ impl Order {
                 S::Paid { .. } | S::Processing { .. } | S::Shipped { .. } | S::Delivered { .. },
                 command @ C::StartPayment { .. },
             )
-            | (S::Pending { .. } | S::Processing { .. } | S::Shipped { .. } | S::Delivered { .. }, command @ C::Process)
-            | (S::Pending { .. } | S::Paid { .. } | S::Shipped { .. } | S::Delivered { .. }, command @ C::Ship { .. })
+            | (
+                S::Pending { .. } | S::Processing { .. } | S::Shipped { .. } | S::Delivered { .. },
+                command @ C::Process,
+            )
+            | (
+                S::Pending { .. } | S::Paid { .. } | S::Shipped { .. } | S::Delivered { .. },
+                command @ C::Ship { .. },
+            )
             | (S::Pending { .. } | S::Paid { .. } | S::Processing { .. } | S::Delivered { .. }, command @ C::Deliver) => {
                 Err(Refusal::Forbidden { status: self.state.status(), command })
             }

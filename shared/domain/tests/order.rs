@@ -85,7 +85,9 @@ fn the_matrix_of_state_and_command_is_as_reviewed() {
     for (state, order) in &states {
         for (name, command) in commands() {
             let outcome = match decide(order, command) {
-                Ok(next) => format!("-> {} ({})", next.state.status().as_str(), next.timeline.last().unwrap().event.name()),
+                Ok(next) => {
+                    format!("-> {} ({})", next.state.status().as_str(), next.timeline.last().unwrap().event.name())
+                }
                 Err(refusal) => format!("refused: {refusal}"),
             };
             matrix += &format!("{state:<20}{name:<18}{outcome}\n");

@@ -10,8 +10,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_types::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 #[cfg(feature = "aws-sdk-dynamodb")]
@@ -87,12 +87,10 @@ impl Aws {
     #[cfg(feature = "aws-sdk-secretsmanager")]
     pub async fn secret(&self, arn: &str) -> Result<String, crate::Error> {
         let client = aws_sdk_secretsmanager::Client::new(&self.shared);
-        let answer = client
-            .get_secret_value()
-            .secret_id(arn)
-            .send()
-            .await
-            .map_err(|error| format!("secret {arn}: {}", aws_sdk_secretsmanager::error::DisplayErrorContext(error)))?;
+        let answer =
+            client.get_secret_value().secret_id(arn).send().await.map_err(|error| {
+                format!("secret {arn}: {}", aws_sdk_secretsmanager::error::DisplayErrorContext(error))
+            })?;
         answer.secret_string.ok_or_else(|| format!("secret {arn} is not text").into())
     }
 }

@@ -49,7 +49,11 @@ mod tests {
 
     #[test]
     fn all_that_is_missing_is_told_together() {
-        let missing = read(|variables| (variables.text("WAYBILL_ONE"), variables.text("PATH"), variables.text("WAYBILL_TWO")));
-        assert_eq!(missing.unwrap_err().to_string(), "these environment variables must be set: WAYBILL_ONE, WAYBILL_TWO");
+        let missing =
+            read(|variables| (variables.text("WAYBILL_ONE"), variables.text("PATH"), variables.text("WAYBILL_TWO")));
+        assert_eq!(
+            missing.unwrap_err().to_string(),
+            "these environment variables must be set: WAYBILL_ONE, WAYBILL_TWO"
+        );
     }
 }

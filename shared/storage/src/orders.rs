@@ -47,6 +47,8 @@ pub enum NotPlaced {
 enum NotSaved {
     /// Somebody changed it first.
     Changed,
+    /// This very change is kept already: the SDK sends a write again whose reply was lost.
+    Saved,
     /// The Stripe event has had its effect before.
     EventSeen,
 }
@@ -98,12 +100,7 @@ const PARKED_LIFETIME: i64 = 400 * 24 * 60 * 60;
 impl Table {
     /// Places an order: takes the stock of every line at its quoted price, ends the cart, writes the order. One
     /// transaction, no read; 2 write units for each line and 4 for the rest, and one for each of two index entries.
-    pub async fn place_order(
-        &self,
-        order: &Order,
-        quote: &Quote,
-        fingerprint: &str,
-    ) -> Result<(), Refused<NotPlaced>> {
+    pub async fn place_order(&self, order: &Order, quote: &Quote, fingerprint: &str) -> Result<(), Refused<NotPlaced>> {
         let mut item = order_item(order)?;
         item.insert("fingerprint".into(), AttributeValue::S(fingerprint.to_owned()));
         // The order comes first: where it exists already, whatever else stands in the way is of its own making.
@@ -149,6 +146,7 @@ impl Table {
                 Ok(()) => return Ok(after),
                 Err(refused) => match refused.first()? {
                     NotSaved::Changed => back_off(attempt).await,
+                    NotSaved::Saved => return Ok(after),
                     NotSaved::EventSeen => return Err(Unchanged::EventSeen),
                 },
             }
@@ -168,6 +166,10 @@ impl Table {
         let mut item = order_item(after)?;
         let key = keys::order(after.id);
         item.retain(|attribute, _| attribute != "pk" && attribute != "sk");
+        // By this a change that is sent again knows itself; a version or a time others may have written as well.
+        let change = getrandom::u64().map_err(|error| StorageError::Broken(format!("no random number: {error}")))?;
+        let change = AttributeValue::N(change.to_string());
+        item.insert("change".into(), change.clone());
         let (mut assignments, mut names, mut values) = (Vec::new(), HashMap::new(), Item::new());
         for (number, (attribute, value)) in item.into_iter().enumerate() {
             assignments.push(format!("#a{number} = :a{number}"));
@@ -189,7 +191,11 @@ impl Table {
             let item = event_item(event)?;
             transaction = transaction.write(Write::put(item).only_if_new(), |_| Ok(NotSaved::EventSeen));
         }
-        transaction.write(write, |_| Ok(NotSaved::Changed)).commit(self).await
+        let meaning = move |item: Item| match item.get("change") {
+            Some(present) if *present == change => Ok(NotSaved::Saved),
+            Some(_) | None => Ok(NotSaved::Changed),
+        };
+        transaction.write(write, meaning).commit(self).await
     }
 
     /// Keeps a Stripe event for a person to look at. Doing so again changes nothing.

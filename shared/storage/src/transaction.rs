@@ -142,7 +142,8 @@ impl<E> Transaction<E> {
         self
     }
 
-    /// Writes all or nothing. Meeting another transaction or a throttle is retried with jitter, [`ATTEMPTS`] times.
+    /// Writes all or nothing. Meeting another transaction, or a throttle of one item, is retried with jitter,
+    /// [`ATTEMPTS`] times; a throttle of the whole call by the SDK.
     pub async fn commit(self, table: &Table) -> Result<(), Refused<E>> {
         let mut attempt = 0;
         loop {
@@ -268,7 +269,8 @@ where
         Some(service) if service.code() == Some("ConditionalCheckFailedException") => {
             Failure::Condition(in_the_way(service).unwrap_or_default())
         }
-        Some(service) if service.code().is_some_and(is_busy) => Failure::Busy(service.to_string()),
+        Some(service) if service.code() == Some("TransactionConflictException") => Failure::Busy(service.to_string()),
+        // A throttle too: the SDK has tried again already.
         Some(_) | None => Failure::Other(StorageError::from_sdk(error)),
     }
 }
@@ -284,7 +286,6 @@ async fn commit_all<E>(table: &Table, writes: &[(Write, Meaning<E>)]) -> Result<
     };
     let reasons = match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled.cancellation_reasons(),
-        Some(service) if service.code().is_some_and(is_busy) => return Err(Outcome::Busy(service.to_string())),
         Some(_) | None => return Err(Outcome::Refused(Refused::Failed(StorageError::from_sdk(error)))),
     };
     // A refusal is final even where another write of the same transaction was merely busy.

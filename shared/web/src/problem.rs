@@ -7,10 +7,10 @@ use serde::Serialize;
 use waybill_domain::cart::MAX_LINES;
 use waybill_domain::order::Refusal;
 use waybill_domain::product::Offer;
-use waybill_storage::{Refused, StorageError};
 use waybill_storage::carts::CartFull;
 use waybill_storage::catalog::Taken;
 use waybill_storage::orders::Unchanged;
+use waybill_storage::{Refused, StorageError};
 
 use crate::serve::request_id;
 
@@ -184,7 +184,9 @@ impl<E: Into<Problem>> From<Refused<E>> for Problem {
 impl From<Taken> for Problem {
     fn from(taken: Taken) -> Self {
         match taken {
-            Taken::Slug => Problem::conflict("taken", "The slug is taken.").with_errors(vec![FieldError::at("/slug", "is taken")]),
+            Taken::Slug => {
+                Problem::conflict("taken", "The slug is taken.").with_errors(vec![FieldError::at("/slug", "is taken")])
+            }
             Taken::Sku(sku) => {
                 let detail = format!("The SKU {sku} is taken.");
                 Problem::conflict("taken", detail).with_errors(vec![FieldError::at("/skus", format!("{sku} is taken"))])

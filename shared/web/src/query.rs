@@ -28,9 +28,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await.map_err(|_| {
-            Problem::new(StatusCode::BAD_REQUEST, "bad-request", "The query string cannot be read.")
-        })?;
+        let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "bad-request", "The query string cannot be read."))?;
         let mut parameters = Parameters { left: BTreeMap::new(), errors: Vec::new() };
         for (name, value) in pairs {
             if parameters.left.insert(name.clone(), value).is_some() {
@@ -113,6 +113,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Idempotency {
             return Err(Problem::invalid_header(NAME, "must be given, such as a fresh UUID for each new attempt"));
         };
         let key = value.to_str().unwrap_or_default().parse();
-        key.map(Idempotency).map_err(|invalid: waybill_domain::text::Invalid| Problem::invalid_header(NAME, invalid.to_string()))
+        key.map(Idempotency)
+            .map_err(|invalid: waybill_domain::text::Invalid| Problem::invalid_header(NAME, invalid.to_string()))
     }
 }

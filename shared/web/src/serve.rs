@@ -26,7 +26,9 @@ pub fn request_id() -> Option<String> {
 /// methods and bodies over [`MAX_BODY`] bytes.
 pub fn app(routes: Router) -> Router {
     routes
-        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "unknown-route", "There is nothing at this address.") })
+        .fallback(|| async {
+            Problem::new(StatusCode::NOT_FOUND, "unknown-route", "There is nothing at this address.")
+        })
         .method_not_allowed_fallback(|| async {
             let detail = "This address does not take this method.";
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)

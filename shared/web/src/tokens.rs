@@ -79,7 +79,9 @@ impl Verifier {
         rules.leeway = LEEWAY;
         match decode::<Claims>(token, &key, &rules) {
             Ok(token) => Ok(token.claims),
-            Err(error) if *error.kind() == jsonwebtoken::errors::ErrorKind::ExpiredSignature => Err(TokenError::Expired),
+            Err(error) if *error.kind() == jsonwebtoken::errors::ErrorKind::ExpiredSignature => {
+                Err(TokenError::Expired)
+            }
             Err(_) => Err(TokenError::Invalid),
         }
     }

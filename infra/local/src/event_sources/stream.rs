@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::filter::Filter;
 use super::table_stream::{TableStream, sequence_number};
-use super::{Report, Stopped, StreamError, Verdict, verdict};
+use super::{Report, SourceError, Stopped, Verdict, verdict};
 use crate::aws::Aws;
 use crate::functions::InvokeError;
 use crate::lambda::function_arn;
@@ -55,19 +55,19 @@ impl Reader {
         aws: &Aws,
         tables: &Database,
         report: Report,
-    ) -> Result<Reader, StreamError> {
+    ) -> Result<Reader, SourceError> {
         let (function, table) = (mapping.function.clone(), mapping.table.clone());
         let filter = Filter::new(&mapping.filters)
-            .map_err(|source| StreamError::Pattern { function: function.clone(), source })?;
+            .map_err(|source| SourceError::Pattern { function: function.clone(), source })?;
         if let Some(queue) = &mapping.on_failure {
-            let destination = |source| StreamError::Queue { function: function.clone(), queue: queue.clone(), source };
+            let destination = |source| SourceError::Queue { function: function.clone(), queue: queue.clone(), source };
             aws.queues.settings(queue_name(queue)).map_err(destination)?;
         }
         let failed =
-            |source| StreamError::Tables { function: function.clone(), table: table.clone(), source: Box::new(source) };
+            |source| SourceError::Tables { function: function.clone(), table: table.clone(), source: Box::new(source) };
         let stream = TableStream::find(tables, &table).map_err(failed)?;
         let stream =
-            stream.ok_or_else(|| StreamError::NoStream { function: function.clone(), table: table.clone() })?;
+            stream.ok_or_else(|| SourceError::NoStream { function: function.clone(), table: table.clone() })?;
         Ok(Reader { mapping: mapping.clone(), name: reader_name(mapping), filter, aws: aws.clone(), stream, report })
     }
 

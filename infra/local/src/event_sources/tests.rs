@@ -343,7 +343,7 @@ async fn a_restart_goes_on_behind_what_is_done_and_lets_go_of_it() {
         put(&tables, "ORDER#1", "b");
         until("both came", || calls.contents().concat().len() == 2).await;
         sources.stop().await;
-        aws.save().await.unwrap();
+        aws.close().await.unwrap();
         put(&tables, "ORDER#1", "c");
     }
     let calls = Calls::default();

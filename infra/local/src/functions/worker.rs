@@ -49,7 +49,8 @@ struct Api {
 
 impl Worker {
     pub async fn start(function: &Function, settings: &Settings) -> Result<Worker, InvokeError> {
-        let crashed = |error: std::io::Error| InvokeError::Crashed(format!("{} does not start: {error}", function.binary));
+        let crashed =
+            |error: std::io::Error| InvokeError::Crashed(format!("{} does not start: {error}", function.binary));
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(crashed)?;
         let address = listener.local_addr().map_err(crashed)?;
         let (jobs, queue) = mpsc::channel(1);

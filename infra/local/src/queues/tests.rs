@@ -158,7 +158,7 @@ async fn a_restart_keeps_the_messages_and_gives_back_those_that_were_held() {
     let held = before.sqs().receive_message().queue_url(&url).send().await.unwrap();
     assert_eq!(held.messages().len(), 1);
     before.sqs().send_message().queue_url(&url).message_body("waiting").send().await.unwrap();
-    before.aws.save().await.unwrap();
+    before.aws.close().await.unwrap();
 
     let after = Endpoint::open(&template(SECOND * 600), Some(&folder), idle()).await;
     let url = after.aws.queues.url("Mail");

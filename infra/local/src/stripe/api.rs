@@ -72,18 +72,12 @@ async fn create_session(
     Extension(call): Extension<Call>,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    once(
-        &desk,
-        &call,
-        "POST /v1/checkout/sessions",
-        &body,
-        |_, now| {
-            let (order, expand) = order::read(&body, now)?;
-            let checkout = Checkout::new(order, now);
-            let answer = show_session(&desk, &checkout, &expand);
-            Ok((checkout, answer))
-        },
-    )
+    once(&desk, &call, "POST /v1/checkout/sessions", &body, |_, now| {
+        let (order, expand) = order::read(&body, now)?;
+        let checkout = Checkout::new(order, now);
+        let answer = show_session(&desk, &checkout, &expand);
+        Ok((checkout, answer))
+    })
 }
 
 async fn expire_session(
@@ -92,31 +86,21 @@ async fn expire_session(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    once(
-        &desk,
-        &call,
-        &format!("POST /v1/checkout/sessions/{id}/expire"),
-        &body,
-        |ledger, now| {
-            let expand = only_expand(&body)?;
-            let mut checkout = ledger
-                .checkout(&id, now)
-                .ok_or_else(|| Refusal::no_such("checkout.session", &id, "session"))?;
-            let cause = Cause {
-                request_id: Some(call.id.clone()),
-                idempotency_key: call.key.clone(),
-            };
-            checkout.expire(&cause, now).map_err(|NotOpen(status)| {
+    once(&desk, &call, &format!("POST /v1/checkout/sessions/{id}/expire"), &body, |ledger, now| {
+        let expand = only_expand(&body)?;
+        let mut checkout =
+            ledger.checkout(&id, now).ok_or_else(|| Refusal::no_such("checkout.session", &id, "session"))?;
+        let cause = Cause { request_id: Some(call.id.clone()), idempotency_key: call.key.clone() };
+        checkout.expire(&cause, now).map_err(|NotOpen(status)| {
             let status = status.as_str();
             let message = format!(
                 "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of `{status}`."
             );
             Refusal::request(http::StatusCode::BAD_REQUEST, message)
         })?;
-            let answer = show_session(&desk, &checkout, &expand);
-            Ok((checkout, answer))
-        },
-    )
+        let answer = show_session(&desk, &checkout, &expand);
+        Ok((checkout, answer))
+    })
 }
 
 async fn read_session(
@@ -138,19 +122,12 @@ async fn read_payment_intent(
     let expand = only_expand(query.unwrap_or_default().as_bytes())?;
     let checkout = desk.ledger().checkout_of_intent(&id, Timestamp::now());
     let checkout = checkout.ok_or_else(|| Refusal::no_such("payment_intent", &id, "intent"))?;
-    Ok(Json(show_intent(
-        &checkout,
-        expand.iter().any(|path| path == "latest_charge"),
-    )))
+    Ok(Json(show_intent(&checkout, expand.iter().any(|path| path == "latest_charge"))))
 }
 
-async fn read_event(
-    State(desk): State<Arc<Desk>>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, Refusal> {
+async fn read_event(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
     let body = desk.ledger().event(&id).map(|event| event.body.clone());
-    body.map(Json)
-        .ok_or_else(|| Refusal::no_such("event", &id, "id"))
+    body.map(Json).ok_or_else(|| Refusal::no_such("event", &id, "id"))
 }
 
 fn only_expand(encoded: &[u8]) -> Result<Expand, Refusal> {
@@ -176,26 +153,15 @@ fn once(
         if replay.fingerprint != fingerprint {
             return Err(Refusal::key_reused(&replay.key));
         }
-        let headers = [
-            ("idempotent-replayed", "true"),
-            ("original-request", replay.request_id.as_str()),
-        ];
+        let headers = [("idempotent-replayed", "true"), ("original-request", replay.request_id.as_str())];
         return Ok((headers, Json(replay.answer.clone())).into_response());
     }
     let (mut checkout, answer) = act(&ledger, now)?;
     if let Some(key) = call.key.clone() {
         let request_id = call.id.clone();
-        checkout.replays.push(Replay {
-            key,
-            fingerprint,
-            request_id,
-            answered_at: now,
-            answer: answer.clone(),
-        });
+        checkout.replays.push(Replay { key, fingerprint, request_id, answered_at: now, answer: answer.clone() });
     }
-    ledger
-        .keep(checkout)
-        .map_err(|error| Refusal::internal(error.to_string()))?;
+    ledger.keep(checkout).map_err(|error| Refusal::internal(error.to_string()))?;
     desk.news.notify_one();
     Ok(Json(answer).into_response())
 }
@@ -206,11 +172,7 @@ async fn answer(State(desk): State<Arc<Desk>>, mut request: Request, next: Next)
     let (fails, loses_reply, delay) = {
         let mut faults = desk.faults();
         let fails = faults.fails_now();
-        (
-            fails,
-            !fails && faults.loses_reply_now(),
-            Duration::from_millis(faults.delay_ms),
-        )
+        (fails, !fails && faults.loses_reply_now(), Duration::from_millis(faults.delay_ms))
     };
     let call = read_call(&desk, &id, request.headers(), request.method());
     let mut response = match call {
@@ -242,38 +204,28 @@ async fn answer(State(desk): State<Arc<Desk>>, mut request: Request, next: Next)
         headers.insert("request-id", id);
     }
     headers.insert("stripe-version", HeaderValue::from_static(API_VERSION));
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("no-cache, no-store"),
-    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
     response
 }
 
 fn read_call(desk: &Desk, id: &str, headers: &HeaderMap, method: &Method) -> Result<Call, Refusal> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let key = text(header::AUTHORIZATION)
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .map(str::trim);
+    let key = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
     match key {
         None | Some("") => return Err(Refusal::no_key()),
         Some(key) if key != desk.settings.secret_key => return Err(Refusal::wrong_key(key)),
         Some(_) => {}
     }
     let bad = |message: String| Refusal::request(http::StatusCode::BAD_REQUEST, message);
-    if let Some(version) =
-        text(HeaderName::from_static("stripe-version")).filter(|version| *version != API_VERSION)
-    {
+    if let Some(version) = text(HeaderName::from_static("stripe-version")).filter(|version| *version != API_VERSION) {
         return Err(bad(format!(
             "Invalid Stripe API version: {version}. The stand-in for Stripe speaks {API_VERSION} only."
         )));
     }
     if headers.contains_key("stripe-account") {
-        return Err(bad(
-            "The stand-in for Stripe knows no connected accounts (header Stripe-Account).".into(),
-        ));
+        return Err(bad("The stand-in for Stripe knows no connected accounts (header Stripe-Account).".into()));
     }
-    let is_form = text(header::CONTENT_TYPE)
-        .is_none_or(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    let is_form = text(header::CONTENT_TYPE).is_none_or(|kind| kind.starts_with("application/x-www-form-urlencoded"));
     if method == Method::POST && !is_form {
         return Err(Refusal::not_a_form());
     }
@@ -281,8 +233,5 @@ fn read_call(desk: &Desk, id: &str, headers: &HeaderMap, method: &Method) -> Res
     if key.is_some_and(|key| key.len() > 255) {
         return Err(bad("Idempotency keys can have up to 255 characters.".into()));
     }
-    Ok(Call {
-        id: id.to_owned(),
-        key: key.map(str::to_owned),
-    })
+    Ok(Call { id: id.to_owned(), key: key.map(str::to_owned) })
 }

@@ -113,12 +113,7 @@ impl Checkout {
         let session = objects::session(self, None);
         self.announce("payment_intent.succeeded", intent, &Cause::default(), now);
         self.announce("charge.succeeded", charge, &Cause::default(), now);
-        self.announce(
-            "checkout.session.completed",
-            session,
-            &Cause::default(),
-            now,
-        );
+        self.announce("checkout.session.completed", session, &Cause::default(), now);
         Ok(())
     }
 
@@ -126,12 +121,7 @@ impl Checkout {
     pub fn decline(&mut self, now: Timestamp) -> Result<(), NotOpen> {
         self.charge(false, now)?;
         let intent = objects::payment_intent(self);
-        self.announce(
-            "payment_intent.payment_failed",
-            intent,
-            &Cause::default(),
-            now,
-        );
+        self.announce("payment_intent.payment_failed", intent, &Cause::default(), now);
         Ok(())
     }
 
@@ -158,12 +148,7 @@ impl Checkout {
         self.must_be_open()?;
         let payment = self.payment.get_or_insert_with(|| {
             let id = objects::new_id("pi_3", 23);
-            Payment {
-                secret: objects::new_id(&format!("{id}_secret_"), 25),
-                id,
-                created: now,
-                charges: Vec::new(),
-            }
+            Payment { secret: objects::new_id(&format!("{id}_secret_"), 25), id, created: now, charges: Vec::new() }
         });
         payment.charges.push(Charge {
             id: objects::new_id("ch_3", 23),
@@ -232,11 +217,7 @@ pub mod tests {
     }
 
     fn announced(checkout: &Checkout) -> Vec<&str> {
-        checkout
-            .events
-            .iter()
-            .map(|event| event.kind.as_str())
-            .collect()
+        checkout.events.iter().map(|event| event.kind.as_str()).collect()
     }
 
     #[test]
@@ -246,16 +227,9 @@ pub mod tests {
         checkout.pay(now).unwrap();
         assert_eq!(
             announced(&checkout),
-            [
-                "payment_intent.succeeded",
-                "charge.succeeded",
-                "checkout.session.completed"
-            ]
+            ["payment_intent.succeeded", "charge.succeeded", "checkout.session.completed"]
         );
-        assert_eq!(
-            checkout.events[2].body["data"]["object"]["payment_status"],
-            "paid"
-        );
+        assert_eq!(checkout.events[2].body["data"]["object"]["payment_status"], "paid");
     }
 
     #[test]
@@ -269,10 +243,7 @@ pub mod tests {
         checkout.pay(now).unwrap();
         assert_eq!(checkout.payment.as_ref().unwrap().id, intent);
         assert!(!checkout.was_declined());
-        assert_eq!(
-            announced(&checkout)[..2],
-            ["payment_intent.payment_failed", "payment_intent.succeeded"]
-        );
+        assert_eq!(announced(&checkout)[..2], ["payment_intent.payment_failed", "payment_intent.succeeded"]);
     }
 
     #[test]

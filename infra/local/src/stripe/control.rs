@@ -82,9 +82,7 @@ pub fn step(
     let mut ledger = desk.ledger();
     let mut checkout = ledger.checkout(session, now).ok_or(StepError::Unknown)?;
     take(&mut checkout, now).map_err(StepError::NotOpen)?;
-    ledger
-        .keep(checkout.clone())
-        .map_err(|error| StepError::NotKept(error.to_string()))?;
+    ledger.keep(checkout.clone()).map_err(|error| StepError::NotKept(error.to_string()))?;
     desk.news.notify_one();
     Ok(checkout)
 }
@@ -93,40 +91,25 @@ impl IntoResponse for StepError {
     fn into_response(self) -> Response {
         let (status, error) = match self {
             StepError::Unknown => (StatusCode::NOT_FOUND, "no such session or event".to_owned()),
-            StepError::NotOpen(NotOpen(status)) => (
-                StatusCode::CONFLICT,
-                format!("the session is {}", status.as_str()),
-            ),
+            StepError::NotOpen(NotOpen(status)) => {
+                (StatusCode::CONFLICT, format!("the session is {}", status.as_str()))
+            }
             StepError::NotKept(error) => (StatusCode::INTERNAL_SERVER_ERROR, error),
         };
         (status, Json(json!({ "error": error }))).into_response()
     }
 }
 
-async fn pay(
-    State(desk): State<Arc<Desk>>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, StepError> {
+async fn pay(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
     shown(&desk, step(&desk, &id, Checkout::pay)?)
 }
 
-async fn decline(
-    State(desk): State<Arc<Desk>>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, StepError> {
+async fn decline(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
     shown(&desk, step(&desk, &id, Checkout::decline)?)
 }
 
-async fn expire(
-    State(desk): State<Arc<Desk>>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, StepError> {
-    shown(
-        &desk,
-        step(&desk, &id, |checkout, now| {
-            checkout.expire(&Cause::default(), now)
-        })?,
-    )
+async fn expire(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
+    shown(&desk, step(&desk, &id, |checkout, now| checkout.expire(&Cause::default(), now))?)
 }
 
 fn shown(desk: &Desk, checkout: Checkout) -> Result<Json<Value>, StepError> {
@@ -150,9 +133,7 @@ async fn redeliver(
     };
     event.redeliver(Timestamp::now());
     let event = event.clone();
-    ledger
-        .keep(checkout)
-        .map_err(|error| StepError::NotKept(error.to_string()))?;
+    ledger.keep(checkout).map_err(|error| StepError::NotKept(error.to_string()))?;
     desk.news.notify_one();
     Ok((StatusCode::ACCEPTED, Json(event)))
 }
@@ -162,18 +143,11 @@ async fn read_faults(State(desk): State<Arc<Desk>>) -> Json<Faults> {
 }
 
 /// Fields that are not given stay as they are.
-async fn set_faults(
-    State(desk): State<Arc<Desk>>,
-    change: Result<Json<FaultChange>, JsonRejection>,
-) -> Response {
+async fn set_faults(State(desk): State<Arc<Desk>>, change: Result<Json<FaultChange>, JsonRejection>) -> Response {
     let change = match change {
         Ok(Json(change)) => change,
         Err(rejection) => {
-            return (
-                rejection.status(),
-                Json(json!({ "error": rejection.body_text() })),
-            )
-                .into_response();
+            return (rejection.status(), Json(json!({ "error": rejection.body_text() }))).into_response();
         }
     };
     let mut faults = desk.faults();

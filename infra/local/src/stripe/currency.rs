@@ -43,11 +43,7 @@ pub fn least_charge(currency: &str) -> i64 {
 
 /// The most that Stripe charges, in minor units: eight digits, for IDR twelve.
 pub fn largest_charge(currency: &str) -> i64 {
-    if currency == "idr" {
-        999_999_999_999
-    } else {
-        99_999_999
-    }
+    if currency == "idr" { 999_999_999_999 } else { 99_999_999 }
 }
 
 /// An amount as a buyer reads it: `USD 1,299.00`, `JPY 1,299`, `KWD 1.299`.
@@ -87,10 +83,8 @@ mod tests {
 
     #[test]
     fn every_currency_has_one_number_of_digits() {
-        let all: Vec<&str> = [WITHOUT_MINOR_UNIT, THOUSANDTHS, HUNDREDTHS]
-            .iter()
-            .flat_map(|list| list.split(' '))
-            .collect();
+        let all: Vec<&str> =
+            [WITHOUT_MINOR_UNIT, THOUSANDTHS, HUNDREDTHS].iter().flat_map(|list| list.split(' ')).collect();
         let mut once = all.clone();
         once.sort_unstable();
         once.dedup();

@@ -6,9 +6,7 @@ use super::refusal::Refusal;
 
 /// The decoded pairs, in the order they were sent.
 pub fn pairs(encoded: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
-    let parts = encoded
-        .split(|byte| *byte == b'&')
-        .filter(|part| !part.is_empty());
+    let parts = encoded.split(|byte| *byte == b'&').filter(|part| !part.is_empty());
     let pairs = parts.map(|part| {
         let mut sides = part.splitn(2, |byte| *byte == b'=');
         let name = decode(sides.next().unwrap_or_default());
@@ -23,11 +21,7 @@ pub fn fingerprint(route: &str, encoded: &[u8]) -> Result<String, Refusal> {
     let mut pairs = pairs(encoded)?;
     pairs.sort();
     let mut digest = Context::new(&SHA256);
-    for text in std::iter::once(route).chain(
-        pairs
-            .iter()
-            .flat_map(|(name, value)| [name.as_str(), value.as_str()]),
-    ) {
+    for text in std::iter::once(route).chain(pairs.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()])) {
         digest.update(&text.len().to_be_bytes());
         digest.update(text.as_bytes());
     }

@@ -97,11 +97,7 @@ impl Event {
             let wait = Duration::from_secs(1 << self.failures.min(30)).min(LONGEST_WAIT);
             self.failures += 1;
             let is_over = now.duration_since(self.created) > GIVE_UP_AFTER;
-            self.delivery = if is_over {
-                Delivery::GivenUp
-            } else {
-                Delivery::Due(now + wait)
-            };
+            self.delivery = if is_over { Delivery::GivenUp } else { Delivery::Due(now + wait) };
         }
         if self.attempts.len() == ATTEMPTS_KEPT {
             self.attempts.remove(0);
@@ -116,12 +112,7 @@ mod tests {
     use jiff::ToSpan;
 
     fn attempt(succeeded: bool) -> Attempt {
-        Attempt {
-            at: Timestamp::now(),
-            took_ms: 1,
-            answer: "500".into(),
-            succeeded,
-        }
+        Attempt { at: Timestamp::now(), took_ms: 1, answer: "500".into(), succeeded }
     }
 
     #[test]
@@ -131,9 +122,7 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..11 {
             event.note(attempt(false), now);
-            let Delivery::Due(at) = event.delivery else {
-                panic!("{:?}", event.delivery)
-            };
+            let Delivery::Due(at) = event.delivery else { panic!("{:?}", event.delivery) };
             waits.push(at.duration_since(now).as_secs());
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256]);

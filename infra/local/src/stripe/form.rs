@@ -25,19 +25,12 @@ impl Parameters {
         for (name, value) in pairs(encoded)? {
             insert(&mut fields, &name, value)?;
         }
-        Ok(Parameters {
-            path: String::new(),
-            fields,
-        })
+        Ok(Parameters { path: String::new(), fields })
     }
 
     /// The name of a field as Stripe's errors write it: `line_items[0][quantity]`.
     pub fn name_of(&self, field: &str) -> String {
-        if self.path.is_empty() {
-            field.to_owned()
-        } else {
-            format!("{}[{field}]", self.path)
-        }
+        if self.path.is_empty() { field.to_owned() } else { format!("{}[{field}]", self.path) }
     }
 
     /// A text of 1 to `longest` characters, if the field was given.
@@ -45,9 +38,7 @@ impl Parameters {
         let name = self.name_of(field);
         match self.fields.remove(field) {
             None => Ok(None),
-            Some(Field::Nested(_)) => {
-                Err(Refusal::invalid(format!("Invalid string: {name}"), &name))
-            }
+            Some(Field::Nested(_)) => Err(Refusal::invalid(format!("Invalid string: {name}"), &name)),
             Some(Field::Text(text)) if text.is_empty() => Err(Refusal::empty(&name)),
             Some(Field::Text(text)) if text.chars().count() > longest => Err(Refusal::invalid(
                 format!(
@@ -62,8 +53,7 @@ impl Parameters {
 
     /// Like `text`, for a field that must be there.
     pub fn required_text(&mut self, field: &str, longest: usize) -> Result<String, Refusal> {
-        self.text(field, longest)?
-            .ok_or_else(|| Refusal::missing(&self.name_of(field)))
+        self.text(field, longest)?.ok_or_else(|| Refusal::missing(&self.name_of(field)))
     }
 
     /// A whole number, if the field was given.
@@ -92,14 +82,8 @@ impl Parameters {
         let path = self.name_of(field);
         let items = self.items(field)?;
         let nested = items.into_iter().map(|(index, item)| match item {
-            Field::Nested(fields) => Ok(Parameters {
-                path: format!("{path}[{index}]"),
-                fields,
-            }),
-            Field::Text(_) => Err(Refusal::invalid(
-                "Invalid object",
-                &format!("{path}[{index}]"),
-            )),
+            Field::Nested(fields) => Ok(Parameters { path: format!("{path}[{index}]"), fields }),
+            Field::Text(_) => Err(Refusal::invalid("Invalid object", &format!("{path}[{index}]"))),
         });
         nested.collect()
     }
@@ -110,10 +94,7 @@ impl Parameters {
         let items = self.items(field)?;
         let texts = items.into_iter().map(|(index, item)| match item {
             Field::Text(text) => Ok(text),
-            Field::Nested(_) => Err(Refusal::invalid(
-                "Invalid string",
-                &format!("{path}[{index}]"),
-            )),
+            Field::Nested(_) => Err(Refusal::invalid("Invalid string", &format!("{path}[{index}]"))),
         });
         texts.collect()
     }
@@ -125,10 +106,7 @@ impl Parameters {
         };
         let path = given.path.clone();
         if given.fields.len() > 50 {
-            return Err(Refusal::invalid(
-                "You can have up to 50 metadata keys on an object.",
-                &path,
-            ));
+            return Err(Refusal::invalid("You can have up to 50 metadata keys on an object.", &path));
         }
         let mut metadata = BTreeMap::new();
         for (key, value) in given.fields {
@@ -137,10 +115,7 @@ impl Parameters {
                 return Err(Refusal::invalid("Metadata values must be strings.", &name));
             };
             if key.chars().count() > 40 {
-                return Err(Refusal::invalid(
-                    "Metadata key names can have up to 40 characters.",
-                    &name,
-                ));
+                return Err(Refusal::invalid("Metadata key names can have up to 40 characters.", &name));
             }
             if value.chars().count() > 500 {
                 return Err(Refusal::invalid(
@@ -175,9 +150,7 @@ impl Parameters {
         };
         let mut items = Vec::with_capacity(fields.len());
         for (index, item) in fields {
-            let position = index
-                .parse()
-                .map_err(|_| Refusal::invalid("Invalid array", &path))?;
+            let position = index.parse().map_err(|_| Refusal::invalid("Invalid array", &path))?;
             items.push((position, item));
         }
         items.sort_by_key(|(position, _)| *position);
@@ -187,25 +160,17 @@ impl Parameters {
 
 fn insert(fields: &mut BTreeMap<String, Field>, name: &str, value: String) -> Result<(), Refusal> {
     let malformed = || Refusal::invalid(format!("Invalid parameter name: {name}"), name);
-    let (first, mut rest) = name
-        .split_once('[')
-        .map_or((name, ""), |(first, rest)| (first, rest));
+    let (first, mut rest) = name.split_once('[').map_or((name, ""), |(first, rest)| (first, rest));
     let mut key = first.to_owned();
     let mut level = fields;
     while !rest.is_empty() {
         let (inner, after) = rest.split_once(']').ok_or_else(malformed)?;
-        let nested = level
-            .entry(key)
-            .or_insert_with(|| Field::Nested(BTreeMap::new()));
+        let nested = level.entry(key).or_insert_with(|| Field::Nested(BTreeMap::new()));
         let Field::Nested(nested) = nested else {
             return Err(malformed());
         };
         // `expand[]=a&expand[]=b` counts up.
-        key = if inner.is_empty() {
-            nested.len().to_string()
-        } else {
-            inner.to_owned()
-        };
+        key = if inner.is_empty() { nested.len().to_string() } else { inner.to_owned() };
         level = nested;
         rest = match after {
             "" => "",
@@ -239,43 +204,24 @@ mod tests {
 
     #[test]
     fn a_list_keeps_the_order_of_its_indexes_past_nine() {
-        let body: Vec<String> = (0..12)
-            .map(|at| format!("line_items[{at}][n]={at}"))
-            .collect();
+        let body: Vec<String> = (0..12).map(|at| format!("line_items[{at}][n]={at}")).collect();
         let mut read = Parameters::read(body.join("&").as_bytes()).unwrap();
         let lines = read.list("line_items").unwrap();
-        let numbers: Vec<_> = lines
-            .into_iter()
-            .map(|mut line| line.integer("n").unwrap().unwrap())
-            .collect();
+        let numbers: Vec<_> = lines.into_iter().map(|mut line| line.integer("n").unwrap().unwrap()).collect();
         assert_eq!(numbers, (0..12).collect::<Vec<_>>());
     }
 
     #[test]
     fn what_nobody_takes_is_refused_by_its_full_name() {
         let mut read = Parameters::read(b"line_items[0][colour]=red").unwrap();
-        let refusal = read
-            .list("line_items")
-            .unwrap()
-            .remove(0)
-            .finish()
-            .unwrap_err();
+        let refusal = read.list("line_items").unwrap().remove(0).finish().unwrap_err();
         assert_eq!(refusal.param.as_deref(), Some("line_items[0][colour]"));
         assert_eq!(refusal.code, Some("parameter_unknown"));
     }
 
     #[test]
     fn broken_encodings_and_names_are_refused() {
-        for body in [
-            "a=%4",
-            "a=%zz",
-            "a=%ff",
-            "a[b=1",
-            "a[b]c=1",
-            "a=1&a=2",
-            "a=1&a[b]=2",
-            "a[b]=1&a=2",
-        ] {
+        for body in ["a=%4", "a=%zz", "a=%ff", "a[b=1", "a[b]c=1", "a=1&a=2", "a=1&a[b]=2", "a[b]=1&a=2"] {
             assert!(Parameters::read(body.as_bytes()).is_err(), "{body}");
         }
     }
@@ -283,12 +229,8 @@ mod tests {
     #[test]
     fn metadata_holds_fifty_keys_of_five_hundred_characters() {
         let body = |keys: usize, length: usize| {
-            let pairs: Vec<String> = (0..keys)
-                .map(|at| format!("metadata[k{at}]={}", "v".repeat(length)))
-                .collect();
-            Parameters::read(pairs.join("&").as_bytes())
-                .unwrap()
-                .metadata()
+            let pairs: Vec<String> = (0..keys).map(|at| format!("metadata[k{at}]={}", "v".repeat(length))).collect();
+            Parameters::read(pairs.join("&").as_bytes()).unwrap().metadata()
         };
         assert_eq!(body(50, 500).unwrap().len(), 50);
         assert!(body(51, 1).is_err());

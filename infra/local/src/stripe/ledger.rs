@@ -26,19 +26,13 @@ pub enum StoreError {
     #[error("cannot use {path}: {source}")]
     File { path: PathBuf, source: io::Error },
     #[error("{path} is not a checkout that this version wrote: {source}")]
-    Unreadable {
-        path: PathBuf,
-        source: serde_json::Error,
-    },
+    Unreadable { path: PathBuf, source: serde_json::Error },
 }
 
 impl Ledger {
     /// Reads the folder, and makes it if it is not there. None keeps everything in memory.
     pub fn open(folder: Option<PathBuf>) -> Result<Ledger, StoreError> {
-        let mut ledger = Ledger {
-            folder,
-            ..Ledger::default()
-        };
+        let mut ledger = Ledger { folder, ..Ledger::default() };
         let Some(folder) = ledger.folder.clone() else {
             return Ok(ledger);
         };
@@ -49,13 +43,10 @@ impl Ledger {
         std::fs::create_dir_all(&folder).map_err(at(&folder))?;
         for entry in std::fs::read_dir(&folder).map_err(at(&folder))? {
             let path = entry.map_err(at(&folder))?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-            {
+            if path.extension().is_some_and(|extension| extension == "json") {
                 let text = std::fs::read(&path).map_err(at(&path))?;
-                let checkout = serde_json::from_slice(&text)
-                    .map_err(|source| StoreError::Unreadable { path, source })?;
+                let checkout =
+                    serde_json::from_slice(&text).map_err(|source| StoreError::Unreadable { path, source })?;
                 ledger.index(checkout);
             }
         }
@@ -67,10 +58,8 @@ impl Ledger {
         if let Some(folder) = &self.folder {
             let path = folder.join(format!("{}.json", checkout.id));
             let draft = path.with_extension("json.new");
-            let text = serde_json::to_vec(&checkout).map_err(|source| StoreError::Unreadable {
-                path: path.clone(),
-                source,
-            })?;
+            let text = serde_json::to_vec(&checkout)
+                .map_err(|source| StoreError::Unreadable { path: path.clone(), source })?;
             std::fs::write(&draft, text)
                 .and_then(|()| std::fs::rename(&draft, &path))
                 .map_err(|source| StoreError::File { path, source })?;
@@ -105,20 +94,13 @@ impl Ledger {
     /// What was answered to this Idempotency-Key within the last day.
     pub fn replay(&self, key: &str, now: Timestamp) -> Option<&Replay> {
         let checkout = self.checkouts.get(self.by_key.get(key)?)?;
-        let is_alive = |replay: &&Replay| {
-            replay.key == key && now.duration_since(replay.answered_at) < KEYS_LIVE
-        };
+        let is_alive = |replay: &&Replay| replay.key == key && now.duration_since(replay.answered_at) < KEYS_LIVE;
         checkout.replays.iter().rev().find(is_alive)
     }
 
     pub fn overdue(&self, now: Timestamp) -> Vec<Checkout> {
-        let overdue = self
-            .checkouts
-            .values()
-            .filter(|checkout| checkout.is_overdue(now));
-        overdue
-            .filter_map(|checkout| self.checkout(&checkout.id, now))
-            .collect()
+        let overdue = self.checkouts.values().filter(|checkout| checkout.is_overdue(now));
+        overdue.filter_map(|checkout| self.checkout(&checkout.id, now)).collect()
     }
 
     /// The events that should be delivered by now, oldest first.
@@ -131,15 +113,12 @@ impl Ledger {
 
     /// All events, in no particular order.
     pub fn events(&self) -> impl Iterator<Item = &Event> {
-        self.checkouts
-            .values()
-            .flat_map(|checkout| &checkout.events)
+        self.checkouts.values().flat_map(|checkout| &checkout.events)
     }
 
     fn index(&mut self, checkout: Checkout) {
         if let Some(payment) = &checkout.payment {
-            self.by_intent
-                .insert(payment.id.clone(), checkout.id.clone());
+            self.by_intent.insert(payment.id.clone(), checkout.id.clone());
         }
         for event in &checkout.events {
             self.by_event.insert(event.id.clone(), checkout.id.clone());
@@ -160,16 +139,12 @@ mod tests {
 
     #[test]
     fn what_was_kept_is_there_after_a_restart() {
-        let folder =
-            std::env::temp_dir().join(super::super::objects::new_id("waybill-ledger-", 12));
+        let folder = std::env::temp_dir().join(super::super::objects::new_id("waybill-ledger-", 12));
         let now = Timestamp::now();
         let mut checkout = Checkout::new(order("usd", 1299, 2), now);
         checkout.pay(now).unwrap();
         let event = checkout.events[0].id.clone();
-        Ledger::open(Some(folder.clone()))
-            .unwrap()
-            .keep(checkout.clone())
-            .unwrap();
+        Ledger::open(Some(folder.clone())).unwrap().keep(checkout.clone()).unwrap();
 
         let ledger = Ledger::open(Some(folder.clone())).unwrap();
         let read = ledger.checkout(&checkout.id, now).unwrap();
@@ -178,17 +153,13 @@ mod tests {
         assert_eq!(ledger.due(now).len(), 3);
 
         std::fs::write(folder.join("cs_broken.json"), "{").unwrap();
-        assert!(matches!(
-            Ledger::open(Some(folder.clone())),
-            Err(StoreError::Unreadable { .. })
-        ));
+        assert!(matches!(Ledger::open(Some(folder.clone())), Err(StoreError::Unreadable { .. })));
         std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
     fn a_checkout_that_cannot_be_written_stays_as_it_was() {
-        let folder =
-            std::env::temp_dir().join(super::super::objects::new_id("waybill-ledger-", 12));
+        let folder = std::env::temp_dir().join(super::super::objects::new_id("waybill-ledger-", 12));
         let now = Timestamp::now();
         let mut ledger = Ledger::open(Some(folder.clone())).unwrap();
         let mut checkout = Checkout::new(order("usd", 1299, 2), now);
@@ -196,10 +167,7 @@ mod tests {
         std::fs::remove_dir_all(&folder).unwrap();
         checkout.pay(now).unwrap();
         assert!(ledger.keep(checkout.clone()).is_err());
-        assert_eq!(
-            ledger.checkout(&checkout.id, now).unwrap().status,
-            Status::Open
-        );
+        assert_eq!(ledger.checkout(&checkout.id, now).unwrap().status, Status::Open);
     }
 
     #[test]
@@ -210,14 +178,8 @@ mod tests {
         ledger.keep(checkout.clone()).unwrap();
         assert!(ledger.overdue(now).is_empty());
         let later = now + 31.minutes();
-        assert_eq!(
-            ledger.overdue(later)[0].events[0].kind,
-            "checkout.session.expired"
-        );
-        assert_eq!(
-            ledger.checkout(&checkout.id, later).unwrap().status,
-            Status::Expired
-        );
+        assert_eq!(ledger.overdue(later)[0].events[0].kind, "checkout.session.expired");
+        assert_eq!(ledger.checkout(&checkout.id, later).unwrap().status, Status::Expired);
     }
 
     #[test]

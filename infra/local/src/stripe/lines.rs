@@ -12,10 +12,7 @@ pub fn read(given: &mut Parameters) -> Result<(Vec<Line>, String), Refusal> {
         return Err(Refusal::missing("line_items"));
     }
     if items.len() > 100 {
-        return Err(Refusal::invalid(
-            "You can have up to 100 line items.",
-            "line_items",
-        ));
+        return Err(Refusal::invalid("You can have up to 100 line items.", "line_items"));
     }
     let mut lines = Vec::with_capacity(items.len());
     let mut currency: Option<String> = None;
@@ -23,23 +20,16 @@ pub fn read(given: &mut Parameters) -> Result<(Vec<Line>, String), Refusal> {
         let name = item.name_of("price_data");
         let (line, its_currency) = line(item)?;
         if currency.get_or_insert_with(|| its_currency.clone()) != &its_currency {
-            return Err(Refusal::invalid(
-                "All line items must have the same currency.",
-                &format!("{name}[currency]"),
-            ));
+            return Err(Refusal::invalid("All line items must have the same currency.", &format!("{name}[currency]")));
         }
         lines.push(line);
     }
-    currency
-        .map(|currency| (lines, currency))
-        .ok_or_else(|| Refusal::missing("line_items"))
+    currency.map(|currency| (lines, currency)).ok_or_else(|| Refusal::missing("line_items"))
 }
 
 /// What the lines add up to, if Stripe would charge it.
 pub fn total(lines: &[Line], currency: &str) -> Result<i64, Refusal> {
-    let total = lines
-        .iter()
-        .try_fold(0_i64, |sum, line| sum.checked_add(line.total));
+    let total = lines.iter().try_fold(0_i64, |sum, line| sum.checked_add(line.total));
     let least = currency::least_charge(currency);
     match total {
         Some(total) if total < least => Err(Refusal::coded(
@@ -56,19 +46,12 @@ pub fn total(lines: &[Line], currency: &str) -> Result<i64, Refusal> {
 }
 
 fn line(mut item: Parameters) -> Result<(Line, String), Refusal> {
-    let mut price = item
-        .nested("price_data")?
-        .ok_or_else(|| Refusal::missing(&item.name_of("price_data")))?;
-    let mut product = price
-        .nested("product_data")?
-        .ok_or_else(|| Refusal::missing(&price.name_of("product_data")))?;
+    let mut price = item.nested("price_data")?.ok_or_else(|| Refusal::missing(&item.name_of("price_data")))?;
+    let mut product = price.nested("product_data")?.ok_or_else(|| Refusal::missing(&price.name_of("product_data")))?;
 
     let currency = price.required_text("currency", 5000)?.to_lowercase();
     if currency::minor_digits(&currency).is_none() {
-        return Err(Refusal::invalid(
-            format!("Invalid currency: {currency}."),
-            &price.name_of("currency"),
-        ));
+        return Err(Refusal::invalid(format!("Invalid currency: {currency}."), &price.name_of("currency")));
     }
     let unit_amount = at_least(0, &mut price, "unit_amount")?;
     let step = currency::step(&currency);
@@ -77,9 +60,7 @@ fn line(mut item: Parameters) -> Result<(Line, String), Refusal> {
         return Err(Refusal::invalid(message, &price.name_of("unit_amount")));
     }
     let quantity = at_least(1, &mut item, "quantity")?;
-    let total = unit_amount
-        .checked_mul(quantity)
-        .ok_or_else(|| too_large(&currency))?;
+    let total = unit_amount.checked_mul(quantity).ok_or_else(|| too_large(&currency))?;
 
     let line = Line {
         id: objects::new_id("li_1", 23),
@@ -95,10 +76,7 @@ fn line(mut item: Parameters) -> Result<(Line, String), Refusal> {
         total,
     };
     if line.images.len() > 8 {
-        return Err(Refusal::invalid(
-            "You can have up to 8 images.",
-            &product.name_of("images"),
-        ));
+        return Err(Refusal::invalid("You can have up to 8 images.", &product.name_of("images")));
     }
     product.finish()?;
     price.finish()?;
@@ -108,9 +86,7 @@ fn line(mut item: Parameters) -> Result<(Line, String), Refusal> {
 
 fn at_least(least: i64, given: &mut Parameters, field: &str) -> Result<i64, Refusal> {
     let name = given.name_of(field);
-    let number = given
-        .integer(field)?
-        .ok_or_else(|| Refusal::missing(&name))?;
+    let number = given.integer(field)?.ok_or_else(|| Refusal::missing(&name))?;
     if number < least {
         let message = format!("This value must be greater than or equal to {least}.");
         return Err(Refusal::coded("parameter_invalid_integer", message, &name));

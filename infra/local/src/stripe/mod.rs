@@ -70,9 +70,7 @@ pub fn start(listener: TcpListener, settings: Settings) -> Result<StandIn, Store
     let mut tasks = JoinSet::new();
     tasks.spawn(webhooks::deliver(desk.clone()));
     tasks.spawn(async move {
-        let served = axum::serve(listener, router)
-            .with_graceful_shutdown(async move { desk.stopped().await })
-            .await;
+        let served = axum::serve(listener, router).with_graceful_shutdown(async move { desk.stopped().await }).await;
         if let Err(error) = served {
             eprintln!("The stand-in for Stripe stopped: {error}");
         }
@@ -117,10 +115,6 @@ impl Desk {
 
     async fn stopped(&self) {
         // A dropped sender is a stop too.
-        let _ = self
-            .stopping
-            .clone()
-            .wait_for(|is_stopping| *is_stopping)
-            .await;
+        let _ = self.stopping.clone().wait_for(|is_stopping| *is_stopping).await;
     }
 }

@@ -9,9 +9,7 @@ pub fn new_id(prefix: &str, length: usize) -> String {
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut random = vec![0; length];
     getrandom::fill(&mut random).expect("the system gives random bytes");
-    let letters = random
-        .into_iter()
-        .map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
+    let letters = random.into_iter().map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
     prefix.chars().chain(letters).collect()
 }
 
@@ -80,12 +78,7 @@ pub fn session(checkout: &Checkout, url: Option<String>) -> Value {
 
 /// The session's line items, as `expand[]=line_items` shows them.
 pub fn line_items(checkout: &Checkout) -> Value {
-    let items: Vec<Value> = checkout
-        .order
-        .lines
-        .iter()
-        .map(|line| line_item(line, checkout))
-        .collect();
+    let items: Vec<Value> = checkout.order.lines.iter().map(|line| line_item(line, checkout)).collect();
     json!({
         "object": "list",
         "data": items,
@@ -299,11 +292,7 @@ fn payment_method(charge: &Charge, checkout: &Checkout) -> Value {
 }
 
 fn billing_details(checkout: &Checkout) -> Value {
-    let email = checkout
-        .order
-        .customer_email
-        .as_deref()
-        .unwrap_or(BUYERS_EMAIL);
+    let email = checkout.order.customer_email.as_deref().unwrap_or(BUYERS_EMAIL);
     json!({ "address": buyers_address(), "email": email, "name": BUYERS_NAME, "phone": null, "tax_id": null })
 }
 

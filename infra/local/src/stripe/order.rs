@@ -18,11 +18,7 @@ pub fn read(body: &[u8], now: Timestamp) -> Result<(Order, Expand), Refusal> {
     let expand = expand(&mut given)?;
     only(&mut given, "mode", &["payment"], true)?;
     only(&mut given, "ui_mode", &["hosted_page"], false)?;
-    if let Some(other) = given
-        .texts("payment_method_types")?
-        .into_iter()
-        .find(|method| method != "card")
-    {
+    if let Some(other) = given.texts("payment_method_types")?.into_iter().find(|method| method != "card") {
         let message = format!("The stand-in for Stripe takes cards only, not {other}.");
         return Err(Refusal::invalid(message, "payment_method_types"));
     }
@@ -63,34 +59,19 @@ pub fn read(body: &[u8], now: Timestamp) -> Result<(Order, Expand), Refusal> {
 /// Takes `expand[]`; only what a checkout can show in full is understood.
 pub fn expand(given: &mut Parameters) -> Result<Expand, Refusal> {
     let expand = given.texts("expand")?;
-    const KNOWN: [&str; 4] = [
-        "line_items",
-        "payment_intent",
-        "payment_intent.latest_charge",
-        "latest_charge",
-    ];
+    const KNOWN: [&str; 4] = ["line_items", "payment_intent", "payment_intent.latest_charge", "latest_charge"];
     match expand.iter().find(|path| !KNOWN.contains(&path.as_str())) {
         None => Ok(expand),
-        Some(path) => Err(Refusal::invalid(
-            format!("This property cannot be expanded ({path})."),
-            "expand",
-        )),
+        Some(path) => Err(Refusal::invalid(format!("This property cannot be expanded ({path})."), "expand")),
     }
 }
 
-fn only(
-    given: &mut Parameters,
-    field: &str,
-    understood: &[&str],
-    required: bool,
-) -> Result<(), Refusal> {
+fn only(given: &mut Parameters, field: &str, understood: &[&str], required: bool) -> Result<(), Refusal> {
     match given.text(field, 100)? {
         None if required => Err(Refusal::missing(field)),
         Some(value) if !understood.contains(&value.as_str()) => {
-            let message = format!(
-                "The stand-in for Stripe knows only {} as {field}, not {value}.",
-                understood.join(", ")
-            );
+            let message =
+                format!("The stand-in for Stripe knows only {} as {field}, not {value}.", understood.join(", "));
             Err(Refusal::invalid(message, field))
         }
         None | Some(_) => Ok(()),
@@ -105,8 +86,7 @@ fn expiry(given: &mut Parameters, now: Timestamp) -> Result<Timestamp, Refusal> 
     // Seconds only, so the shop's clock and the way here must not make an exact half hour too short.
     let in_time = |at: &Timestamp| {
         let ahead = at.duration_since(now);
-        ahead > SignedDuration::from_secs(30 * 60 - 5)
-            && ahead <= day + SignedDuration::from_secs(5)
+        ahead > SignedDuration::from_secs(30 * 60 - 5) && ahead <= day + SignedDuration::from_secs(5)
     };
     Timestamp::from_second(seconds).ok().filter(in_time).ok_or_else(|| {
         let message = "The `expires_at` timestamp must be at least 30 minutes and less than 24 hours from Checkout Session creation.";
@@ -129,19 +109,12 @@ fn email(given: &mut Parameters) -> Result<Option<String>, Refusal> {
         return Ok(None);
     };
     let is_plausible = email.split_once('@').is_some_and(|(name, host)| {
-        !name.is_empty()
-            && !host.is_empty()
-            && !host.contains('@')
-            && !email.contains(char::is_whitespace)
+        !name.is_empty() && !host.is_empty() && !host.contains('@') && !email.contains(char::is_whitespace)
     });
     if is_plausible {
         Ok(Some(email))
     } else {
-        Err(Refusal::coded(
-            "email_invalid",
-            format!("Invalid email address: {email}"),
-            "customer_email",
-        ))
+        Err(Refusal::coded("email_invalid", format!("Invalid email address: {email}"), "customer_email"))
     }
 }
 
@@ -152,21 +125,15 @@ mod tests {
     fn body(changes: &[(&str, &str)]) -> Vec<u8> {
         let mut fields = BTreeMap::from([
             ("mode", "payment"),
-            (
-                "success_url",
-                "https://shop.test/thanks?id={CHECKOUT_SESSION_ID}",
-            ),
+            ("success_url", "https://shop.test/thanks?id={CHECKOUT_SESSION_ID}"),
             ("line_items[0][price_data][currency]", "usd"),
             ("line_items[0][price_data][unit_amount]", "1299"),
             ("line_items[0][price_data][product_data][name]", "Mug"),
             ("line_items[0][quantity]", "2"),
         ]);
         fields.extend(changes.iter().copied());
-        let pairs: Vec<String> = fields
-            .iter()
-            .filter(|(_, value)| **value != "-")
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let pairs: Vec<String> =
+            fields.iter().filter(|(_, value)| **value != "-").map(|(name, value)| format!("{name}={value}")).collect();
         pairs.join("&").into_bytes()
     }
 
@@ -182,62 +149,23 @@ mod tests {
     }
 
     /// Changed fields, and the code and parameter of the refusal.
-    type Case = (
-        &'static [(&'static str, &'static str)],
-        Option<&'static str>,
-        &'static str,
-    );
+    type Case = (&'static [(&'static str, &'static str)], Option<&'static str>, &'static str);
 
     #[test]
     fn an_order_that_stripe_would_refuse_is_refused() {
         let cases: &[Case] = &[
             (&[("mode", "-")], Some("parameter_missing"), "mode"),
             (&[("mode", "subscription")], None, "mode"),
+            (&[("success_url", "-")], Some("parameter_missing"), "success_url"),
+            (&[("success_url", "javascript:alert(1)")], Some("url_invalid"), "success_url"),
+            (&[("customer_email", "nobody")], Some("email_invalid"), "customer_email"),
+            (&[("line_items[0][quantity]", "0")], Some("parameter_invalid_integer"), "line_items[0][quantity]"),
+            (&[("line_items[0][quantity]", "two")], Some("parameter_invalid_integer"), "line_items[0][quantity]"),
+            (&[("line_items[0][price_data][currency]", "xyz")], None, "line_items[0][price_data][currency]"),
+            (&[("line_items[0][price_data][unit_amount]", "24")], Some("amount_too_small"), "line_items"),
+            (&[("line_items[0][price_data][unit_amount]", "99999999")], Some("amount_too_large"), "line_items"),
             (
-                &[("success_url", "-")],
-                Some("parameter_missing"),
-                "success_url",
-            ),
-            (
-                &[("success_url", "javascript:alert(1)")],
-                Some("url_invalid"),
-                "success_url",
-            ),
-            (
-                &[("customer_email", "nobody")],
-                Some("email_invalid"),
-                "customer_email",
-            ),
-            (
-                &[("line_items[0][quantity]", "0")],
-                Some("parameter_invalid_integer"),
-                "line_items[0][quantity]",
-            ),
-            (
-                &[("line_items[0][quantity]", "two")],
-                Some("parameter_invalid_integer"),
-                "line_items[0][quantity]",
-            ),
-            (
-                &[("line_items[0][price_data][currency]", "xyz")],
-                None,
-                "line_items[0][price_data][currency]",
-            ),
-            (
-                &[("line_items[0][price_data][unit_amount]", "24")],
-                Some("amount_too_small"),
-                "line_items",
-            ),
-            (
-                &[("line_items[0][price_data][unit_amount]", "99999999")],
-                Some("amount_too_large"),
-                "line_items",
-            ),
-            (
-                &[(
-                    "line_items[0][price_data][unit_amount]",
-                    "9223372036854775807",
-                )],
+                &[("line_items[0][price_data][unit_amount]", "9223372036854775807")],
                 Some("amount_too_large"),
                 "line_items",
             ),
@@ -246,29 +174,13 @@ mod tests {
                 Some("parameter_invalid_integer"),
                 "line_items[0][price_data][unit_amount]",
             ),
-            (
-                &[("line_items[0][price_data][tax]", "1")],
-                Some("parameter_unknown"),
-                "line_items[0][price_data][tax]",
-            ),
-            (
-                &[("discounts[0][coupon]", "x")],
-                Some("parameter_unknown"),
-                "discounts",
-            ),
-            (
-                &[("client_reference_id", "")],
-                Some("parameter_invalid_empty"),
-                "client_reference_id",
-            ),
+            (&[("line_items[0][price_data][tax]", "1")], Some("parameter_unknown"), "line_items[0][price_data][tax]"),
+            (&[("discounts[0][coupon]", "x")], Some("parameter_unknown"), "discounts"),
+            (&[("client_reference_id", "")], Some("parameter_invalid_empty"), "client_reference_id"),
             (&[("expand[0]", "customer")], None, "expand"),
         ];
         for (changes, code, param) in cases {
-            assert_eq!(
-                refused(changes),
-                (*code, Some((*param).to_owned())),
-                "{changes:?}"
-            );
+            assert_eq!(refused(changes), (*code, Some((*param).to_owned())), "{changes:?}");
         }
     }
 
@@ -290,10 +202,7 @@ mod tests {
             let lines: Vec<String> = (0..count)
                 .map(|at| format!("line_items[{at}][price_data][currency]=usd&line_items[{at}][price_data][unit_amount]=100&line_items[{at}][price_data][product_data][name]=n&line_items[{at}][quantity]=1"))
                 .collect();
-            let body = format!(
-                "mode=payment&success_url=https://shop.test&{}",
-                lines.join("&")
-            );
+            let body = format!("mode=payment&success_url=https://shop.test&{}", lines.join("&"));
             read(body.as_bytes(), Timestamp::now())
         };
         assert_eq!(with(100).unwrap().0.total, 10_000);
@@ -303,16 +212,7 @@ mod tests {
     #[test]
     fn three_digit_amounts_end_in_zero() {
         let kwd = ("line_items[0][price_data][currency]", "kwd");
-        assert!(
-            read(
-                &body(&[kwd, ("line_items[0][price_data][unit_amount]", "1290")]),
-                Timestamp::now()
-            )
-            .is_ok()
-        );
-        assert_eq!(
-            refused(&[kwd]).1.as_deref(),
-            Some("line_items[0][price_data][unit_amount]")
-        );
+        assert!(read(&body(&[kwd, ("line_items[0][price_data][unit_amount]", "1290")]), Timestamp::now()).is_ok());
+        assert_eq!(refused(&[kwd]).1.as_deref(), Some("line_items[0][price_data][unit_amount]"));
     }
 }

@@ -28,11 +28,7 @@ pub fn router() -> Router<Arc<Desk>> {
         .route("/pay/{id}/decline", post(decline))
 }
 
-async fn show_checkout(
-    State(desk): State<Arc<Desk>>,
-    Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Response {
+async fn show_checkout(State(desk): State<Arc<Desk>>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Response {
     let Some(checkout) = desk.ledger().checkout(&id, Timestamp::now()) else {
         return no_such_page();
     };
@@ -56,17 +52,11 @@ async fn decline(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Respo
 fn after(step: Result<Checkout, StepError>, id: &str) -> Response {
     match step {
         Ok(checkout) => Redirect::to(&format!("/pay/{}", checkout.id)).into_response(),
-        Err(StepError::NotOpen(NotOpen(_))) => {
-            Redirect::to(&format!("/pay/{id}?again")).into_response()
-        }
+        Err(StepError::NotOpen(NotOpen(_))) => Redirect::to(&format!("/pay/{id}?again")).into_response(),
         Err(StepError::Unknown) => no_such_page(),
         Err(StepError::NotKept(error)) => {
             let text = format!("<h1>Nothing was done</h1><p>{}</p>", escaped(&error));
-            (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                page("Nothing was done", &text),
-            )
-                .into_response()
+            (StatusCode::INTERNAL_SERVER_ERROR, page("Nothing was done", &text)).into_response()
         }
     }
 }
@@ -105,12 +95,8 @@ fn open(checkout: &Checkout) -> String {
 
 fn paid(checkout: &Checkout, is_again: bool) -> String {
     let notice = match is_again {
-        true => {
-            "<p class=\"notice\" role=\"status\">It was paid already. Nothing was charged again.</p>"
-        }
-        false => {
-            "<p class=\"notice good\" role=\"status\"><strong>Paid.</strong> The shop is being told.</p>"
-        }
+        true => "<p class=\"notice\" role=\"status\">It was paid already. Nothing was charged again.</p>",
+        false => "<p class=\"notice good\" role=\"status\"><strong>Paid.</strong> The shop is being told.</p>",
     };
     let url = with_id(&checkout.order.success_url, checkout);
     format!(
@@ -125,10 +111,9 @@ fn paid(checkout: &Checkout, is_again: bool) -> String {
 
 fn expired(checkout: &Checkout) -> String {
     let back = match &checkout.order.cancel_url {
-        Some(url) => format!(
-            "<p><a class=\"button\" href=\"{}\">Back to the shop</a></p>",
-            escaped(&with_id(url, checkout))
-        ),
+        Some(url) => {
+            format!("<p><a class=\"button\" href=\"{}\">Back to the shop</a></p>", escaped(&with_id(url, checkout)))
+        }
         None => String::new(),
     };
     format!(
@@ -141,11 +126,8 @@ fn lines(checkout: &Checkout) -> String {
     let money = |amount| escaped(&written_out(amount, &order.currency));
     let mut rows = String::new();
     for line in &order.lines {
-        let description = line
-            .description
-            .as_deref()
-            .map(|text| format!("<small>{}</small>", escaped(text)))
-            .unwrap_or_default();
+        let description =
+            line.description.as_deref().map(|text| format!("<small>{}</small>", escaped(text))).unwrap_or_default();
         let _ = write!(
             rows,
             "<tr><td>{}{description}<small>{} × {}</small></td><td class=\"amount\">{}</td></tr>",
@@ -171,11 +153,7 @@ async fn show_events(State(desk): State<Arc<Desk>>) -> Response {
             Delivery::Due(at) => format!("due at {}", at.strftime("%H:%M:%S")),
             Delivery::GivenUp => "given up".to_owned(),
         };
-        let attempts: Vec<String> = event
-            .attempts
-            .iter()
-            .map(|attempt| escaped(&attempt.answer))
-            .collect();
+        let attempts: Vec<String> = event.attempts.iter().map(|attempt| escaped(&attempt.answer)).collect();
         let _ = write!(
             rows,
             "<tr><td>{}<small>{}</small><small>{}</small></td><td class=\"amount\">{delivery}<small>{}</small></td></tr>",
@@ -185,11 +163,7 @@ async fn show_events(State(desk): State<Arc<Desk>>) -> Response {
             attempts.join(", "),
         );
     }
-    let empty = if events.is_empty() {
-        "<p>None yet. An event appears when a payment page is used.</p>"
-    } else {
-        ""
-    };
+    let empty = if events.is_empty() { "<p>None yet. An event appears when a payment page is used.</p>" } else { "" };
     page(
         "Events",
         &format!(

@@ -17,25 +17,15 @@ pub struct Refusal {
 
 impl Refusal {
     pub fn invalid(message: impl Into<String>, param: &str) -> Refusal {
-        Refusal {
-            param: Some(param.to_owned()),
-            ..Refusal::request(StatusCode::BAD_REQUEST, message)
-        }
+        Refusal { param: Some(param.to_owned()), ..Refusal::request(StatusCode::BAD_REQUEST, message) }
     }
 
     pub fn coded(code: &'static str, message: impl Into<String>, param: &str) -> Refusal {
-        Refusal {
-            code: Some(code),
-            ..Refusal::invalid(message, param)
-        }
+        Refusal { code: Some(code), ..Refusal::invalid(message, param) }
     }
 
     pub fn missing(param: &str) -> Refusal {
-        Refusal::coded(
-            "parameter_missing",
-            format!("Missing required param: {param}."),
-            param,
-        )
+        Refusal::coded("parameter_missing", format!("Missing required param: {param}."), param)
     }
 
     pub fn empty(param: &str) -> Refusal {
@@ -46,11 +36,7 @@ impl Refusal {
     }
 
     pub fn not_an_integer(text: &str, param: &str) -> Refusal {
-        Refusal::coded(
-            "parameter_invalid_integer",
-            format!("Invalid integer: {text}"),
-            param,
-        )
+        Refusal::coded("parameter_invalid_integer", format!("Invalid integer: {text}"), param)
     }
 
     pub fn unknown_parameter(param: &str) -> Refusal {
@@ -92,38 +78,23 @@ impl Refusal {
 
     pub fn wrong_key(key: &str) -> Refusal {
         let shown: String = key.chars().take(8).collect();
-        Refusal::request(
-            StatusCode::UNAUTHORIZED,
-            format!("Invalid API Key provided: {shown}****"),
-        )
+        Refusal::request(StatusCode::UNAUTHORIZED, format!("Invalid API Key provided: {shown}****"))
     }
 
     pub fn key_reused(key: &str) -> Refusal {
         let message = format!(
             "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '{key}' if you meant to execute a different request."
         );
-        Refusal {
-            kind: "idempotency_error",
-            ..Refusal::request(StatusCode::BAD_REQUEST, message)
-        }
+        Refusal { kind: "idempotency_error", ..Refusal::request(StatusCode::BAD_REQUEST, message) }
     }
 
     /// The stand-in's own trouble: an injected fault, or a store that cannot be written.
     pub fn internal(message: impl Into<String>) -> Refusal {
-        Refusal {
-            kind: "api_error",
-            ..Refusal::request(StatusCode::INTERNAL_SERVER_ERROR, message)
-        }
+        Refusal { kind: "api_error", ..Refusal::request(StatusCode::INTERNAL_SERVER_ERROR, message) }
     }
 
     pub fn request(status: StatusCode, message: impl Into<String>) -> Refusal {
-        Refusal {
-            status,
-            kind: "invalid_request_error",
-            code: None,
-            message: message.into(),
-            param: None,
-        }
+        Refusal { status, kind: "invalid_request_error", code: None, message: message.into(), param: None }
     }
 }
 
@@ -132,11 +103,7 @@ impl IntoResponse for Refusal {
         let mut error = json!({ "type": self.kind, "message": self.message });
         if let Some(code) = self.code {
             error["code"] = code.into();
-            error["doc_url"] = format!(
-                "https://stripe.com/docs/error-codes/{}",
-                code.replace('_', "-")
-            )
-            .into();
+            error["doc_url"] = format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-")).into();
         }
         if let Some(param) = self.param {
             error["param"] = param.into();

@@ -87,10 +87,7 @@ fn next(desk: &Desk, under_way: &HashSet<String>) -> Vec<(Event, usize)> {
     }
     let at_once = if faults.reorder { 1 } else { AT_ONCE };
     let copies = if faults.duplicate { 2 } else { 1 };
-    due.into_iter()
-        .take(at_once.saturating_sub(under_way.len()))
-        .map(|event| (event.clone(), copies))
-        .collect()
+    due.into_iter().take(at_once.saturating_sub(under_way.len())).map(|event| (event.clone(), copies)).collect()
 }
 
 async fn send(client: &reqwest::Client, desk: &Desk, event: &Event) -> Attempt {
@@ -102,29 +99,18 @@ async fn send(client: &reqwest::Client, desk: &Desk, event: &Event) -> Attempt {
         .post(&desk.settings.webhook_url)
         .header("content-type", "application/json; charset=utf-8")
         .header("cache-control", "no-cache")
-        .header(
-            "stripe-signature",
-            sign(&desk.settings.webhook_secret, at, &body),
-        )
+        .header("stripe-signature", sign(&desk.settings.webhook_secret, at, &body))
         .body(body)
         .send()
         .await;
     let (answer, succeeded) = match answer {
-        Ok(answer) => (
-            answer.status().as_u16().to_string(),
-            answer.status().is_success(),
-        ),
+        Ok(answer) => (answer.status().as_u16().to_string(), answer.status().is_success()),
         Err(error) if error.is_timeout() => ("no answer within 30 s".to_owned(), false),
         Err(error) if error.is_connect() => ("nobody listens".to_owned(), false),
         Err(error) => (error.to_string(), false),
     };
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Attempt {
-        at,
-        took_ms,
-        answer,
-        succeeded,
-    }
+    Attempt { at, took_ms, answer, succeeded }
 }
 
 fn note(desk: &Desk, event: &str, attempts: Vec<Attempt>) -> Result<(), super::StoreError> {

@@ -137,7 +137,8 @@ impl Scope {
         let mut text = String::new();
         let mut rest = pattern;
         while let Some((before, after)) = rest.split_once("${") {
-            let (name, behind) = after.split_once('}').ok_or_else(|| format!("{pattern} has a ${{ that does not end"))?;
+            let (name, behind) =
+                after.split_once('}').ok_or_else(|| format!("{pattern} has a ${{ that does not end"))?;
             text += before;
             text += &match (name.strip_prefix('!'), own.and_then(|own| own.get(name)), name.split_once('.')) {
                 (Some(literal), _, _) => format!("${{{literal}}}"),

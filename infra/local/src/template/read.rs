@@ -33,7 +33,14 @@ pub(super) fn parse(text: &str, given: &BTreeMap<String, String>, aws: &str) -> 
     let document = yaml::read(text)?;
     let document = document.as_object().ok_or("it is not a mapping")?;
     const SECTIONS: [&str; 8] = [
-        "AWSTemplateFormatVersion", "Transform", "Description", "Parameters", "Conditions", "Globals", "Resources", "Outputs",
+        "AWSTemplateFormatVersion",
+        "Transform",
+        "Description",
+        "Parameters",
+        "Conditions",
+        "Globals",
+        "Resources",
+        "Outputs",
     ];
     if let Some(unknown) = document.keys().find(|key| !SECTIONS.contains(&key.as_str())) {
         return Err(format!("the section {unknown} is not known"));
@@ -48,7 +55,8 @@ pub(super) fn parse(text: &str, given: &BTreeMap<String, String>, aws: &str) -> 
         aws: aws.trim_end_matches('/').to_owned(),
     };
     let globals = section("Globals").remove("Function").unwrap_or_else(|| json!({}));
-    let mut reading = Reading { scope: &scope, template: Template::default(), apis: BTreeMap::new(), integrations: BTreeMap::new() };
+    let mut reading =
+        Reading { scope: &scope, template: Template::default(), apis: BTreeMap::new(), integrations: BTreeMap::new() };
     let mut routes = Vec::new();
     for (id, resource) in &resources {
         if let Some(condition) = resource["Condition"].as_str()
@@ -56,7 +64,9 @@ pub(super) fn parse(text: &str, given: &BTreeMap<String, String>, aws: &str) -> 
         {
             continue;
         }
-        reading.take(id, &kind(resource), &resource["Properties"], &globals, &mut routes).map_err(|error| format!("{id}: {error}"))?;
+        reading
+            .take(id, &kind(resource), &resource["Properties"], &globals, &mut routes)
+            .map_err(|error| format!("{id}: {error}"))?;
     }
     for (id, route) in routes {
         reading.add_route(route).map_err(|error| format!("{id}: {error}"))?;
@@ -64,7 +74,10 @@ pub(super) fn parse(text: &str, given: &BTreeMap<String, String>, aws: &str) -> 
     reading.finish()
 }
 
-fn parameters(declared: &Map<String, Value>, given: &BTreeMap<String, String>) -> Result<BTreeMap<String, Value>, String> {
+fn parameters(
+    declared: &Map<String, Value>,
+    given: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, Value>, String> {
     if let Some(unknown) = given.keys().find(|name| !declared.contains_key(*name)) {
         return Err(format!("there is no parameter {unknown}"));
     }
@@ -116,7 +129,8 @@ impl Reading<'_> {
             "AWS::ApiGatewayV2::Api" => self.api(id, self.properties(properties)?)?,
             "AWS::ApiGatewayV2::Stage" => {
                 let stage: r::Stage = self.properties(properties)?;
-                let websocket = self.template.websocket.get_or_insert(WebSocketApi { stage: String::new(), routes: Vec::new() });
+                let websocket =
+                    self.template.websocket.get_or_insert(WebSocketApi { stage: String::new(), routes: Vec::new() });
                 // An HTTP API is served at its root whatever its stage; the template's is `$default`.
                 if stage.stage_name != "$default" {
                     websocket.stage = stage.stage_name;
@@ -204,7 +218,8 @@ impl Reading<'_> {
             r::Event::Schedule(event) => {
                 let input = event.input.map(|input| serde_json::from_str(&input)).transpose();
                 let input = input.map_err(|error| format!("its input: {error}"))?;
-                let every = rate(&event.schedule).ok_or_else(|| format!("the schedule {} is not known", event.schedule))?;
+                let every =
+                    rate(&event.schedule).ok_or_else(|| format!("the schedule {} is not known", event.schedule))?;
                 self.template.schedules.push(Schedule { function, every, input: input.unwrap_or(json!({})) });
             }
         }
@@ -254,7 +269,8 @@ impl Reading<'_> {
 
     fn add_route(&mut self, route: r::Route) -> Result<(), String> {
         let integration = route.target.strip_prefix("integrations/").ok_or("its target is not an integration")?;
-        let function = self.integrations.get(integration).ok_or_else(|| format!("there is no integration {integration}"))?;
+        let function =
+            self.integrations.get(integration).ok_or_else(|| format!("there is no integration {integration}"))?;
         let key = Route { key: route.route_key, function: function.clone() };
         match self.apis.get(&route.api_id).map(String::as_str) {
             Some("HTTP") => self.template.http.routes.push(key),

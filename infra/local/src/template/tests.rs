@@ -17,7 +17,9 @@ fn our_own_template_is_read_whole() {
     assert_eq!(orders.environment["TABLE_NAME"], "Table");
     let accounts = template.functions.iter().find(|function| function.binary == "accounts").unwrap();
     assert_eq!(accounts.environment["LOG_LEVEL"], "info");
-    assert!(template.http.routes.iter().any(|route| route.key == "POST /v1/orders" && route.function == "OrdersFunction"));
+    assert!(
+        template.http.routes.iter().any(|route| route.key == "POST /v1/orders" && route.function == "OrdersFunction")
+    );
     assert!(template.http.routes.iter().any(|route| route.key == "$default"));
     assert_eq!(template.http.cors.unwrap().allow_origins, ["http://localhost:5173"]);
     let websocket = template.websocket.unwrap();
@@ -35,9 +37,11 @@ fn our_own_template_is_read_whole() {
 
 #[test]
 fn whatever_localhost_cannot_play_is_an_error_that_says_so() {
-    let function = |line: &str| format!(
-        "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: {{Runtime: provided.al2023, Handler: x, Architectures: [arm64], CodeUri: a/b/, MemorySize: 1, Timeout: 1{line}}}"
-    );
+    let function = |line: &str| {
+        format!(
+            "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: {{Runtime: provided.al2023, Handler: x, Architectures: [arm64], CodeUri: a/b/, MemorySize: 1, Timeout: 1{line}}}"
+        )
+    };
     assert!(parse(&function(""), &BTreeMap::new(), AWS).is_ok());
     let cases = [
         (function(", Colour: red"), "F: unknown field `Colour`"),

@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn short_tags_become_the_long_functions() {
-        let read = read("A: !Ref B\nC: !GetAtt D.E.F\nG: [!Sub 'x-${H}', !If [I, 1, !Ref 'AWS::NoValue']]\nJ: \"1\"").unwrap();
+        let read =
+            read("A: !Ref B\nC: !GetAtt D.E.F\nG: [!Sub 'x-${H}', !If [I, 1, !Ref 'AWS::NoValue']]\nJ: \"1\"").unwrap();
         let expected = json!({
             "A": { "Ref": "B" },
             "C": { "Fn::GetAtt": ["D", "E.F"] },

@@ -6,47 +6,18 @@ use super::*;
 async fn one_idempotency_key_makes_one_session() {
     let street = Street::open().await;
     let client = street.client(KEY);
-    let first = order(1299, 2)
-        .customize()
-        .request_strategy(idempotent("ord_1/1"))
-        .send(&client)
-        .await
-        .unwrap();
+    let first = order(1299, 2).customize().request_strategy(idempotent("ord_1/1")).send(&client).await.unwrap();
     // The client writes the metadata in another order each time: that is the same request.
     for _ in 0..5 {
-        let again = order(1299, 2)
-            .customize()
-            .request_strategy(idempotent("ord_1/1"))
-            .send(&client)
-            .await
-            .unwrap();
+        let again = order(1299, 2).customize().request_strategy(idempotent("ord_1/1")).send(&client).await.unwrap();
         assert_eq!(again.id, first.id);
     }
-    let (status, error) = refused(
-        order(1299, 3)
-            .customize()
-            .request_strategy(idempotent("ord_1/1"))
-            .send(&client)
-            .await,
-    );
+    let (status, error) =
+        refused(order(1299, 3).customize().request_strategy(idempotent("ord_1/1")).send(&client).await);
     assert_eq!((status, error.type_.as_str()), (400, "idempotency_error"));
-    let refusal = order(1, 1)
-        .customize()
-        .request_strategy(idempotent("ord_2/1"))
-        .send(&client)
-        .await;
-    assert_eq!(
-        refused(refusal).1.code.unwrap().as_str(),
-        "amount_too_small"
-    );
-    assert!(
-        order(1299, 1)
-            .customize()
-            .request_strategy(idempotent("ord_2/1"))
-            .send(&client)
-            .await
-            .is_ok()
-    );
+    let refusal = order(1, 1).customize().request_strategy(idempotent("ord_2/1")).send(&client).await;
+    assert_eq!(refused(refusal).1.code.unwrap().as_str(), "amount_too_small");
+    assert!(order(1299, 1).customize().request_strategy(idempotent("ord_2/1")).send(&client).await.is_ok());
 }
 
 #[tokio::test]
@@ -59,22 +30,14 @@ async fn an_answer_that_is_given_again_says_so() {
             .post(format!("{}/v1/checkout/sessions", street.url))
             .bearer_auth(KEY)
             .header("idempotency-key", "k");
-        request
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(body)
-            .send()
-            .await
-            .unwrap()
+        request.header("content-type", "application/x-www-form-urlencoded").body(body).send().await.unwrap()
     };
     let first = ask().await;
     assert_eq!(first.status(), StatusCode::OK);
     assert!(!first.headers().contains_key("idempotent-replayed"));
     let second = ask().await;
     assert_eq!(second.headers()["idempotent-replayed"], "true");
-    assert_eq!(
-        second.headers()["original-request"],
-        first.headers()["request-id"]
-    );
+    assert_eq!(second.headers()["original-request"], first.headers()["request-id"]);
     assert_eq!(second.headers()["stripe-version"], events::API_VERSION);
     assert_eq!(first.text().await.unwrap(), second.text().await.unwrap());
 }
@@ -83,27 +46,17 @@ async fn an_answer_that_is_given_again_says_so() {
 async fn calls_without_the_right_key_and_unknown_routes_are_refused_in_stripes_shape() {
     let street = Street::open().await;
     let (status, error) = refused(order(1299, 2).send(&street.client("sk_test_other")).await);
-    assert_eq!(
-        (status, error.type_.as_str()),
-        (401, "invalid_request_error")
-    );
-    let read = RetrieveCheckoutSession::new("cs_test_unknown")
-        .send(&street.client(KEY))
-        .await;
+    assert_eq!((status, error.type_.as_str()), (401, "invalid_request_error"));
+    let read = RetrieveCheckoutSession::new("cs_test_unknown").send(&street.client(KEY)).await;
     let (status, error) = refused(read);
-    assert_eq!(
-        (status, error.code.unwrap().as_str()),
-        (404, "resource_missing")
-    );
+    assert_eq!((status, error.code.unwrap().as_str()), (404, "resource_missing"));
     for (method, path, key, status) in [
         ("GET", "/v1/balance", Some(KEY), 404),
         ("DELETE", "/v1/checkout/sessions", Some(KEY), 404),
         ("GET", "/v1/payment_intents/pi_1", None, 401),
         ("GET", "/elsewhere", None, 404),
     ] {
-        let mut request = street
-            .http
-            .request(method.parse().unwrap(), format!("{}{path}", street.url));
+        let mut request = street.http.request(method.parse().unwrap(), format!("{}{path}", street.url));
         if let Some(key) = key {
             request = request.bearer_auth(key);
         }
@@ -121,24 +74,10 @@ async fn a_lost_reply_is_found_again_by_its_key() {
     let street = Street::with_store(Some(folder.clone())).await;
     let client = street.client(KEY);
     street.faults(json!({ "lose_reply_next": 1 })).await;
-    let lost = order(1299, 2)
-        .customize()
-        .request_strategy(idempotent("k"))
-        .send(&client)
-        .await;
-    assert!(
-        matches!(lost, Err(ref error) if !matches!(error, StripeError::Stripe(..))),
-        "{lost:?}"
-    );
+    let lost = order(1299, 2).customize().request_strategy(idempotent("k")).send(&client).await;
+    assert!(matches!(lost, Err(ref error) if !matches!(error, StripeError::Stripe(..))), "{lost:?}");
     assert_eq!(sessions(), 1);
-    assert!(
-        order(1299, 2)
-            .customize()
-            .request_strategy(idempotent("k"))
-            .send(&client)
-            .await
-            .is_ok()
-    );
+    assert!(order(1299, 2).customize().request_strategy(idempotent("k")).send(&client).await.is_ok());
     assert_eq!(sessions(), 1);
 
     street.faults(json!({ "fail_next": 1 })).await;

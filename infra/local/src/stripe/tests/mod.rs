@@ -16,8 +16,7 @@ use serde_json::{Value, json};
 use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
-    CreateCheckoutSessionPaymentIntentData, ExpireCheckoutSession, ProductData,
-    RetrieveCheckoutSession,
+    CreateCheckoutSessionPaymentIntentData, ExpireCheckoutSession, ProductData, RetrieveCheckoutSession,
 };
 use stripe_shared::{CheckoutSession, CheckoutSessionMode, CheckoutSessionStatus};
 use stripe_webhook::{EventObject, Webhook};
@@ -53,12 +52,8 @@ impl Street {
         let answers = Arc::new(Mutex::new(Vec::new()));
         let shop = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let webhook_url = format!("http://{}/v1/stripe/events", shop.local_addr().unwrap());
-        let router = Router::new()
-            .route("/v1/stripe/events", post(receive))
-            .with_state(Shop {
-                tell,
-                answers: answers.clone(),
-            });
+        let router =
+            Router::new().route("/v1/stripe/events", post(receive)).with_state(Shop { tell, answers: answers.clone() });
         tokio::spawn(async move { axum::serve(shop, router).await });
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -71,25 +66,12 @@ impl Street {
             public_url: url.clone(),
         };
         let stand_in = start(listener, settings).unwrap();
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
-        Street {
-            url,
-            http,
-            told,
-            answers,
-            stand_in,
-        }
+        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Street { url, http, told, answers, stand_in }
     }
 
     fn client(&self, key: &str) -> Client {
-        ClientBuilder::new(key)
-            .url(format!("{}/", self.url))
-            .build()
-            .unwrap()
+        ClientBuilder::new(key).url(format!("{}/", self.url)).build().unwrap()
     }
 
     async fn session(&self) -> CheckoutSession {
@@ -97,47 +79,22 @@ impl Street {
     }
 
     async fn post(&self, path: &str) -> StatusCode {
-        self.http
-            .post(format!("{}{path}", self.url))
-            .send()
-            .await
-            .unwrap()
-            .status()
+        self.http.post(format!("{}{path}", self.url)).send().await.unwrap().status()
     }
 
     async fn page(&self, path: &str) -> String {
-        self.http
-            .get(format!("{}{path}", self.url))
-            .send()
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap()
+        self.http.get(format!("{}{path}", self.url)).send().await.unwrap().text().await.unwrap()
     }
 
     async fn faults(&self, faults: Value) {
-        let set = self
-            .http
-            .post(format!("{}/_control/faults", self.url))
-            .json(&faults)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(
-            set.status(),
-            StatusCode::OK,
-            "{}",
-            set.text().await.unwrap()
-        );
+        let set = self.http.post(format!("{}/_control/faults", self.url)).json(&faults).send().await.unwrap();
+        assert_eq!(set.status(), StatusCode::OK, "{}", set.text().await.unwrap());
     }
 
     /// The next event that the shop receives, checked as the shop checks it.
     async fn event(&mut self) -> stripe_webhook::Event {
-        let (body, signature) = tokio::time::timeout(Duration::from_secs(5), self.told.recv())
-            .await
-            .expect("an event in time")
-            .unwrap();
+        let (body, signature) =
+            tokio::time::timeout(Duration::from_secs(5), self.told.recv()).await.expect("an event in time").unwrap();
         Webhook::construct_event(&body, &signature, SECRET).unwrap()
     }
 
@@ -157,18 +114,13 @@ impl Street {
 
 async fn receive(State(shop): State<Shop>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let signature = headers["stripe-signature"].to_str().unwrap().to_owned();
-    shop.tell
-        .send((String::from_utf8(body.to_vec()).unwrap(), signature))
-        .unwrap();
+    shop.tell.send((String::from_utf8(body.to_vec()).unwrap(), signature)).unwrap();
     let answer = shop.answers.lock().await.pop().unwrap_or(200);
     StatusCode::from_u16(answer).unwrap()
 }
 
 fn order(unit_amount: i64, quantity: u64) -> CreateCheckoutSession {
-    let product = ProductData {
-        description: Some("Stoneware".into()),
-        ..ProductData::new("Mug & saucer <b>")
-    };
+    let product = ProductData { description: Some("Stoneware".into()), ..ProductData::new("Mug & saucer <b>") };
     let price = CreateCheckoutSessionLineItemsPriceData {
         currency: "usd".parse().unwrap(),
         product: None,

@@ -1,0 +1,128 @@
+//! How many calls each use of the table makes. A call more is money and time on every request.
+
+use waybill_domain::message::Actor;
+use waybill_domain::order::{Command, Order, Status};
+
+use crate::accounts::session;
+use crate::changing::stripe_event;
+use crate::shop::{Shop, at, category, customer, offer, order, pay, product, usd};
+
+fn decline(order: &Order) -> Result<Order, waybill_domain::order::Refusal> {
+    order.decide(Command::DeclinePayment, Actor::Stripe, at(1))
+}
+
+#[tokio::test]
+async fn placing_an_order_is_one_transaction_and_no_read_placed_or_refused() {
+    let shop = Shop::open().await;
+    let offers = [shop.sells("TEA", 450, 5).await, shop.sells("CUP", 900, 5).await];
+    let ann = customer();
+    for offer in &offers {
+        shop.set_line(ann, offer, 2).await;
+    }
+    let quote = shop.quote(ann).await;
+    let order = order("key", &quote, at(0));
+    shop.wire.calls();
+    shop.table.place_order(&order, &quote, "fingerprint").await.unwrap();
+    assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
+    shop.table.place_order(&order, &quote, "fingerprint").await.unwrap_err();
+    assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
+}
+
+#[tokio::test]
+async fn changing_an_order_is_a_read_and_a_write() {
+    let shop = Shop::open().await;
+    let tea = shop.sells("TEA", 450, 5).await;
+    let placed = shop.placed(&tea).await;
+    shop.wire.calls();
+    shop.command(&placed, pay(&placed)).await;
+    assert_eq!(shop.wire.calls(), ["GetItem", "UpdateItem"]);
+}
+
+#[tokio::test]
+async fn a_stripe_event_is_a_read_and_a_transaction_and_a_refused_one_only_the_read() {
+    let shop = Shop::open().await;
+    let tea = shop.sells("TEA", 450, 5).await;
+    let placed = shop.placed(&tea).await;
+    shop.wire.calls();
+    shop.table.change_order(placed.id, Some(&stripe_event("evt_1")), decline).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "TransactWriteItems"]);
+    shop.table.change_order(placed.id, Some(&stripe_event("evt_1")), decline).await.unwrap_err();
+    assert_eq!(shop.wire.calls(), ["GetItem", "TransactWriteItems"]);
+    shop.command(&placed, pay(&placed)).await;
+    shop.wire.calls();
+    shop.table.change_order(placed.id, Some(&stripe_event("evt_2")), decline).await.unwrap_err();
+    assert_eq!(shop.wire.calls(), ["GetItem"]);
+}
+
+#[tokio::test]
+async fn a_page_of_any_list_is_one_query() {
+    let shop = Shop::open().await;
+    let tea = shop.sells("TEA", 450, 5).await;
+    let order = shop.placed(&tea).await;
+    let category = shop.table.product(tea.product_id).await.unwrap().unwrap().0.category_id;
+    shop.wire.calls();
+    shop.table.products(None, 20, None).await.unwrap();
+    shop.table.products(Some(category), 20, None).await.unwrap();
+    shop.table.product(tea.product_id).await.unwrap();
+    shop.table.categories().await.unwrap();
+    shop.table.orders_of(order.buyer, 20, None).await.unwrap();
+    shop.table.orders_with(Status::Pending, 20, None).await.unwrap();
+    shop.table.connections_of(order.buyer).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["Query"; 7]);
+}
+
+#[tokio::test]
+async fn a_cart_is_one_read_and_a_line_one_write_but_for_the_first() {
+    let shop = Shop::open().await;
+    let (tea, cup) = (shop.sells("TEA", 450, 5).await, shop.sells("CUP", 900, 5).await);
+    let ann = customer();
+    shop.wire.calls();
+    shop.set_line(ann, &tea, 1).await;
+    assert_eq!(shop.wire.calls(), ["UpdateItem", "UpdateItem"]);
+    shop.set_line(ann, &cup, 1).await;
+    assert_eq!(shop.wire.calls(), ["UpdateItem"]);
+    shop.table.cart(ann).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem"]);
+    shop.table.remove_cart_line(ann, &cup.sku).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["UpdateItem"]);
+    shop.table.offers(&[&tea, &cup].map(|offer| (offer.sku.clone(), offer.product_id))).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["BatchGetItem"]);
+    shop.table.clear_cart(ann).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["DeleteItem"]);
+}
+
+#[tokio::test]
+async fn a_product_is_made_in_one_transaction_and_an_offer_changed_in_one_write() {
+    let shop = Shop::open().await;
+    let category = category("tea");
+    shop.table.create_category(&category).await.unwrap();
+    let product = product(category.id, "earl-grey");
+    let offers = ["A", "B"].map(|sku| offer(&product, sku, 1, 1));
+    shop.wire.calls();
+    shop.table.create_product(&product, &offers).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
+    shop.table.change_offer(product.id, &offers[0].sku, Some(usd(2)), Some(false)).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["UpdateItem"]);
+    shop.table.change_offer(product.id, &offers[0].sku, None, None).await.unwrap();
+    assert_eq!(shop.wire.calls(), [""; 0]);
+}
+
+#[tokio::test]
+async fn logging_in_is_a_read_and_a_write_and_a_refresh_one_write_more_than_its_read() {
+    let shop = Shop::open().await;
+    let session = session(customer());
+    shop.table.credentials(&"ann@example.com".parse().unwrap()).await.unwrap();
+    shop.table.open_session(&session).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "PutItem"]);
+    shop.table.session(session.account_id, session.id).await.unwrap();
+    shop.table.rotate_session(&session, "second", at(200).as_second(), at(1)).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "UpdateItem"]);
+}
+
+#[tokio::test]
+async fn a_mail_costs_two_writes() {
+    let shop = Shop::open().await;
+    shop.table.claim_mail("ord_1/1", at(0)).await.unwrap();
+    shop.table.mail_sent("ord_1/1", "ses-1", at(1)).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["UpdateItem", "UpdateItem"]);
+}

@@ -1,0 +1,169 @@
+//! A table that is busy, played by an endpoint that answers as DynamoDB does: how often is it asked, and when is it
+//! enough?
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use waybill_domain::id::CategoryId;
+use waybill_domain::product::Offer;
+use waybill_storage::catalog::{Taken, UnknownSku};
+use waybill_storage::{Refused, StorageError, Table};
+
+use crate::shop::{TABLE, cart_id, category, customer, line, offer, product, reasons, usd};
+use crate::wire::Wire;
+
+/// A table that gives these answers one after the other, and the last one for ever.
+async fn table(answers: Vec<(StatusCode, Value)>) -> (Table, Wire) {
+    let mut answers = answers.into_iter();
+    let state = Arc::new(Mutex::new((answers.next().unwrap(), answers)));
+    let answer = move || {
+        let mut state = state.lock().unwrap();
+        let next = state.1.next();
+        let (status, body) = match next {
+            Some(next) => std::mem::replace(&mut state.0, next),
+            None => state.0.clone(),
+        };
+        async move { (status, [("content-type", "application/x-amz-json-1.0")], body.to_string()) }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await.unwrap() });
+    let wire = Wire::default();
+    (Table::new(wire.client(&endpoint), TABLE), wire)
+}
+
+fn ok() -> (StatusCode, Value) {
+    (StatusCode::OK, json!({}))
+}
+
+fn cancelled(reasons: &[&str]) -> (StatusCode, Value) {
+    let message = format!("Transaction cancelled, please refer cancellation reasons for specific reasons {reasons:?}");
+    let reasons: Vec<_> = reasons.iter().map(|code| json!({ "Code": code })).collect();
+    let body = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": message,
+        "CancellationReasons": reasons,
+    });
+    (StatusCode::BAD_REQUEST, body)
+}
+
+fn failed(code: &str) -> (StatusCode, Value) {
+    let body = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "Busy." });
+    (StatusCode::BAD_REQUEST, body)
+}
+
+#[track_caller]
+fn assert_busy<T: std::fmt::Debug, E: std::fmt::Debug>(result: Result<T, Refused<E>>) {
+    match result {
+        Err(Refused::Failed(StorageError::Busy(_))) => {}
+        other => panic!("not busy: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_meets_another_one_is_tried_again() {
+    for code in ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"] {
+        let busy = cancelled(&[code, "None"]);
+        let (table, wire) = table(vec![busy.clone(), busy.clone(), busy, ok()]).await;
+        table.create_category(&category("tea")).await.unwrap();
+        assert_eq!(wire.calls(), ["TransactWriteItems"; 4], "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_keeps_meeting_others_is_given_up_as_busy() {
+    let (table, wire) = table(vec![cancelled(&["None", "TransactionConflict"])]).await;
+    let started = Instant::now();
+    assert_busy(table.create_category(&category("tea")).await);
+    assert_eq!(wire.calls(), ["TransactWriteItems"; 8]);
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_refusal_next_to_a_conflict_is_final() {
+    let (table, wire) = table(vec![cancelled(&["ConditionalCheckFailed", "TransactionConflict"]), ok()]).await;
+    assert_eq!(reasons(table.create_category(&category("tea")).await), [Taken::Slug]);
+    assert_eq!(wire.calls(), ["TransactWriteItems"]);
+}
+
+#[tokio::test]
+async fn a_refusal_after_a_conflict_is_a_refusal() {
+    let answers = vec![cancelled(&["TransactionConflict", "None"]), cancelled(&["ConditionalCheckFailed", "None"])];
+    let (table, wire) = table(answers).await;
+    assert_eq!(reasons(table.create_category(&category("tea")).await), [Taken::Slug]);
+    assert_eq!(wire.calls(), ["TransactWriteItems"; 2]);
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_wrong_is_not_tried_again() {
+    for answer in
+        [cancelled(&["ValidationError", "None"]), failed("ValidationException"), failed("AccessDeniedException")]
+    {
+        let (table, wire) = table(vec![answer, ok()]).await;
+        let result = table.create_category(&category("tea")).await;
+        assert!(matches!(result, Err(Refused::Failed(StorageError::Broken(_)))), "{result:?}");
+        assert_eq!(wire.calls(), ["TransactWriteItems"]);
+    }
+}
+
+#[tokio::test]
+async fn a_single_write_that_meets_a_transaction_is_tried_again_and_given_up_as_busy() {
+    let product = product(CategoryId::new(Default::default()), "earl-grey");
+    let offer = offer(&product, "TEA", 450, 1);
+    let conflict = failed("TransactionConflictException");
+    let (calm, wire) = table(vec![conflict.clone(), conflict.clone(), ok()]).await;
+    calm.change_offer(product.id, &offer.sku, Some(usd(1)), None).await.unwrap();
+    assert_eq!(wire.calls(), ["UpdateItem"; 3]);
+
+    let (busy, wire) = table(vec![conflict.clone()]).await;
+    assert_busy(busy.change_offer(product.id, &offer.sku, Some(usd(1)), None).await);
+    assert_eq!(wire.calls(), ["UpdateItem"; 8]);
+    assert_busy(busy.set_cart_line(customer(), &offer.sku, line(&offer, 1), cart_id()).await);
+    assert_eq!(wire.calls(), ["UpdateItem"; 8]);
+
+    let (refusing, wire) = table(vec![conflict, failed("ConditionalCheckFailedException")]).await;
+    let refused = refusing.change_offer(product.id, &offer.sku, Some(usd(1)), None).await;
+    assert_eq!(reasons(refused), [UnknownSku]);
+    assert_eq!(wire.calls(), ["UpdateItem"; 2]);
+}
+
+#[tokio::test]
+async fn offers_that_stayed_unread_are_asked_for_again_and_given_up_as_busy() {
+    let product = product(CategoryId::new(Default::default()), "earl-grey");
+    let offers = ["CUP", "TEA"].map(|sku| offer(&product, sku, 450, 1));
+    let wanted = offers.each_ref().map(|offer| (offer.sku.clone(), product.id));
+    let item = |offer: &Offer| {
+        let item = serde_dynamo::to_item::<_, serde_dynamo::Item>(offer).unwrap();
+        serde_json::to_value(item).unwrap()
+    };
+    let unread = json!({ TABLE: { "Keys": [{ "pk": { "S": "PRODUCT" }, "sk": { "S": "SKU#TEA" } }] } });
+    let half = json!({ "Responses": { TABLE: [item(&offers[0])] }, "UnprocessedKeys": unread });
+    let rest = json!({ "Responses": { TABLE: [item(&offers[1])] }, "UnprocessedKeys": {} });
+    let (slow, wire) = table(vec![(StatusCode::OK, half), (StatusCode::OK, rest)]).await;
+    assert_eq!(slow.offers(&wanted).await.unwrap(), offers.map(|offer| (offer.sku.clone(), offer)).into());
+    assert_eq!(wire.calls(), ["BatchGetItem"; 2]);
+
+    let (stuck, wire) = table(vec![(StatusCode::OK, json!({ "UnprocessedKeys": unread }))]).await;
+    let read = stuck.offers(&wanted).await;
+    assert!(matches!(read, Err(StorageError::Busy(_))), "{read:?}");
+    assert_eq!(wire.calls(), ["BatchGetItem"; 8]);
+}
+
+#[tokio::test]
+async fn a_throttled_table_is_given_up_before_a_function_times_out() {
+    let product = product(CategoryId::new(Default::default()), "earl-grey");
+    let (table, wire) = table(vec![failed("ThrottlingException")]).await;
+    let started = Instant::now();
+    assert_busy(table.create_category(&category("tea")).await);
+    assert_eq!(wire.calls(), ["TransactWriteItems"; 3]);
+    assert_busy(table.change_offer(product.id, &"TEA".parse().unwrap(), Some(usd(1)), None).await);
+    assert_eq!(wire.calls(), ["UpdateItem"; 3]);
+    let read = table.cart(customer()).await;
+    assert!(matches!(read, Err(StorageError::Busy(_))), "{read:?}");
+    assert_eq!(wire.calls(), ["GetItem"; 3]);
+    // The SDK waits up to a second and then up to two; three times over, within the ten seconds of one function.
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}

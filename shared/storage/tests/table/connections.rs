@@ -1,0 +1,70 @@
+//! Tickets and the WebSockets they open.
+
+use waybill_storage::connections::TicketRefused;
+
+use crate::shop::{Shop, at, customer, reasons};
+
+#[tokio::test]
+async fn a_ticket_opens_one_connection() {
+    let shop = Shop::open().await;
+    let ann = customer();
+    shop.table.issue_ticket(ann, "ticket", at(30)).await.unwrap();
+    shop.table.connect(ann, "ticket", "one", at(1), at(7200)).await.unwrap();
+    assert_eq!(reasons(shop.table.connect(ann, "ticket", "two", at(1), at(7200)).await), [TicketRefused]);
+    assert_eq!(shop.table.connections_of(ann).await.unwrap(), ["one"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_opens_one_connection_however_many_want_it_at_once() {
+    let shop = Shop::open().await;
+    let ann = customer();
+    shop.table.issue_ticket(ann, "ticket", at(30)).await.unwrap();
+    let tries: Vec<_> = (0..20)
+        .map(|number| {
+            let table = shop.table.clone();
+            tokio::spawn(async move {
+                table.connect(ann, "ticket", &format!("connection-{number}"), at(1), at(7200)).await.is_ok()
+            })
+        })
+        .collect();
+    let mut open = 0;
+    for try_ in tries {
+        open += usize::from(try_.await.unwrap());
+    }
+    assert_eq!((open, shop.table.connections_of(ann).await.unwrap().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn an_expired_ticket_opens_none_even_while_its_item_is_there() {
+    let shop = Shop::open().await;
+    let ann = customer();
+    shop.table.issue_ticket(ann, "ticket", at(30)).await.unwrap();
+    assert_eq!(reasons(shop.table.connect(ann, "ticket", "one", at(30), at(7200)).await), [TicketRefused]);
+    assert_eq!(shop.table.connections_of(ann).await.unwrap(), [""; 0]);
+    shop.table.connect(ann, "ticket", "one", at(29), at(7200)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_ticket_that_was_never_issued_or_is_somebody_elses_opens_none() {
+    let shop = Shop::open().await;
+    let (ann, bob) = (customer(), customer());
+    shop.table.issue_ticket(ann, "ticket", at(30)).await.unwrap();
+    assert_eq!(reasons(shop.table.connect(ann, "guess", "one", at(1), at(7200)).await), [TicketRefused]);
+    assert_eq!(reasons(shop.table.connect(bob, "ticket", "one", at(1), at(7200)).await), [TicketRefused]);
+    assert_eq!(shop.table.connections_of(bob).await.unwrap(), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_connections_of_an_account_are_its_own_and_open() {
+    let shop = Shop::open().await;
+    let (ann, bob) = (customer(), customer());
+    for (account, ticket, connection) in [(ann, "1", "one"), (ann, "2", "two"), (bob, "3", "three")] {
+        shop.table.issue_ticket(account, ticket, at(30)).await.unwrap();
+        shop.table.connect(account, ticket, connection, at(1), at(7200)).await.unwrap();
+    }
+    assert_eq!(shop.table.connections_of(ann).await.unwrap(), ["one", "two"]);
+    shop.table.disconnect("one").await.unwrap();
+    shop.table.disconnect("one").await.unwrap();
+    assert_eq!(shop.table.connections_of(ann).await.unwrap(), ["two"]);
+    assert_eq!(shop.table.connections_of(bob).await.unwrap(), ["three"]);
+}

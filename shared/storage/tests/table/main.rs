@@ -1,0 +1,18 @@
+//! The storage crate against a real engine: every conditional write with each of its refusals, what the calls cost, and
+//! what comes of replies that are lost or say that the table is busy.
+
+mod accounts;
+mod announcements;
+mod budgets;
+mod busy;
+mod carts;
+mod catalog;
+mod changing;
+mod connections;
+mod lists;
+mod lost_replies;
+mod mails;
+mod placing;
+mod shop;
+mod signing_keys;
+mod wire;

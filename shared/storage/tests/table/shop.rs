@@ -1,0 +1,227 @@
+//! A shop of its own for each test: an empty table in memory, and what a test fills it with.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use dynoxide::Database;
+use serde_json::json;
+use uuid::Uuid;
+use waybill_domain::Timestamp;
+use waybill_domain::cart::{self, Cart, CartLine, Quote};
+use waybill_domain::id::{AccountId, CartId, CategoryId, OrderId, ProductId, SessionId};
+use waybill_domain::message::Actor;
+use waybill_domain::money::Money;
+use waybill_domain::order::{self, Address, Command, Order, PaymentSession};
+use waybill_domain::product::{Category, Offer, Product};
+use waybill_domain::text::Sku;
+use waybill_storage::Table;
+
+use crate::wire::Wire;
+
+pub const TABLE: &str = "shop";
+
+pub struct Shop {
+    pub table: Table,
+    pub wire: Wire,
+    pub database: Database,
+}
+
+impl Shop {
+    /// The engine as template.yaml has the table.
+    pub async fn open() -> Shop {
+        let database = Database::memory().unwrap();
+        let attribute = |name| json!({ "AttributeName": name, "AttributeType": "S" });
+        let attributes = ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"].map(attribute);
+        let index = |name| {
+            let keys = key(&format!("{name}pk"), &format!("{name}sk"));
+            let projection = json!({ "ProjectionType": "INCLUDE", "NonKeyAttributes": ["summary"] });
+            json!({ "IndexName": name, "KeySchema": keys, "Projection": projection })
+        };
+        let definition = json!({
+            "TableName": TABLE,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": attributes,
+            "KeySchema": key("pk", "sk"),
+            "GlobalSecondaryIndexes": [index("gsi1"), index("gsi2")],
+            "StreamSpecification": { "StreamEnabled": true, "StreamViewType": "NEW_IMAGE" },
+        });
+        database.create_table(serde_json::from_value(definition).unwrap()).unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
+        let wire = Wire::default();
+        let table = Table::new(wire.client(&endpoint), TABLE);
+        Shop { table, wire, database }
+    }
+
+    /// Puts a product of one SKU on sale.
+    pub async fn sells(&self, sku: &str, cents: i64, units: u32) -> Offer {
+        let category = category(&format!("category-{}", number()));
+        self.table.create_category(&category).await.unwrap();
+        let product = product(category.id, &format!("product-{}", number()));
+        let offer = offer(&product, sku, cents, units);
+        self.table.create_product(&product, std::slice::from_ref(&offer)).await.unwrap();
+        offer
+    }
+
+    /// The offer as it is now.
+    pub async fn offer(&self, offer: &Offer) -> Offer {
+        let mut offers = self.table.offers(&[(offer.sku.clone(), offer.product_id)]).await.unwrap();
+        offers.remove(&offer.sku).unwrap()
+    }
+
+    pub async fn set_line(&self, buyer: AccountId, offer: &Offer, units: i64) -> Cart {
+        self.table.set_cart_line(buyer, &offer.sku, line(offer, units), cart_id()).await.unwrap()
+    }
+
+    /// The buyer's cart at today's prices.
+    pub async fn quote(&self, buyer: AccountId) -> Quote {
+        let cart = self.table.cart(buyer).await.unwrap().unwrap();
+        let wanted: Vec<(Sku, ProductId)> =
+            cart.lines.iter().map(|(sku, line)| (sku.clone(), line.product_id)).collect();
+        let offers: HashMap<_, _> = self.table.offers(&wanted).await.unwrap();
+        Quote::of(buyer, &cart, &cart::price(&cart, &offers).unwrap()).unwrap()
+    }
+
+    /// An order of one unit, placed by a new customer.
+    pub async fn placed(&self, offer: &Offer) -> Order {
+        self.placed_by(customer(), offer, at(0)).await
+    }
+
+    pub async fn placed_by(&self, buyer: AccountId, offer: &Offer, now: Timestamp) -> Order {
+        self.set_line(buyer, offer, 1).await;
+        let quote = self.quote(buyer).await;
+        let order = order(&format!("key-{}", number()), &quote, now);
+        self.table.place_order(&order, &quote, "fingerprint").await.unwrap();
+        order
+    }
+
+    /// Commands an order as staff does.
+    pub async fn command(&self, order: &Order, command: Command) -> Order {
+        let decide = |order: &Order| order.decide(command.clone(), Actor::Customer, at(1));
+        self.table.change_order(order.id, None, decide).await.unwrap()
+    }
+
+    /// What the table's stream has brought so far, as the functions read it.
+    pub fn images(&self) -> Vec<serde_dynamo::Item> {
+        let streams = self.database.list_streams(serde_json::from_value(json!({})).unwrap()).unwrap();
+        let arn = &streams.streams[0].stream_arn;
+        let request = serde_json::from_value(json!({ "StreamArn": arn })).unwrap();
+        let shards = self.database.describe_stream(request).unwrap().stream_description.shards;
+        let request = json!({ "StreamArn": arn, "ShardId": shards[0].shard_id, "ShardIteratorType": "TRIM_HORIZON" });
+        let start = self.database.get_shard_iterator(serde_json::from_value(request).unwrap()).unwrap();
+        let request = json!({ "ShardIterator": start.shard_iterator });
+        let records = self.database.get_records(serde_json::from_value(request).unwrap()).unwrap();
+        let records = serde_json::to_value(records).unwrap();
+        let images = records["Records"].as_array().unwrap().iter().map(|record| &record["dynamodb"]["NewImage"]);
+        images.filter(|image| image.is_object()).map(|image| serde_json::from_value(image.clone()).unwrap()).collect()
+    }
+}
+
+fn key(hash: &str, range: &str) -> serde_json::Value {
+    json!([{ "AttributeName": hash, "KeyType": "HASH" }, { "AttributeName": range, "KeyType": "RANGE" }])
+}
+
+/// Another number each time, so that ids differ and sort in the order in which they were made.
+pub fn number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+fn uuid() -> Uuid {
+    Uuid::from_u128(number().into())
+}
+
+pub fn customer() -> AccountId {
+    AccountId::new(uuid())
+}
+
+pub fn cart_id() -> CartId {
+    CartId::new(uuid())
+}
+
+pub fn session_id() -> SessionId {
+    SessionId::new(uuid())
+}
+
+pub fn order_id() -> OrderId {
+    OrderId::new(uuid())
+}
+
+/// Seconds after a fixed moment.
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+}
+
+pub fn usd(cents: i64) -> Money {
+    Money::new(cents, "USD".parse().unwrap())
+}
+
+pub fn category(slug: &str) -> Category {
+    Category {
+        id: CategoryId::new(uuid()),
+        slug: slug.parse().unwrap(),
+        title: "Tea".parse().unwrap(),
+        description: "Leaves.".parse().unwrap(),
+    }
+}
+
+pub fn product(category_id: CategoryId, slug: &str) -> Product {
+    Product {
+        id: ProductId::new(uuid()),
+        slug: slug.parse().unwrap(),
+        title: "Earl Grey".parse().unwrap(),
+        description: "".parse().unwrap(),
+        category_id,
+        image: None,
+        price: usd(450),
+        created_at: at(0),
+    }
+}
+
+pub fn offer(product: &Product, sku: &str, cents: i64, units: u32) -> Offer {
+    Offer {
+        sku: sku.parse().unwrap(),
+        product_id: product.id,
+        title: product.title.clone(),
+        price: usd(cents),
+        available: units,
+        active: true,
+    }
+}
+
+pub fn line(offer: &Offer, units: i64) -> CartLine {
+    CartLine { product_id: offer.product_id, quantity: units.try_into().unwrap() }
+}
+
+pub fn order(key: &str, quote: &Quote, now: Timestamp) -> Order {
+    let address = Address {
+        name: "Ann".parse().unwrap(),
+        line1: "1 Main St".parse().unwrap(),
+        line2: None,
+        city: "Springfield".parse().unwrap(),
+        region: None,
+        postal_code: "12345".parse().unwrap(),
+        country: "US".parse().unwrap(),
+    };
+    let id = OrderId::for_placement(quote.buyer, &key.parse().unwrap());
+    order::place(id, quote.clone(), "ann@example.com".parse().unwrap(), address, now)
+}
+
+pub fn pay(order: &Order) -> Command {
+    Command::Pay { intent: "pi_1".into(), amount: order.total }
+}
+
+pub fn start_payment() -> Command {
+    let session = PaymentSession { id: "cs_1".into(), url: "https://pay.example/cs_1".into(), expires_at: at(1800) };
+    Command::StartPayment { attempt: 1, session }
+}
+
+/// The reasons of a refusal; anything else fails the test.
+#[track_caller]
+pub fn reasons<T: std::fmt::Debug, E: std::fmt::Debug>(result: Result<T, waybill_storage::Refused<E>>) -> Vec<E> {
+    match result {
+        Err(waybill_storage::Refused::By(reasons)) => reasons,
+        other => panic!("not refused: {other:?}"),
+    }
+}

@@ -1,0 +1,83 @@
+//! What goes over the wire: which calls, and at will a reply that never arrives.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::interceptors::{
+    BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+};
+use aws_sdk_dynamodb::config::{BehaviorVersion, ConfigBag, Intercept, Region, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use axum::http::StatusCode;
+
+#[derive(Clone, Debug, Default)]
+pub struct Wire(Arc<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    calls: Mutex<Vec<String>>,
+    /// The reply at which it comes down from 1 to 0 is lost.
+    replies_until_loss: AtomicI64,
+}
+
+impl Wire {
+    /// A client of the engine at `endpoint` as the functions have one, over this wire.
+    pub fn client(&self, endpoint: &str) -> Client {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .endpoint_url(endpoint)
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .interceptor(self.clone())
+            .build();
+        Client::from_conf(config)
+    }
+
+    /// The calls since the last time somebody asked, with the SDK's own retries.
+    pub fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.calls.lock().unwrap())
+    }
+
+    /// The next call takes effect, but its reply becomes a 500, which the SDK answers with another try.
+    pub fn lose_next_reply(&self) {
+        self.lose_reply_after(0);
+    }
+
+    /// The same, of the call after so many others.
+    pub fn lose_reply_after(&self, replies: i64) {
+        self.0.replies_until_loss.store(replies + 1, Ordering::SeqCst);
+    }
+}
+
+impl Intercept for Wire {
+    fn name(&self) -> &'static str {
+        "wire"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let target = context.request().headers().get("x-amz-target").expect("a call has a target");
+        let call = target.rsplit('.').next().unwrap_or(target);
+        self.0.calls.lock().unwrap().push(call.to_owned());
+        Ok(())
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if self.0.replies_until_loss.fetch_sub(1, Ordering::SeqCst) == 1 {
+            *context.response_mut().status_mut() = StatusCode::INTERNAL_SERVER_ERROR.as_u16().try_into()?;
+        }
+        Ok(())
+    }
+}

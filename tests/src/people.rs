@@ -1,0 +1,159 @@
+//! People who use the API: requests, and answers that a test can read.
+
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Somebody with or without a token.
+#[derive(Clone)]
+pub struct Person {
+    http: Client,
+    api: String,
+    token: Option<String>,
+    pub email: String,
+    pub refresh_token: String,
+}
+
+/// An answer, with its body read.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
+}
+
+/// A fresh idempotency key.
+pub fn key() -> String {
+    Uuid::new_v4().to_string()
+}
+
+pub fn address() -> Value {
+    json!({ "name": "Ann Example", "line1": "1 Main St", "city": "Springfield", "postal_code": "62701", "country": "US" })
+}
+
+impl Person {
+    pub fn new(http: Client, api: String) -> Person {
+        Person { http, api, token: None, email: String::new(), refresh_token: String::new() }
+    }
+
+    pub fn with_tokens(self, answer: &Answer) -> Person {
+        Person {
+            token: Some(answer.text("/access_token")),
+            email: answer.text("/account/email"),
+            refresh_token: answer.text("/refresh_token"),
+            ..self
+        }
+    }
+
+    pub fn with_token(self, token: &str) -> Person {
+        Person { token: Some(token.to_owned()), ..self }
+    }
+
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.api));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let request = self.request(method, path);
+        let request = match body {
+            Some(body) => request.json(&body),
+            None => request,
+        };
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::PATCH, path, Some(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, None).await
+    }
+
+    /// Puts a SKU into the cart; the cart as it is then.
+    pub async fn put_line(&self, sku: &str, quantity: i64) -> Answer {
+        self.send(Method::PUT, &format!("/v1/cart/lines/{sku}"), Some(json!({ "quantity": quantity }))).await
+    }
+
+    /// Asks for an order, whatever comes of it.
+    pub async fn place(&self, key: &str, quote: &str) -> Answer {
+        self.place_with(key, json!({ "quote": quote, "shipping_address": address() })).await
+    }
+
+    pub async fn place_with(&self, key: &str, body: Value) -> Answer {
+        let request = self.request(Method::POST, "/v1/orders").header("Idempotency-Key", key).json(&body);
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// Fills the cart; its quote.
+    pub async fn quote(&self, lines: &[(&str, i64)]) -> String {
+        let mut quote = String::new();
+        for (sku, quantity) in lines {
+            let cart = self.put_line(sku, *quantity).await;
+            assert_eq!(cart.status, 200, "{}", cart.body);
+            quote = cart.text("/quote");
+        }
+        quote
+    }
+
+    /// Fills the cart and orders it.
+    pub async fn order(&self, lines: &[(&str, i64)]) -> Answer {
+        let quote = self.quote(lines).await;
+        let placed = self.place(&key(), &quote).await;
+        assert_eq!(placed.status, 201, "{}", placed.body);
+        placed
+    }
+}
+
+impl Answer {
+    pub async fn of(response: Response) -> Answer {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        Answer { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+    }
+
+    /// The text at a JSON pointer, which must be there.
+    pub fn text(&self, pointer: &str) -> String {
+        let value = self.body.pointer(pointer).and_then(Value::as_str);
+        value.unwrap_or_else(|| panic!("no text at {pointer}: {} {}", self.status, self.body)).to_owned()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// That this is a problem document of a kind, with the status it says.
+    #[track_caller]
+    pub fn assert_problem(&self, status: u16, kind: &str) {
+        assert_eq!(self.status, status, "{}", self.body);
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.body);
+        assert_eq!(self.body["type"], format!("urn:waybill:problem:{kind}"), "{}", self.body);
+        assert_eq!(self.body["status"], status, "{}", self.body);
+        assert!(self.body["title"].is_string() && self.body["detail"].is_string(), "{}", self.body);
+        assert!(self.header("request-id").is_some_and(|id| self.body["request_id"] == id), "{}", self.body);
+    }
+
+    /// The fields that a problem names: pointers, parameters, headers.
+    pub fn fields(&self) -> Vec<String> {
+        let name = |error: &Value| {
+            ["pointer", "parameter", "header"].iter().find_map(|kind| error[*kind].as_str()).unwrap_or("?").to_owned()
+        };
+        self.body["errors"].as_array().map(|errors| errors.iter().map(name).collect()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,182 @@
+//! A shop that a test has for itself.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+use waybill_local::{Addresses, Options, Payments, Ports, Shop, Store, build_functions, workspace};
+
+use crate::people::{Answer, Person};
+
+const PASSWORD: &str = "local administrator";
+
+pub struct TestShop {
+    shop: Shop,
+    http: reqwest::Client,
+    administrator: OnceCell<Person>,
+    logs: Arc<Mutex<Vec<String>>>,
+}
+
+/// The function binaries, built once for all tests of a run.
+fn binaries() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build_functions().expect("the functions build")).clone()
+}
+
+impl TestShop {
+    /// An empty shop in memory, on ports that are free.
+    pub async fn open() -> TestShop {
+        Self::open_with(|_| {}).await
+    }
+
+    /// The same, with options changed.
+    pub async fn open_with(change: impl FnOnce(&mut Options)) -> TestShop {
+        let binaries = tokio::task::spawn_blocking(binaries).await.unwrap();
+        let logs = Arc::new(Mutex::new(Vec::new()));
+        let (lines, reports) = (logs.clone(), logs.clone());
+        let mut options = Options {
+            template: workspace().join("template.yaml"),
+            binaries,
+            store: Store::Memory,
+            ports: Ports::default(),
+            parameters: Default::default(),
+            payments: Payments::StandIn,
+            workers_per_function: 4,
+            logs: Arc::new(move |function, line| {
+                lines.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{function}: {line}"));
+            }),
+            report: Arc::new(move |line| reports.lock().unwrap_or_else(PoisonError::into_inner).push(line)),
+        };
+        change(&mut options);
+        let shop = Shop::start(options).await.unwrap();
+        TestShop { shop, http: reqwest::Client::new(), administrator: OnceCell::new(), logs }
+    }
+
+    pub fn addresses(&self) -> &Addresses {
+        self.shop.addresses()
+    }
+
+    pub fn host(&self) -> &Shop {
+        &self.shop
+    }
+
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// Every line that the functions have logged so far.
+    pub fn logs(&self) -> Vec<String> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub async fn stop(self) {
+        self.shop.stop().await;
+    }
+
+    /// Nobody: requests without a token.
+    pub fn anyone(&self) -> Person {
+        Person::new(self.http.clone(), self.addresses().api.clone())
+    }
+
+    /// A customer who has just signed up, under an address of their own.
+    pub async fn customer(&self) -> Person {
+        let email = format!("{}@example.com", Uuid::new_v4().simple());
+        let signed_up =
+            self.anyone().post("/v1/accounts", json!({ "email": email, "password": "correct horse" })).await;
+        assert_eq!(signed_up.status, 201, "{}", signed_up.body);
+        self.anyone().with_tokens(&signed_up)
+    }
+
+    pub async fn administrator(&self) -> &Person {
+        let log_in = || async {
+            let email = "admin@example.com";
+            self.shop.make_administrator(email, PASSWORD).await.unwrap();
+            let logged_in = self.anyone().post("/v1/sessions", json!({ "email": email, "password": PASSWORD })).await;
+            assert_eq!(logged_in.status, 201, "{}", logged_in.body);
+            self.anyone().with_tokens(&logged_in)
+        };
+        self.administrator.get_or_init(log_in).await
+    }
+
+    /// A category of a new slug; its id.
+    pub async fn category(&self) -> String {
+        let slug = format!("c{}", Uuid::new_v4().simple());
+        let body = json!({ "slug": slug, "title": "Tea", "description": "Leaves" });
+        let made = self.administrator().await.post("/v1/admin/categories", body).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        made.text("/id")
+    }
+
+    /// A product with one SKU at this price in cents, and this many of it.
+    pub async fn product(&self, sku: &str, cents: i64, stock: i64) -> Answer {
+        let category = self.category().await;
+        self.product_in(&category, &[(sku, cents, stock)]).await
+    }
+
+    pub async fn product_in(&self, category: &str, skus: &[(&str, i64, i64)]) -> Answer {
+        let skus: Vec<Value> = skus
+            .iter()
+            .map(|(sku, cents, stock)| {
+                json!({ "sku": sku, "title": format!("Title of {sku}"), "price": { "amount": cents, "currency": "USD" }, "stock": stock })
+            })
+            .collect();
+        let slug = format!("p{}", Uuid::new_v4().simple());
+        let body = json!({ "slug": slug, "title": "A product", "description": "Fine.", "category_id": category, "skus": skus });
+        let made = self.administrator().await.post("/v1/admin/products", body).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        made
+    }
+
+    /// How many of a SKU can still be ordered.
+    pub async fn available(&self, product: &str, sku: &str) -> i64 {
+        let page = self.anyone().get(&format!("/v1/products/{product}")).await;
+        let skus = page.body["skus"].as_array().cloned().unwrap_or_default();
+        let offer = skus.iter().find(|offer| offer["sku"] == sku).unwrap_or_else(|| panic!("no {sku}: {}", page.body));
+        offer["available"].as_i64().unwrap()
+    }
+
+    /// An order by a new customer, with its page at Stripe open: the customer, the order's id, the session's id.
+    pub async fn order_to_pay(&self, sku: &str) -> (Person, String, String) {
+        let customer = self.customer().await;
+        let order = customer.order(&[(sku, 1)]).await.text("/id");
+        let session = customer.post(&format!("/v1/orders/{order}/payment-sessions"), json!({})).await;
+        assert_eq!(session.status, 201, "{}", session.body);
+        (customer, order, session.text("/id"))
+    }
+
+    /// Tells the stand-in Stripe to do something: `sessions/{id}/pay`, `faults`…
+    pub async fn stripe(&self, control: &str, body: Value) -> Answer {
+        let url = format!("{}/_control/{control}", self.addresses().stripe.as_deref().unwrap());
+        Answer::of(self.http.post(url).json(&body).send().await.unwrap()).await
+    }
+
+    /// Every mail in the outbox, the newest first.
+    pub async fn mails(&self) -> Vec<Value> {
+        let url = format!("{}/api/mails", self.addresses().mail);
+        let body = Answer::of(self.http.get(url).send().await.unwrap()).await.body;
+        let list = body.as_array().or_else(|| body["mails"].as_array()).or_else(|| body["items"].as_array());
+        list.cloned().unwrap_or_else(|| panic!("no list of mails: {body}"))
+    }
+
+    /// The mails to one address, the oldest first.
+    pub async fn mails_to(&self, email: &str) -> Vec<Value> {
+        let mut mails: Vec<_> =
+            self.mails().await.into_iter().filter(|mail| mail["to"].to_string().contains(email)).collect();
+        mails.reverse();
+        mails
+    }
+}
+
+/// Waits until `look` finds something, for 20 seconds at most.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+    for _ in 0..400 {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("this did not come about: {what}");
+}

@@ -1,0 +1,68 @@
+//! A browser's WebSocket.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::{Person, TestShop};
+
+pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    /// Opens a WebSocket with a ticket of this person.
+    pub async fn open(shop: &TestShop, person: &Person) -> Socket {
+        let ticket = person.post("/v1/websocket-tickets", json!({})).await.text("/ticket");
+        Self::with_ticket(shop, &ticket).await.unwrap()
+    }
+
+    /// Opens one with this ticket; or the HTTP status of the refusal.
+    pub async fn with_ticket(shop: &TestShop, ticket: &str) -> Result<Socket, u16> {
+        match connect_async(format!("{}/?ticket={ticket}", shop.addresses().websocket)).await {
+            Ok((stream, _)) => Ok(Socket(stream)),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub async fn say(&mut self, text: &str) {
+        self.0.send(Message::text(text)).await.unwrap();
+    }
+
+    pub async fn close(mut self) {
+        self.0.close(None).await.unwrap();
+    }
+
+    /// The next message, within 20 seconds.
+    pub async fn next(&mut self) -> Value {
+        self.within(Duration::from_secs(20)).await.expect("a message on the WebSocket")
+    }
+
+    /// The next message, if one comes in time.
+    pub async fn within(&mut self, time: Duration) -> Option<Value> {
+        let next = async {
+            while let Some(message) = self.0.next().await {
+                match message {
+                    Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
+                    Ok(Message::Close(_)) | Err(_) => return None,
+                    Ok(_) => {}
+                }
+            }
+            None
+        };
+        tokio::time::timeout(time, next).await.ok().flatten()
+    }
+
+    /// The next message about this event, past others.
+    pub async fn until(&mut self, event: &str) -> Value {
+        loop {
+            let message = self.next().await;
+            if message["type"] == event {
+                return message;
+            }
+        }
+    }
+}
