@@ -19,8 +19,7 @@ use crate::saved::{Positions, Saved};
 use crate::secrets::{self, Secrets};
 use crate::template::Template;
 
-pub const ACCOUNT: &str = "000000000000";
-pub const REGION: &str = "us-east-1";
+pub use crate::template::{ACCOUNT, REGION};
 
 /// Lambda takes 6 MB per invocation, SQS and SES less: what is larger is refused by the calls themselves.
 const LARGEST_CALL: usize = 8 << 20;

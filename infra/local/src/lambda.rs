@@ -7,7 +7,9 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
-use serde_json::{Value, json};
+#[cfg(test)]
+use serde_json::Value;
+use serde_json::json;
 
 use crate::aws::{ACCOUNT, Aws, REGION, Refusal};
 use crate::functions::{Functions, InvokeError};
@@ -25,7 +27,8 @@ impl Invoke {
         (self.0)(function.to_owned(), payload).await
     }
 
-    /// For tests: functions that are closures.
+    /// Functions that are closures.
+    #[cfg(test)]
     pub fn with<F>(answer: impl Fn(String, Value) -> F + Send + Sync + 'static) -> Invoke
     where
         F: Future<Output = Answer> + Send + 'static,

@@ -71,6 +71,7 @@ impl Outbox {
     }
 
     /// Newest first.
+    #[cfg(test)]
     pub fn mails(&self) -> Vec<Mail> {
         self.held().iter().rev().cloned().collect()
     }

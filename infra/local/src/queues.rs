@@ -184,6 +184,7 @@ impl Queues {
     }
 
     /// All that a queue holds, oldest first, without receiving it.
+    #[cfg(test)]
     pub fn peek(&self, queue: &str) -> Result<Vec<Message>, QueueError> {
         Ok(self.messages(queue)?.get(queue).into_iter().flatten().cloned().collect())
     }
