@@ -63,7 +63,13 @@ async fn every_route_answers_each_caller_as_it_should() {
             let who = if caller.email.is_empty() { "nobody" } else { &caller.email };
             assert_eq!(answer.status, expected, "{} {} as {who}: {}", row.method, row.path, answer.body);
             if expected >= 400 {
-                assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{} {}", row.method, row.path);
+                assert_eq!(
+                    answer.header("content-type"),
+                    Some("application/problem+json"),
+                    "{} {}",
+                    row.method,
+                    row.path
+                );
             }
         }
     }
@@ -74,7 +80,8 @@ async fn every_route_answers_each_caller_as_it_should() {
             true => concrete.replace("{id}", &product),
             false => concrete.replace("{id}", &order),
         };
-        let known = walked.iter().any(|(method, path)| *method == route.method && path.split('?').next() == Some(&concrete));
+        let known =
+            walked.iter().any(|(method, path)| *method == route.method && path.split('?').next() == Some(&concrete));
         assert!(known, "{} {} has no row here", route.method, route.path);
     }
     shop.stop().await;
@@ -136,7 +143,16 @@ async fn nothing_secret_is_logged() {
     let wrong = json!({ "email": "canary@example.com", "password": "canary password" });
     shop.anyone().post("/v1/sessions", wrong).await;
     shop.anyone().with_token("canary-token").get("/v1/account").await;
-    let secrets = ["correct horse", "canary", "Main St", "Ann Example", &customer.email, customer.token(), &customer.refresh_token, &quote];
+    let secrets = [
+        "correct horse",
+        "canary",
+        "Main St",
+        "Ann Example",
+        &customer.email,
+        customer.token(),
+        &customer.refresh_token,
+        &quote,
+    ];
     let logs = shop.logs();
     assert!(logs.iter().any(|line| line.contains("served")), "functions log something");
     for line in &logs {

@@ -27,10 +27,20 @@ async fn every_bad_field_is_named() {
         json!({ "quote": quote, "shipping_address": address })
     };
     let cases: Vec<(Answer, u16, Vec<&str>)> = vec![
-        (anyone.post("/v1/accounts", json!({ "email": "x", "password": "short" })).await, 422, vec!["/email", "/password"]),
+        (
+            anyone.post("/v1/accounts", json!({ "email": "x", "password": "short" })).await,
+            422,
+            vec!["/email", "/password"],
+        ),
         (anyone.post("/v1/accounts", json!({ "email": "a@b.co" })).await, 422, vec![""]),
         (anyone.post("/v1/accounts", json!({ "email": 5, "password": "12345678" })).await, 422, vec!["/email"]),
-        (anyone.post("/v1/accounts", json!({ "email": "a@b.co", "password": "12345678", "role": "administrator" })).await, 422, vec!["/role"]),
+        (
+            anyone
+                .post("/v1/accounts", json!({ "email": "a@b.co", "password": "12345678", "role": "administrator" }))
+                .await,
+            422,
+            vec!["/role"],
+        ),
         (anyone.post("/v1/accounts", json!([])).await, 422, vec![""]),
         (anyone.get("/v1/products?limit=0").await, 422, vec!["limit"]),
         (anyone.get("/v1/products?limit=101&cursor=x&colour=red").await, 422, vec!["limit", "cursor", "colour"]),
@@ -45,21 +55,49 @@ async fn every_bad_field_is_named() {
         (customer.put_line("TEA", 1_000_000_000_000).await, 422, vec!["/quantity"]),
         (customer.put_line("NOPE", 1).await, 404, vec![]),
         (customer.put_line("not%20a%20sku", 1).await, 404, vec![]),
-        (customer.send(Method::PUT, "/v1/cart/lines/TEA", Some(json!({ "quantity": 1.5 }))).await, 422, vec!["/quantity"]),
-        (customer.send(Method::PUT, "/v1/cart/lines/TEA", Some(json!({ "quantity": 1, "price": 1 }))).await, 422, vec!["/price"]),
+        (
+            customer.send(Method::PUT, "/v1/cart/lines/TEA", Some(json!({ "quantity": 1.5 }))).await,
+            422,
+            vec!["/quantity"],
+        ),
+        (
+            customer.send(Method::PUT, "/v1/cart/lines/TEA", Some(json!({ "quantity": 1, "price": 1 }))).await,
+            422,
+            vec!["/price"],
+        ),
         (customer.place_with(&key(), order_to("country", json!("USA"))).await, 422, vec!["/shipping_address/country"]),
         (customer.place_with(&key(), order_to("city", json!(""))).await, 422, vec!["/shipping_address/city"]),
         (customer.place_with(&key(), order_to("name", json!("a\nb"))).await, 422, vec!["/shipping_address/name"]),
-        (customer.place_with(&key(), order_to("line1", json!("x".repeat(121)))).await, 422, vec!["/shipping_address/line1"]),
+        (
+            customer.place_with(&key(), order_to("line1", json!("x".repeat(121)))).await,
+            422,
+            vec!["/shipping_address/line1"],
+        ),
         (customer.place_with(&key(), order_to("planet", json!("Mars"))).await, 422, vec!["/shipping_address/planet"]),
         (customer.place_with(&"k".repeat(256), order_to("city", json!("x"))).await, 422, vec!["Idempotency-Key"]),
         (customer.post("/v1/orders", order_to("city", json!("x"))).await, 422, vec!["Idempotency-Key"]),
         (staff.post("/v1/admin/products", with("/slug", json!("Not a slug"))).await, 422, vec!["/slug"]),
-        (staff.post("/v1/admin/products", with("/category_id", json!("cat_00000000000000000000000000"))).await, 422, vec!["/category_id"]),
+        (
+            staff.post("/v1/admin/products", with("/category_id", json!("cat_00000000000000000000000000"))).await,
+            422,
+            vec!["/category_id"],
+        ),
         (staff.post("/v1/admin/products", with("/skus", json!([]))).await, 422, vec!["/skus"]),
-        (staff.post("/v1/admin/products", with("/skus/0/price/amount", json!(-1))).await, 422, vec!["/skus/0/price/amount"]),
-        (staff.post("/v1/admin/products", with("/skus/0/price/amount", json!(1e3))).await, 422, vec!["/skus/0/price/amount"]),
-        (staff.post("/v1/admin/products", with("/skus/0/price/currency", json!("EUR"))).await, 422, vec!["/skus/0/price/currency"]),
+        (
+            staff.post("/v1/admin/products", with("/skus/0/price/amount", json!(-1))).await,
+            422,
+            vec!["/skus/0/price/amount"],
+        ),
+        (
+            staff.post("/v1/admin/products", with("/skus/0/price/amount", json!(1e3))).await,
+            422,
+            vec!["/skus/0/price/amount"],
+        ),
+        (
+            staff.post("/v1/admin/products", with("/skus/0/price/currency", json!("EUR"))).await,
+            422,
+            vec!["/skus/0/price/currency"],
+        ),
         (staff.post("/v1/admin/products", with("/skus/0/stock", json!(-1))).await, 422, vec!["/skus/0/stock"]),
         (staff.post("/v1/admin/products", with("/skus/0/sku", json!("TEA"))).await, 409, vec!["/skus"]),
         (staff.patch("/v1/admin/skus/NOPE", json!({ "active": true })).await, 404, vec![]),

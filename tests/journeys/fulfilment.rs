@@ -28,7 +28,10 @@ async fn each_step_reaches_the_buyer_and_a_forbidden_one_says_why() {
     let shipped = staff.post(&step("ship"), parcel).await;
     assert_eq!(shipped.text("/shipment/tracking_number"), "1Z999AA10123456784");
     let update = socket.until("order.shipped").await;
-    assert_eq!((update["carrier"].as_str(), update["tracking_number"].as_str()), (Some("UPS"), Some("1Z999AA10123456784")));
+    assert_eq!(
+        (update["carrier"].as_str(), update["tracking_number"].as_str()),
+        (Some("UPS"), Some("1Z999AA10123456784"))
+    );
     let delivered = staff.post(&step("deliver"), json!({})).await;
     assert_eq!(delivered.text("/fulfilment_status"), "delivered");
     let update = socket.until("order.delivered").await;
@@ -45,7 +48,8 @@ async fn each_step_reaches_the_buyer_and_a_forbidden_one_says_why() {
     assert!(mails.iter().any(|mail| mail["text"].to_string().contains("UPS 1Z999AA10123456784")));
 
     let timeline = customer.get(&format!("/v1/orders/{order}")).await.body["timeline"].clone();
-    let steps: Vec<_> = timeline.as_array().unwrap().iter().map(|entry| (entry["type"].clone(), entry["by"].clone())).collect();
+    let steps: Vec<_> =
+        timeline.as_array().unwrap().iter().map(|entry| (entry["type"].clone(), entry["by"].clone())).collect();
     let expected = [
         ("order.placed", "customer"),
         ("order.payment_started", "customer"),

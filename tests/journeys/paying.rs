@@ -1,7 +1,7 @@
 //! The path of a paid order, from the payment page to the mail and the WebSocket.
 
 use serde_json::json;
-use waybill_tests::{Answer, Socket, TestShop, eventually};
+use waybill_tests::{Socket, TestShop, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paid_order_is_told_of_once_by_mail_and_on_the_websocket() {
@@ -17,7 +17,11 @@ async fn a_paid_order_is_told_of_once_by_mail_and_on_the_websocket() {
     let session = customer.post(&path, json!({})).await;
     assert_eq!(session.status, 201, "{}", session.body);
     let again = customer.post(&path, json!({})).await;
-    assert_eq!((again.status, again.text("/id")), (200, session.text("/id")), "one page, however often it is asked for");
+    assert_eq!(
+        (again.status, again.text("/id")),
+        (200, session.text("/id")),
+        "one page, however often it is asked for"
+    );
 
     // The page asks for what the order says, line by line, to the cent.
     let page = shop.http().get(session.text("/url")).send().await.unwrap();
@@ -52,12 +56,7 @@ async fn a_paid_order_is_told_of_once_by_mail_and_on_the_websocket() {
     customer.post(&path, json!({})).await.assert_problem(409, "order-state");
 
     // Whatever is delivered again changes nothing.
-    let events = Answer::of(
-        shop.http().get(format!("{}/_control/events", shop.addresses().stripe.as_deref().unwrap())).send().await.unwrap(),
-    );
-    let events = events.await.body;
-    let events = events["data"].as_array().or_else(|| events["events"].as_array()).or_else(|| events.as_array()).cloned();
-    let events = events.expect("a list of events");
+    let events = shop.stripe_events().await;
     assert!(events.len() >= 3);
     for event in &events {
         shop.stripe(&format!("events/{}/redeliver", event["id"].as_str().unwrap()), json!({})).await;
@@ -84,7 +83,8 @@ async fn a_page_that_closes_unpaid_makes_way_for_another() {
     assert_eq!(next.status, 201, "{}", next.body);
     assert_ne!(next.text("/id"), session);
     shop.stripe(&format!("sessions/{}/pay", next.text("/id")), json!({})).await;
-    eventually("the payment", async || (customer.get(&path).await.text("/payment_status") == "paid").then_some(())).await;
+    eventually("the payment", async || (customer.get(&path).await.text("/payment_status") == "paid").then_some(()))
+        .await;
     shop.stop().await;
 }
 

@@ -9,7 +9,8 @@ const SECRET: &str = "whsec_known_to_the_test";
 /// A shop whose webhook secret the test knows; payments would go to a Stripe that is not there.
 async fn shop_with_known_secret() -> TestShop {
     TestShop::open_with(|options| {
-        options.payments = waybill_local::Payments::Stripe { secret_key: "sk_test_x".into(), webhook_secret: SECRET.into() };
+        options.payments =
+            waybill_local::Payments::Stripe { secret_key: "sk_test_x".into(), webhook_secret: SECRET.into() };
     })
     .await
 }
@@ -58,17 +59,10 @@ async fn what_stripe_did_not_sign_just_now_is_refused() {
     shop.stop().await;
 }
 
-/// The body of an event that the stand-in delivered in another shop, so that it is as whole as Stripe's own.
+/// An event that the stand-in delivered in another shop, so that it is as whole as Stripe's own.
 async fn recorded(shop: &TestShop, kind: &str) -> Value {
-    let url = format!("{}/_control/events", shop.addresses().stripe.as_deref().unwrap());
-    eventually("an event of the stand-in", async || {
-        let list = Answer::of(shop.http().get(&url).send().await.unwrap()).await.body;
-        let list = list["data"].as_array().or_else(|| list["events"].as_array()).or_else(|| list.as_array()).cloned()?;
-        let event = list.into_iter().find(|event| event["type"] == kind || event["event"]["type"] == kind)?;
-        let id = event["id"].as_str().or_else(|| event["event"]["id"].as_str())?.to_owned();
-        shop.stripe_event(&id).await
-    })
-    .await
+    let look = async || shop.stripe_events().await.into_iter().find(|event| event["type"] == kind);
+    eventually("an event of the stand-in", look).await["body"].clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +91,10 @@ async fn an_event_for_another_amount_an_unknown_order_or_a_second_payment_is_par
     let status = async || customer.get(&format!("/v1/orders/{order}")).await.text("/payment_status");
     assert_eq!(send("evt_less", &|session| session["amount_total"] = 449.into()).await, "parked");
     assert_eq!(send("evt_yen", &|session| session["currency"] = "jpy".into()).await, "parked");
-    assert_eq!(send("evt_lost", &|session| session["client_reference_id"] = "ord_00000000000000000000000000".into()).await, "parked");
+    assert_eq!(
+        send("evt_lost", &|session| session["client_reference_id"] = "ord_00000000000000000000000000".into()).await,
+        "parked"
+    );
     assert_eq!(send("evt_none", &|session| session["client_reference_id"] = Value::Null).await, "parked");
     assert_eq!(send("evt_unpaid", &|session| session["payment_status"] = "unpaid".into()).await, "ignored");
     assert_eq!(status().await, "pending");

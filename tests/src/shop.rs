@@ -153,25 +153,18 @@ impl TestShop {
         Answer::of(self.http.post(url).json(&body).send().await.unwrap()).await
     }
 
-    /// An event as the stand-in Stripe delivered it.
-    pub async fn stripe_event(&self, id: &str) -> Option<Value> {
-        let url = format!("{}/_control/events/{id}", self.addresses().stripe.as_deref()?);
+    /// Every event that the stand-in Stripe has made, the oldest first, with the story of its delivery.
+    pub async fn stripe_events(&self) -> Vec<Value> {
+        let url = format!("{}/_control/events", self.addresses().stripe.as_deref().unwrap());
         let answer = Answer::of(self.http.get(url).send().await.unwrap()).await;
-        (answer.status == 200).then_some(answer.body)
-    }
-
-    /// Every mail in the outbox, the newest first.
-    pub async fn mails(&self) -> Vec<Value> {
-        let url = format!("{}/api/mails", self.addresses().mail);
-        let body = Answer::of(self.http.get(url).send().await.unwrap()).await.body;
-        let list = body.as_array().or_else(|| body["mails"].as_array()).or_else(|| body["items"].as_array());
-        list.cloned().unwrap_or_else(|| panic!("no list of mails: {body}"))
+        answer.body["events"].as_array().cloned().unwrap_or_else(|| panic!("{}", answer.body))
     }
 
     /// The mails to one address, the oldest first.
     pub async fn mails_to(&self, email: &str) -> Vec<Value> {
-        let mut mails: Vec<_> =
-            self.mails().await.into_iter().filter(|mail| mail["to"].to_string().contains(email)).collect();
+        let url = format!("{}/api/mails?to={email}", self.addresses().mail);
+        let answer = Answer::of(self.http.get(url).send().await.unwrap()).await;
+        let mut mails = answer.body["items"].as_array().cloned().unwrap_or_else(|| panic!("{}", answer.body));
         mails.reverse();
         mails
     }

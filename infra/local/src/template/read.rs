@@ -220,7 +220,7 @@ impl Reading<'_> {
                 let input = input.map_err(|error| format!("its input: {error}"))?;
                 let every =
                     rate(&event.schedule).ok_or_else(|| format!("the schedule {} is not known", event.schedule))?;
-                self.template.schedules.push(Schedule { function, every, input: input.unwrap_or(json!({})) });
+                self.template.schedules.push(Schedule { function, every, input: input.unwrap_or(Value::Null) });
             }
         }
         Ok(())

@@ -1,0 +1,127 @@
+//! What breaks between the parts, and what becomes of it.
+
+use std::time::Duration;
+
+use serde_json::json;
+use waybill_local::workspace;
+use waybill_tests::{TestShop, eventually};
+
+/// The template with queues that try again at once, so that a test need not wait for minutes.
+fn impatient_template() -> std::path::PathBuf {
+    let template = std::fs::read_to_string(workspace().join("template.yaml")).unwrap();
+    let impatient = template.replace("VisibilityTimeout: 180", "VisibilityTimeout: 1");
+    assert_ne!(template, impatient);
+    let path = std::env::temp_dir().join(format!("waybill-template-{}.yaml", waybill_tests::key()));
+    std::fs::write(&path, impatient).unwrap();
+    path
+}
+
+/// Processes of this shop's functions: they know its AWS endpoint.
+fn processes(shop_aws: &str, binary: &str) -> Vec<u32> {
+    let pids = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let is_ours = |pid: &u32| {
+        let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command).into_owned();
+        let named = command.trim_end_matches('\0').ends_with(&format!("/{binary}")) || binary.is_empty();
+        named && String::from_utf8_lossy(&environment).contains(&format!("AWS_ENDPOINT_URL={shop_aws}\0"))
+    };
+    pids.filter(is_ours).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_that_are_killed_again_and_again_lose_nothing() {
+    let shop = TestShop::open_with(|options| options.template = impatient_template()).await;
+    shop.product("TEA", 450, 100).await;
+    let aws = shop.addresses().aws.clone();
+    let killer = tokio::spawn(async move {
+        for round in 0..120 {
+            let victim = ["email", "push", "announce", "stripe-webhook"][round % 4];
+            for pid in processes(&aws, victim) {
+                std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    });
+    let mut customers = Vec::new();
+    for _ in 0..6 {
+        let (customer, order, session) = shop.order_to_pay("TEA").await;
+        shop.stripe(&format!("sessions/{session}/pay"), json!({})).await;
+        customers.push((customer, order));
+    }
+    killer.await.unwrap();
+    for (customer, order) in &customers {
+        let path = format!("/v1/orders/{order}");
+        eventually("the payment", async || (customer.get(&path).await.text("/payment_status") == "paid").then_some(()))
+            .await;
+    }
+    for (customer, _) in &customers {
+        // A mail that was claimed by a process that died comes after its claim has ended.
+        let mut patience = 8;
+        while shop.mails_to(&customer.email).await.is_empty() && patience > 0 {
+            patience -= 1;
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
+        assert!(!shop.mails_to(&customer.email).await.is_empty(), "{} got no mail", customer.email);
+    }
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_cannot_be_read_ends_in_the_dead_letter_queue_and_holds_up_nobody() {
+    let shop = TestShop::open_with(|options| options.template = impatient_template()).await;
+    shop.product("TEA", 450, 100).await;
+    let sqs = async |action: &str, queue: &str, more: serde_json::Value| {
+        let mut body = json!({ "QueueUrl": format!("{}/000000000000/{queue}", shop.addresses().aws) });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let request = shop.http().post(&shop.addresses().aws).header("x-amz-target", format!("AmazonSQS.{action}"));
+        let request = request.header("content-type", "application/x-amz-json-1.0").body(body.to_string());
+        request.send().await.unwrap().json::<serde_json::Value>().await.unwrap()
+    };
+    sqs("SendMessage", "MailQueue", json!({ "MessageBody": "not a message" })).await;
+    let (customer, _, session) = shop.order_to_pay("TEA").await;
+    shop.stripe(&format!("sessions/{session}/pay"), json!({})).await;
+    eventually("the mail of the good message", async || shop.mails_to(&customer.email).await.pop()).await;
+    let dead = eventually("a dead letter", async || {
+        let received = sqs("ReceiveMessage", "MailDeadLetters", json!({})).await;
+        received["Messages"][0]["Body"].as_str().map(ToOwned::to_owned)
+    });
+    assert_eq!(dead.await, "not a message");
+    shop.stop().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_that_stops_leaves_no_process_behind() {
+    let shop = TestShop::open().await;
+    shop.customer().await;
+    let aws = shop.addresses().aws.clone();
+    assert!(!processes(&aws, "").is_empty());
+    shop.stop().await;
+    assert_eq!(processes(&aws, ""), Vec::<u32>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_that_localhost_cannot_play_is_refused_at_the_start() {
+    let template = std::fs::read_to_string(workspace().join("template.yaml")).unwrap();
+    let path = std::env::temp_dir().join(format!("waybill-template-{}.yaml", waybill_tests::key()));
+    std::fs::write(
+        &path,
+        template.replace("  MailQueue:\n    Type: AWS::SQS::Queue", "  MailQueue:\n    Type: AWS::SNS::Topic"),
+    )
+    .unwrap();
+    let options = waybill_local::Options {
+        template: path,
+        binaries: "/nowhere".into(),
+        store: waybill_local::Store::Memory,
+        ports: Default::default(),
+        parameters: Default::default(),
+        payments: waybill_local::Payments::StandIn,
+        workers_per_function: 1,
+        logs: std::sync::Arc::new(|_, _| {}),
+        report: std::sync::Arc::new(|_| {}),
+    };
+    let refused = waybill_local::Shop::start(options).await.err().unwrap().to_string();
+    assert!(refused.contains("MailQueue"), "{refused}");
+}
