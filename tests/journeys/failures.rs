@@ -6,10 +6,13 @@ use serde_json::json;
 use waybill_local::workspace;
 use waybill_tests::{TestShop, eventually};
 
-/// The template with queues that try again at once, so that a test need not wait for minutes.
-fn impatient_template() -> std::path::PathBuf {
+/// The template with queues that try again after a second, so that a test need not wait for minutes, and so many times.
+fn impatient_template(tries: u32) -> std::path::PathBuf {
     let template = std::fs::read_to_string(workspace().join("template.yaml")).unwrap();
-    let impatient = template.replace("VisibilityTimeout: 180", "VisibilityTimeout: 1");
+    let impatient = template
+        .replace("VisibilityTimeout: 180", "VisibilityTimeout: 1")
+        .replace("maxReceiveCount: 5", &format!("maxReceiveCount: {tries}"))
+        .replace("maxReceiveCount: 3", &format!("maxReceiveCount: {tries}"));
     assert_ne!(template, impatient);
     let path = std::env::temp_dir().join(format!("waybill-template-{}.yaml", waybill_tests::key()));
     std::fs::write(&path, impatient).unwrap();
@@ -32,7 +35,7 @@ fn processes(shop_aws: &str, binary: &str) -> Vec<u32> {
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn functions_that_are_killed_again_and_again_lose_nothing() {
-    let shop = TestShop::open_with(|options| options.template = impatient_template()).await;
+    let shop = TestShop::open_with(|options| options.template = impatient_template(1000)).await;
     shop.product("TEA", 450, 100).await;
     let aws = shop.addresses().aws.clone();
     let killer = tokio::spawn(async move {
@@ -70,7 +73,7 @@ async fn functions_that_are_killed_again_and_again_lose_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_cannot_be_read_ends_in_the_dead_letter_queue_and_holds_up_nobody() {
-    let shop = TestShop::open_with(|options| options.template = impatient_template()).await;
+    let shop = TestShop::open_with(|options| options.template = impatient_template(3)).await;
     shop.product("TEA", 450, 100).await;
     let sqs = async |action: &str, queue: &str, more: serde_json::Value| {
         let mut body = json!({ "QueueUrl": format!("{}/000000000000/{queue}", shop.addresses().aws) });
