@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 /// The time, to the millisecond: what clients and logs can use of it.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 pub fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)

@@ -31,18 +31,22 @@ pub struct Worker {
     api: JoinHandle<()>,
 }
 
+type Outcome = Result<Vec<u8>, InvokeError>;
+
 struct Job {
     id: String,
     payload: Vec<u8>,
     timeout: Duration,
+    /// Told when the process has asked for the invocation.
     taken: oneshot::Sender<()>,
-    answer: oneshot::Sender<Result<Vec<u8>, InvokeError>>,
+    answer: oneshot::Sender<Outcome>,
 }
 
 /// What the Runtime API of one process knows.
 struct Api {
     jobs: Mutex<mpsc::Receiver<Job>>,
-    current: Mutex<Option<(String, oneshot::Sender<Result<Vec<u8>, InvokeError>>)>>,
+    /// The invocation that the process is serving: its id, and who waits for its answer.
+    current: Mutex<Option<(String, oneshot::Sender<Outcome>)>>,
     function: String,
     logs: Logs,
 }
@@ -198,7 +202,7 @@ async fn fail_init(State(api): State<Arc<Api>>, body: Bytes) -> StatusCode {
     StatusCode::ACCEPTED
 }
 
-async fn settle(api: &Api, id: &str, outcome: Result<Vec<u8>, InvokeError>) -> StatusCode {
+async fn settle(api: &Api, id: &str, outcome: Outcome) -> StatusCode {
     let mut current = api.current.lock().await;
     match current.take() {
         Some((running, answer)) if running == id => {
