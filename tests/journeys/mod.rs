@@ -9,4 +9,5 @@ mod paying;
 mod placing;
 mod restart;
 mod shopping;
+mod start;
 mod webhooks;
