@@ -47,7 +47,8 @@ async fn a_paid_order_is_told_of_once_by_mail_and_on_the_websocket() {
     assert!(mail["subject"].as_str().unwrap().contains("your order is confirmed"), "{mail}");
     for part in ["text", "html"] {
         let content = mail[part].as_str().unwrap();
-        for expected in ["Title of TEA", "Title of CUP", "9.99 USD", "39.98 USD", "49.97 USD", &id] {
+        for expected in ["A product, variant TEA", "A product, variant CUP", "9.99 USD", "39.98 USD", "49.97 USD", &id]
+        {
             assert!(content.contains(expected), "{expected} is not in {content}");
         }
     }

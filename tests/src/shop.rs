@@ -120,7 +120,7 @@ impl TestShop {
         let skus: Vec<Value> = skus
             .iter()
             .map(|(sku, cents, stock)| {
-                json!({ "sku": sku, "title": format!("Title of {sku}"), "price": { "amount": cents, "currency": "USD" }, "stock": stock })
+                json!({ "sku": sku, "variant": format!("variant {sku}"), "price": { "amount": cents, "currency": "USD" }, "stock": stock })
             })
             .collect();
         let slug = format!("p{}", Uuid::new_v4().simple());

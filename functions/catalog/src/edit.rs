@@ -9,7 +9,7 @@ use http::header::LOCATION;
 use serde::Deserialize;
 use waybill_domain::id::{CategoryId, ProductId};
 use waybill_domain::money::{Currency, Money};
-use waybill_domain::product::{Category, MAX_SKUS, MAX_STOCK, Offer, Product};
+use waybill_domain::product::{Category, MAX_SKUS, MAX_STOCK, Offer, Product, Title};
 use waybill_domain::text::{Invalid, Sku};
 use waybill_lambda::{clock, random};
 use waybill_storage::catalog::UnknownSku;
@@ -57,8 +57,8 @@ pub struct NewProduct {
 #[serde(deny_unknown_fields)]
 struct NewSku {
     sku: String,
-    /// The product's title unless given.
-    title: Option<String>,
+    /// What sets it apart from the product's other SKUs, such as `250 g, ground`.
+    variant: Option<String>,
     price: Price,
     stock: i64,
 }
@@ -94,7 +94,7 @@ impl NewProduct {
         let id = ProductId::new(random::uuid_at(now));
         let mut fields = Fields::default();
         let slug = fields.take("/slug", self.slug.parse());
-        let title = fields.take("/title", self.title.parse());
+        let title: Option<Title> = fields.take("/title", self.title.parse());
         let description = fields.take("/description", self.description.parse());
         let category_id = fields.take("/category_id", self.category_id.parse());
         let image = fields.take_optional("/image", self.image.map(|image| image.parse()));
@@ -109,20 +109,20 @@ impl NewProduct {
             if sku.as_ref().is_some_and(|sku| !seen.insert(sku.clone())) {
                 fields.refuse(&format!("{pointer}/sku"), "stands twice in this product");
             }
-            let own_title = new.title.map(|title| title.parse());
-            let own_title = fields.take_optional(&format!("{pointer}/title"), own_title);
+            let full_title = title.as_ref().map(|title| match new.variant.as_deref().map(str::trim) {
+                None => Ok(title.clone()),
+                Some("") => Err(Invalid::new("must not be empty; leave it out for a SKU without variants")),
+                Some(variant) => format!("{title}, {variant}")
+                    .parse()
+                    .map_err(|_| Invalid::new("must make one line of at most 120 characters with the product's title")),
+            });
+            let full_title = fields.take_optional(&format!("{pointer}/variant"), full_title);
             let price = new.price.check(&mut fields, &format!("{pointer}/price"), shop);
             let stock = u32::try_from(new.stock).ok().filter(|stock| *stock <= MAX_STOCK);
             let stock = stock.ok_or_else(|| Invalid::new(format!("must be from 0 to {MAX_STOCK}")));
             let available = fields.take(&format!("{pointer}/stock"), stock);
-            let title = own_title.or_else(|| title.clone());
-            offers.extend(sku.zip(title).zip(price).zip(available).map(|(((sku, title), price), available)| Offer {
-                sku,
-                product_id: id,
-                title,
-                price,
-                available,
-                active: true,
+            offers.extend(sku.zip(full_title).zip(price).zip(available).map(|(((sku, title), price), available)| {
+                Offer { sku, product_id: id, title, price, available, active: true }
             }));
         }
         fields.finish(|| {

@@ -90,7 +90,7 @@ struct Product {
 #[derive(Deserialize)]
 struct Sku {
     sku: String,
-    title: String,
+    variant: String,
     /// In US cents.
     price: i64,
     stock: u32,
@@ -157,7 +157,7 @@ impl<'a> Shop<'a> {
             .iter()
             .map(|sku| {
                 let price = json!({ "amount": in_minor_units(sku.price, currency), "currency": currency });
-                json!({ "sku": sku.sku, "title": sku.title, "price": price, "stock": sku.stock })
+                json!({ "sku": sku.sku, "variant": sku.variant, "price": price, "stock": sku.stock })
             })
             .collect();
         let body = json!({

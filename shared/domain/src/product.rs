@@ -42,6 +42,7 @@ pub struct Product {
 pub struct Offer {
     pub sku: Sku,
     pub product_id: ProductId,
+    /// The product's title with what sets this SKU apart, as carts, orders and mails show it.
     pub title: Title,
     pub price: Money,
     /// Units that can still be ordered.

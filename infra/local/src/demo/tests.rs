@@ -71,7 +71,7 @@ fn the_catalogue_is_fit_for_a_shop() {
         assert!((60..=200).contains(&product.description.len()), "{}", product.slug);
         assert!((1..=3).contains(&product.skus.len()), "{}", product.slug);
         for sku in &product.skus {
-            assert!(names.insert(&sku.sku) && sku.title.len() <= 40, "{}", sku.sku);
+            assert!(names.insert(&sku.sku) && sku.variant.len() <= 40, "{}", sku.sku);
             assert!(
                 sku.sku.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-'),
                 "{}",
