@@ -16,7 +16,8 @@ pub struct CartView {
     lines: Vec<LineView>,
     /// Null while the cart is empty.
     total: Option<Money>,
-    /// What an order is placed with. Opaque; it changes with the cart and with prices.
+    /// What an order is placed with. Opaque; it changes with the cart and with prices. Null when there is nothing to
+    /// order.
     quote: Option<String>,
 }
 

@@ -129,8 +129,12 @@ pub struct Quote {
 }
 
 impl Quote {
-    /// A quote for a cart that has lines; None for an empty one.
+    /// A quote for a cart that has lines; None for an empty one, and while one of its lines cannot be priced, for an
+    /// order takes the whole cart.
     pub fn of(buyer: AccountId, cart: &Cart, priced: &PricedCart) -> Option<Quote> {
+        if priced.lines.len() < cart.lines.len() {
+            return None;
+        }
         Some(Quote {
             buyer,
             cart_id: cart.id,
@@ -194,6 +198,14 @@ mod tests {
     fn an_empty_cart_has_no_quote() {
         let cart = cart(&[]);
         let priced = price(&cart, &HashMap::new()).unwrap();
+        assert_eq!(Quote::of(AccountId::new(Uuid::nil()), &cart, &priced), None);
+    }
+
+    #[test]
+    fn a_cart_with_a_line_that_cannot_be_priced_has_no_quote() {
+        let cart = cart(&[("A", 1), ("B", 1)]);
+        let priced = price(&cart, &[offer("A", 100, 2)].into()).unwrap();
+        assert_eq!(priced.total.unwrap().amount, 100);
         assert_eq!(Quote::of(AccountId::new(Uuid::nil()), &cart, &priced), None);
     }
 

@@ -9,6 +9,9 @@ use crate::keys;
 use crate::table::{StorageError, Table, from_item, to_item};
 use crate::transaction::{Refused, Transaction, Write};
 
+/// How often a line is put into a cart that others begin and end at the same time.
+const TRIES: u32 = 8;
+
 /// The cart holds [`MAX_LINES`] other SKUs already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CartFull;
@@ -28,7 +31,7 @@ impl Table {
         fresh: CartId,
     ) -> Result<Cart, Refused<CartFull>> {
         let line = AttributeValue::M(to_item(&line)?);
-        loop {
+        for _ in 0..TRIES {
             let change = Write::update(&keys::cart(buyer), "SET #lines.#sku = :line ADD #version :one")
                 .only_if("attribute_exists(pk) AND (attribute_exists(#lines.#sku) OR size(#lines) < :most)")
                 .name("#lines", "lines")
@@ -56,6 +59,7 @@ impl Table {
                 Err(_) => continue,
             }
         }
+        Err(StorageError::Busy("a cart was begun and ended again and again".into()).into())
     }
 
     /// Takes a line out; one that is not there is out already. None when there is no cart.

@@ -189,7 +189,10 @@ impl Table {
         let mut transaction = Transaction::new();
         if let Some(event) = event {
             let item = event_item(event)?;
-            transaction = transaction.write(Write::put(item).only_if_new(), |_| Ok(NotSaved::EventSeen));
+            // An event that was parked may take effect after all, once it is delivered again.
+            let write =
+                Write::put(item).only_if("attribute_not_exists(pk) OR outcome = :parked").text(":parked", "parked");
+            transaction = transaction.write(write, |_| Ok(NotSaved::EventSeen));
         }
         let meaning = move |item: Item| match item.get("change") {
             Some(present) if *present == change => Ok(NotSaved::Saved),
