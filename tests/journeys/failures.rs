@@ -6,10 +6,12 @@ use serde_json::json;
 use waybill_local::workspace;
 use waybill_tests::{TestShop, eventually};
 
-/// The template with queues that try again after a second, so that a test need not wait for minutes, and so many times.
+/// The template with functions that may run for two seconds, and queues that try again after one, so many times: a test
+/// need not wait for minutes.
 fn impatient_template(tries: u32) -> std::path::PathBuf {
     let template = std::fs::read_to_string(workspace().join("template.yaml")).unwrap();
     let impatient = template
+        .replace("    Timeout: 10", "    Timeout: 2")
         .replace("VisibilityTimeout: 180", "VisibilityTimeout: 1")
         .replace("maxReceiveCount: 5", &format!("maxReceiveCount: {tries}"))
         .replace("maxReceiveCount: 3", &format!("maxReceiveCount: {tries}"));
@@ -68,6 +70,36 @@ async fn functions_that_are_killed_again_and_again_lose_nothing() {
         }
         assert!(!shop.mails_to(&customer.email).await.is_empty(), "{} got no mail", customer.email);
     }
+    shop.stop().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_hangs_or_dies_is_answered_for_and_replaced() {
+    let shop = TestShop::open_with(|options| options.template = impatient_template(1000)).await;
+    let aws = shop.addresses().aws.clone();
+    let catalog = || processes(&aws, "catalog");
+    let kill = |signal: &str, pid: u32| {
+        std::process::Command::new("kill").args([signal, &pid.to_string()]).status().unwrap();
+    };
+    let anyone = shop.anyone();
+    assert_eq!(anyone.get("/v1/products").await.status, 200);
+    let [first] = catalog()[..] else { panic!("one process has served one request: {:?}", catalog()) };
+
+    kill("-STOP", first);
+    let hung = anyone.get("/v1/products").await;
+    assert_eq!((hung.status, hung.text("/message")), (504, "Gateway Timeout".into()));
+    assert_eq!(anyone.get("/v1/products").await.status, 200);
+    let [second] = catalog()[..] else { panic!("{:?}", catalog()) };
+    assert_ne!(second, first);
+
+    kill("-STOP", second);
+    let (died, ()) = tokio::join!(anyone.get("/v1/products"), async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        kill("-KILL", second);
+    });
+    assert_eq!((died.status, died.text("/message")), (502, "Internal Server Error".into()));
+    assert_eq!(anyone.get("/v1/products").await.status, 200);
     shop.stop().await;
 }
 
