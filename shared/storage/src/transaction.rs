@@ -15,6 +15,8 @@ use aws_sdk_dynamodb::types::{
 use crate::keys::{Item, Key};
 use crate::table::{StorageError, Table, back_off, is_busy};
 
+/// The code of a write whose condition did not hold.
+const REFUSED: &str = "ConditionalCheckFailed";
 /// How often a write that met another one is tried before the caller is told that the table is busy.
 const ATTEMPTS: u32 = 8;
 
@@ -193,63 +195,50 @@ impl Table {
     }
 }
 
+/// What the four kinds of write share, alone and in a transaction.
+macro_rules! conditioned {
+    ($builder:expr, $table:expr, $write:expr) => {
+        $builder
+            .table_name(&$table.name)
+            .set_condition_expression($write.condition.clone())
+            .set_expression_attribute_names($write.names())
+            .set_expression_attribute_values($write.values())
+            .return_values_on_condition_check_failure(OnFailure::AllOld)
+    };
+}
+
 /// Sends a single write; an update answers the item as it is then.
 async fn send(table: &Table, write: &Write) -> Result<Item, Failure> {
     let client = &table.client;
     match &write.kind {
-        Kind::Put(item) => client
-            .put_item()
-            .table_name(&table.name)
-            .set_item(Some(item.clone()))
-            .set_condition_expression(write.condition.clone())
-            .set_expression_attribute_names(write.names())
-            .set_expression_attribute_values(write.values())
-            .return_values_on_condition_check_failure(OnFailure::AllOld)
-            .send()
-            .await
-            .map(|_| Item::new())
-            .map_err(|error| {
+        Kind::Put(item) => {
+            let put = conditioned!(client.put_item().set_item(Some(item.clone())), table, write);
+            put.send().await.map(|_| Item::new()).map_err(|error| {
                 sort(error, |error| match error {
                     PutItemError::ConditionalCheckFailedException(failed) => failed.item.clone(),
                     _ => None,
                 })
-            }),
-        Kind::Update(key, expression) => client
-            .update_item()
-            .table_name(&table.name)
-            .set_key(Some(key.clone()))
-            .update_expression(expression)
-            .set_condition_expression(write.condition.clone())
-            .set_expression_attribute_names(write.names())
-            .set_expression_attribute_values(write.values())
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(OnFailure::AllOld)
-            .send()
-            .await
-            .map(|answer| answer.attributes.unwrap_or_default())
-            .map_err(|error| {
+            })
+        }
+        Kind::Update(key, expression) => {
+            let update = client.update_item().set_key(Some(key.clone())).update_expression(expression);
+            let update = conditioned!(update.return_values(ReturnValue::AllNew), table, write);
+            update.send().await.map(|answer| answer.attributes.unwrap_or_default()).map_err(|error| {
                 sort(error, |error| match error {
                     UpdateItemError::ConditionalCheckFailedException(failed) => failed.item.clone(),
                     _ => None,
                 })
-            }),
-        Kind::Delete(key) => client
-            .delete_item()
-            .table_name(&table.name)
-            .set_key(Some(key.clone()))
-            .set_condition_expression(write.condition.clone())
-            .set_expression_attribute_names(write.names())
-            .set_expression_attribute_values(write.values())
-            .return_values_on_condition_check_failure(OnFailure::AllOld)
-            .send()
-            .await
-            .map(|_| Item::new())
-            .map_err(|error| {
+            })
+        }
+        Kind::Delete(key) => {
+            let delete = conditioned!(client.delete_item().set_key(Some(key.clone())), table, write);
+            delete.send().await.map(|_| Item::new()).map_err(|error| {
                 sort(error, |error| match error {
                     DeleteItemError::ConditionalCheckFailedException(failed) => failed.item.clone(),
                     _ => None,
                 })
-            }),
+            })
+        }
         Kind::Check(_) => Err(Failure::Other(StorageError::Broken("a check alone writes nothing".into()))),
     }
 }
@@ -276,7 +265,7 @@ where
 }
 
 async fn commit_all<E>(table: &Table, writes: &[(Write, Meaning<E>)]) -> Result<(), Outcome<E>> {
-    let items = writes.iter().map(|(write, _)| in_transaction(&table.name, write)).collect();
+    let items = writes.iter().map(|(write, _)| in_transaction(table, write)).collect();
     // The SDK gives each call a client request token and keeps it over its own retries: a reply that was lost after
     // the commit is answered again, not executed again. A token made from the idempotency key would not do: the same
     // key a moment later writes another time of placing, which DynamoDB takes for a misuse of the token.
@@ -288,76 +277,46 @@ async fn commit_all<E>(table: &Table, writes: &[(Write, Meaning<E>)]) -> Result<
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled.cancellation_reasons(),
         Some(_) | None => return Err(Outcome::Refused(Refused::Failed(StorageError::from_sdk(error)))),
     };
-    // A refusal is final even where another write of the same transaction was merely busy.
-    let refused: Vec<_> = reasons
-        .iter()
-        .zip(writes)
-        .filter(|(reason, _)| code(reason) == "ConditionalCheckFailed")
-        .map(|(reason, (_, meaning))| meaning(reason.item.clone().unwrap_or_default()))
-        .collect();
-    if !refused.is_empty() {
-        let refused: Result<Vec<E>, StorageError> = refused.into_iter().collect();
-        return Err(Outcome::Refused(refused.map_or_else(Refused::Failed, Refused::By)));
+    // The first reason counts: a write that is merely busy may turn out to be refused, and what its refusal means (the
+    // order is there already) would explain the refusals behind it.
+    let first = reasons.iter().map(code).find(|code| *code == REFUSED || is_busy(code));
+    if first.is_some_and(is_busy) {
+        return Err(Outcome::Busy(format!("{:?}", reasons.iter().map(code).collect::<Vec<_>>())));
     }
-    if reasons.iter().any(|reason| is_busy(code(reason))) {
-        return Err(Outcome::Busy(format!("{reasons:?}")));
-    }
-    Err(Outcome::Refused(Refused::Failed(StorageError::from_sdk(error))))
+    let refused = reasons.iter().zip(writes).filter(|(reason, _)| code(reason) == REFUSED);
+    let refused: Result<Vec<E>, StorageError> =
+        refused.map(|(reason, (_, meaning))| meaning(reason.item.clone().unwrap_or_default())).collect();
+    Err(Outcome::Refused(match refused {
+        Ok(none) if none.is_empty() => Refused::Failed(StorageError::from_sdk(error)),
+        Ok(refused) => Refused::By(refused),
+        Err(error) => Refused::Failed(error),
+    }))
 }
 
 fn code(reason: &CancellationReason) -> &str {
     reason.code().unwrap_or_default()
 }
 
-fn in_transaction(table: &str, write: &Write) -> TransactWriteItem {
+fn in_transaction(table: &Table, write: &Write) -> TransactWriteItem {
     let item = TransactWriteItem::builder();
     let complete = "a write names its table and its key";
     match &write.kind {
-        Kind::Put(put) => item.put(
-            Put::builder()
-                .table_name(table)
-                .set_item(Some(put.clone()))
-                .set_condition_expression(write.condition.clone())
-                .set_expression_attribute_names(write.names())
-                .set_expression_attribute_values(write.values())
-                .return_values_on_condition_check_failure(OnFailure::AllOld)
-                .build()
-                .expect(complete),
-        ),
-        Kind::Update(key, expression) => item.update(
-            Update::builder()
-                .table_name(table)
-                .set_key(Some(key.clone()))
-                .update_expression(expression)
-                .set_condition_expression(write.condition.clone())
-                .set_expression_attribute_names(write.names())
-                .set_expression_attribute_values(write.values())
-                .return_values_on_condition_check_failure(OnFailure::AllOld)
-                .build()
-                .expect(complete),
-        ),
-        Kind::Delete(key) => item.delete(
-            Delete::builder()
-                .table_name(table)
-                .set_key(Some(key.clone()))
-                .set_condition_expression(write.condition.clone())
-                .set_expression_attribute_names(write.names())
-                .set_expression_attribute_values(write.values())
-                .return_values_on_condition_check_failure(OnFailure::AllOld)
-                .build()
-                .expect(complete),
-        ),
-        Kind::Check(key) => item.condition_check(
-            ConditionCheck::builder()
-                .table_name(table)
-                .set_key(Some(key.clone()))
-                .set_condition_expression(write.condition.clone())
-                .set_expression_attribute_names(write.names())
-                .set_expression_attribute_values(write.values())
-                .return_values_on_condition_check_failure(OnFailure::AllOld)
-                .build()
-                .expect(complete),
-        ),
+        Kind::Put(put) => {
+            let put = conditioned!(Put::builder().set_item(Some(put.clone())), table, write);
+            item.put(put.build().expect(complete))
+        }
+        Kind::Update(key, expression) => {
+            let update = Update::builder().set_key(Some(key.clone())).update_expression(expression);
+            item.update(conditioned!(update, table, write).build().expect(complete))
+        }
+        Kind::Delete(key) => {
+            let delete = conditioned!(Delete::builder().set_key(Some(key.clone())), table, write);
+            item.delete(delete.build().expect(complete))
+        }
+        Kind::Check(key) => {
+            let check = conditioned!(ConditionCheck::builder().set_key(Some(key.clone())), table, write);
+            item.condition_check(check.build().expect(complete))
+        }
     }
     .build()
 }

@@ -83,10 +83,26 @@ async fn a_transaction_that_keeps_meeting_others_is_given_up_as_busy() {
 }
 
 #[tokio::test]
-async fn a_refusal_next_to_a_conflict_is_final() {
+async fn a_refusal_before_a_conflict_is_final() {
     let (table, wire) = table(vec![cancelled(&["ConditionalCheckFailed", "TransactionConflict"]), ok()]).await;
     assert_eq!(reasons(table.create_category(&category("tea")).await), [Taken::Slug]);
     assert_eq!(wire.calls(), ["TransactWriteItems"]);
+}
+
+/// Two requests with one idempotency key: the order is still being written when the cart has gone already.
+#[tokio::test]
+async fn a_refusal_behind_a_conflict_waits_for_what_the_conflict_was_about() {
+    let answers = vec![
+        cancelled(&["TransactionConflict", "ConditionalCheckFailed"]),
+        cancelled(&["ConditionalCheckFailed", "ConditionalCheckFailed"]),
+    ];
+    let (table, wire) = table(answers).await;
+    let refused = table.create_category(&category("tea")).await;
+    assert!(
+        matches!(refused, Err(Refused::Failed(StorageError::Broken(_)))),
+        "the second write's meaning: {refused:?}"
+    );
+    assert_eq!(wire.calls(), ["TransactWriteItems"; 2]);
 }
 
 #[tokio::test]
