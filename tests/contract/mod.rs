@@ -61,7 +61,7 @@ fn the_walls_stand() {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = std::process::Command::new(cargo)
             .current_dir(workspace())
-            .args(["tree", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{lib}", "-p", package])
+            .args(["tree", "--edges", "normal", "--prefix", "none", "--format", "{lib}", "-p", package])
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -34,6 +34,11 @@ fn processes(shop_aws: &str, binary: &str) -> Vec<u32> {
     pids.filter(is_ours).collect()
 }
 
+/// By the shell, which has `kill` built in.
+fn kill(signal: &str, pid: u32) {
+    std::process::Command::new("sh").arg("-c").arg(format!("kill {signal} {pid}")).status().unwrap();
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn functions_that_are_killed_again_and_again_lose_nothing() {
@@ -44,7 +49,7 @@ async fn functions_that_are_killed_again_and_again_lose_nothing() {
         for round in 0..120 {
             let victim = ["email", "push", "announce", "stripe-webhook"][round % 4];
             for pid in processes(&aws, victim) {
-                std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+                kill("-KILL", pid);
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
@@ -79,9 +84,6 @@ async fn a_function_that_hangs_or_dies_is_answered_for_and_replaced() {
     let shop = TestShop::open_with(|options| options.template = impatient_template(1000)).await;
     let aws = shop.addresses().aws.clone();
     let catalog = || processes(&aws, "catalog");
-    let kill = |signal: &str, pid: u32| {
-        std::process::Command::new("kill").args([signal, &pid.to_string()]).status().unwrap();
-    };
     let anyone = shop.anyone();
     assert_eq!(anyone.get("/v1/products").await.status, 200);
     let [first] = catalog()[..] else { panic!("one process has served one request: {:?}", catalog()) };
