@@ -3,7 +3,7 @@
 #![recursion_limit = "256"] // The SDK nests its futures deeper than the compiler looks by default.
 
 use aws_sdk_sesv2::Client;
-use aws_sdk_sesv2::error::{BuildError, DisplayErrorContext};
+use aws_sdk_sesv2::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as MailMessage};
 use email::{Mail, Shop, compose};
 use waybill_domain::message::Message;
@@ -65,6 +65,11 @@ async fn send(client: &Client, from: &str, to: &str, mail: Mail) -> Result<Strin
         .content(EmailContent::builder().simple(message).build())
         .send()
         .await
-        .map_err(|error| MailError::Send(DisplayErrorContext(error).to_string()))?;
+        .map_err(|error| MailError::Send(reason(&error)))?;
     Ok(sent.message_id.unwrap_or_default())
+}
+
+/// SES's code, or what kept the call from SES. Its message may quote the address.
+fn reason<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
+    error.code().map_or_else(|| error.to_string(), ToOwned::to_owned)
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use std::error::Error;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -58,7 +60,9 @@ impl StorageError {
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
         let busy = error.code().is_some_and(is_busy);
-        let cause = DisplayErrorContext(&error).to_string();
+        // Not the SDK's own account of it, which quotes the answer: an item of it may hold somebody's address.
+        let causes = std::iter::successors(Some(&error as &dyn Error), |&error| error.source());
+        let cause = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
         if busy { StorageError::Busy(cause) } else { StorageError::Broken(cause) }
     }
 }
