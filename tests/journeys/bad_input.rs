@@ -48,6 +48,8 @@ async fn every_bad_field_is_named() {
         (anyone.get("/v1/products?limit=1&limit=2").await, 422, vec!["limit"]),
         (anyone.get("/v1/products/not-an-id").await, 404, vec![]),
         (anyone.get("/v1/products/%00").await, 404, vec![]),
+        (anyone.get("/v1/products/%ED%A0%80").await, 404, vec![]),
+        (anyone.get("/v1/products?cursor=%ED%A0%80").await, 422, vec!["cursor"]),
         (customer.get("/v1/orders?cursor=AAAA").await, 422, vec!["cursor"]),
         (customer.get("/v1/orders/prd_00000000000000000000000000").await, 404, vec![]),
         (customer.put_line("TEA", 0).await, 422, vec!["/quantity"]),

@@ -2,7 +2,7 @@
 
 mod view;
 
-use axum::extract::{FromRef, Path, State};
+use axum::extract::{FromRef, State};
 use axum::routing::{get, put};
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use waybill_lambda::{clock, random};
 use waybill_storage::Table;
 use waybill_web::quote::Seal;
 use waybill_web::tokens::Verifier;
-use waybill_web::{Body, Caller, Fields, Problem};
+use waybill_web::{Body, Caller, Fields, Problem, Segment};
 
 use view::CartView;
 
@@ -51,7 +51,7 @@ struct Line {
 async fn set_line(
     State(app): State<App>,
     caller: Caller,
-    Path(sku): Path<String>,
+    Segment(sku): Segment,
     Body(body): Body<Line>,
 ) -> Result<Json<CartView>, Problem> {
     let mut fields = Fields::default();
@@ -65,11 +65,7 @@ async fn set_line(
     answer(&app, &caller, Some(cart)).await
 }
 
-async fn remove_line(
-    State(app): State<App>,
-    caller: Caller,
-    Path(sku): Path<String>,
-) -> Result<Json<CartView>, Problem> {
+async fn remove_line(State(app): State<App>, caller: Caller, Segment(sku): Segment) -> Result<Json<CartView>, Problem> {
     // What cannot be a SKU is in no cart, and so is out of this one.
     let cart = match sku.parse() {
         Ok(sku) => app.table.remove_cart_line(caller.account, &sku).await?,

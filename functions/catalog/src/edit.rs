@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::StatusCode;
 use http::header::LOCATION;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use waybill_domain::text::{Invalid, Sku};
 use waybill_lambda::{clock, random};
 use waybill_storage::catalog::UnknownSku;
 use waybill_storage::{Refused, Table};
-use waybill_web::{Body, Fields, Problem, Staff};
+use waybill_web::{Body, Fields, Problem, Segment, Staff};
 
 use crate::App;
 use crate::read::ProductPage;
@@ -164,7 +164,7 @@ pub struct SkuChange {
 pub async fn change_sku(
     State(app): State<App>,
     _: Staff,
-    Path(sku): Path<String>,
+    Segment(sku): Segment,
     Body(body): Body<SkuChange>,
 ) -> Result<StatusCode, Problem> {
     let mut fields = Fields::default();

@@ -1,13 +1,13 @@
 //! Reading the catalogue, for anyone.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 use waybill_domain::id::CategoryId;
 use waybill_domain::product::{Category, Offer, Product, ProductSummary};
 use waybill_storage::{Cursor, Table};
-use waybill_web::Problem;
 use waybill_web::query::{List, Parameters};
+use waybill_web::{Problem, Segment};
 
 pub async fn list_categories(
     State(table): State<Table>,
@@ -49,7 +49,7 @@ impl ProductPage {
     }
 }
 
-pub async fn read_product(State(table): State<Table>, Path(id): Path<String>) -> Result<Json<ProductPage>, Problem> {
+pub async fn read_product(State(table): State<Table>, Segment(id): Segment) -> Result<Json<ProductPage>, Problem> {
     let unknown = || Problem::not_found("product");
     let id = id.parse().map_err(|_| unknown())?;
     let (product, offers) = table.product(id).await?.ok_or_else(unknown)?;

@@ -1,19 +1,19 @@
 //! Moving orders on, for staff.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Deserialize;
 use waybill_domain::order::Command;
 use waybill_lambda::clock;
 use waybill_storage::Table;
-use waybill_web::{Body, Fields, Problem, Staff};
+use waybill_web::{Body, Fields, Problem, Segment, Staff};
 
 use crate::view::OrderView;
 
 pub async fn process_order(
     State(table): State<Table>,
     staff: Staff,
-    Path(id): Path<String>,
+    Segment(id): Segment,
 ) -> Result<Json<OrderView>, Problem> {
     change(&table, &staff, &id, Command::Process).await
 }
@@ -28,7 +28,7 @@ pub struct NewShipment {
 pub async fn ship_order(
     State(table): State<Table>,
     staff: Staff,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     Body(body): Body<NewShipment>,
 ) -> Result<Json<OrderView>, Problem> {
     let mut fields = Fields::default();
@@ -41,7 +41,7 @@ pub async fn ship_order(
 pub async fn deliver_order(
     State(table): State<Table>,
     staff: Staff,
-    Path(id): Path<String>,
+    Segment(id): Segment,
 ) -> Result<Json<OrderView>, Problem> {
     change(&table, &staff, &id, Command::Deliver).await
 }

@@ -1,12 +1,12 @@
 //! Reading orders: one's own, or any for staff. Somebody else's is as unknown as one that does not exist.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use waybill_domain::order::Status;
 use waybill_storage::orders::OrderSummary;
 use waybill_storage::{Cursor, Table};
 use waybill_web::query::{List, Parameters};
-use waybill_web::{Caller, Problem, Staff};
+use waybill_web::{Caller, Problem, Segment, Staff};
 
 use crate::view::OrderView;
 
@@ -44,7 +44,7 @@ pub async fn list_orders(
 pub async fn read_order(
     State(table): State<Table>,
     caller: Caller,
-    Path(id): Path<String>,
+    Segment(id): Segment,
 ) -> Result<Json<OrderView>, Problem> {
     let unknown = || Problem::not_found("order");
     let order = table.order(id.parse().map_err(|_| unknown())?).await?;

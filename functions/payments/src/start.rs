@@ -5,7 +5,7 @@
 //! twice. A new attempt begins only after Stripe itself says that the page of the last one has closed unpaid.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::StatusCode;
 use serde::Serialize;
 use waybill_domain::Timestamp;
@@ -13,7 +13,7 @@ use waybill_domain::message::Actor;
 use waybill_domain::order::{self, Attempt, Command, Order, Refusal};
 use waybill_lambda::clock;
 use waybill_storage::orders::Unchanged;
-use waybill_web::{Caller, Problem};
+use waybill_web::{Caller, Problem, Segment};
 
 use crate::App;
 use crate::stripe_api::Page;
@@ -29,7 +29,7 @@ pub struct PaymentSession {
 type Answer = (StatusCode, Json<PaymentSession>);
 
 /// 201 with a new page, or 200 with the one that is still open.
-pub async fn start_payment(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Answer, Problem> {
+pub async fn start_payment(State(app): State<App>, caller: Caller, Segment(id): Segment) -> Result<Answer, Problem> {
     let unknown = || Problem::not_found("order");
     let order = app.table.order(id.parse().map_err(|_| unknown())?).await?;
     let order = order.filter(|order| order.buyer == caller.account).ok_or_else(unknown)?;

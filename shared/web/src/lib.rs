@@ -5,10 +5,12 @@ pub mod caller;
 pub mod problem;
 pub mod query;
 pub mod quote;
+mod segment;
 mod serve;
 pub mod tokens;
 
 pub use body::{Body, Fields};
 pub use caller::{Caller, Staff};
 pub use problem::Problem;
+pub use segment::Segment;
 pub use serve::{app, run};
