@@ -75,9 +75,9 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         logs: logs::into_files(path.join("logs"))?,
         report: Arc::new(|line| eprintln!("{line}")),
     };
-    // Asked for before anything runs, so that an early Ctrl-C too leaves nothing behind.
-    let mut stop = std::pin::pin!(stop_signal());
     let shop = Shop::start(options).await?;
+    // Until here Ctrl-C simply ends the program; a function whose host is gone ends by itself.
+    let mut stop = std::pin::pin!(stop_signal());
     let prepared = tokio::select! {
         prepared = prepare(&shop, &path, arguments.empty) => prepared,
         () = &mut stop => {
