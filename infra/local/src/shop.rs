@@ -121,7 +121,10 @@ pub struct Shop {
     sources: EventSources,
     stand_in: Option<StandIn>,
     servers: JoinSet<()>,
-    stopping: watch::Sender<bool>,
+    /// What callers knock at. Closed first.
+    doors: watch::Sender<bool>,
+    /// What the functions need to end what they have begun. Closed last.
+    services: watch::Sender<bool>,
     _store: Store,
 }
 
@@ -162,15 +165,15 @@ impl Shop {
         state.secrets.put("StripeWebhookKey", &webhook_secret)?;
 
         let connections = Connections::default();
-        let (stopping, stopped) = watch::channel(false);
+        let ((doors, door), (services, service)) = (watch::channel(false), watch::channel(false));
         let mut servers = JoinSet::new();
-        servers.spawn(dynamodb_server(dynamodb, database.clone(), stopped.clone()));
+        servers.spawn(dynamodb_server(dynamodb, database.clone(), service.clone()));
         let endpoint = aws::router(state.clone(), websocket::connections_router(connections.clone()));
-        servers.spawn(server(aws, endpoint, stopped.clone()));
-        servers.spawn(server(mails, mail::page(state.outbox.clone()), stopped.clone()));
+        servers.spawn(server(aws, endpoint, service));
+        servers.spawn(server(mails, mail::page(state.outbox.clone()), door.clone()));
         let sockets = websocket::router(&websocket, functions.clone(), connections.clone());
-        servers.spawn(server(websockets, sockets, stopped.clone()));
-        servers.spawn(server(api, gateway::router(&template.http, functions.clone()), stopped));
+        servers.spawn(server(websockets, sockets, door.clone()));
+        servers.spawn(server(api, gateway::router(&template.http, functions.clone()), door));
         let stand_in = match &addresses.stripe {
             Some(public_url) => Some(stripe::start(
                 payments,
@@ -194,7 +197,8 @@ impl Shop {
             sources,
             stand_in,
             servers,
-            stopping,
+            doors,
+            services,
             _store: options.store,
         })
     }
@@ -220,13 +224,14 @@ impl Shop {
 
     /// Lets what is under way end, keeps what is queued, and leaves no process behind.
     pub async fn stop(mut self) {
-        self.stopping.send_replace(true);
+        self.doors.send_replace(true);
         self.connections.close_all();
         self.sources.stop().await;
+        self.functions.stop(PATIENCE).await;
         if let Some(stand_in) = self.stand_in.take() {
             stand_in.stop().await;
         }
-        self.functions.stop(PATIENCE).await;
+        self.services.send_replace(true);
         let quiet = async { while self.servers.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(Duration::from_millis(500), quiet).await;
         self.servers.shutdown().await;
