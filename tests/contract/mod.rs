@@ -1,5 +1,7 @@
 //! What the parts of the house promise each other.
 
+mod openapi;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use waybill_local::template::Template;

@@ -29,6 +29,8 @@ async fn every_route_answers_each_caller_as_it_should() {
     let nothing = || Some(json!({}));
     let rows = [
         row(get.clone(), "/.well-known/jwks.json", None, [200; 4]),
+        row(get.clone(), "/openapi.json", None, [200; 4]),
+        row(get.clone(), "/docs", None, [200; 4]),
         row(get.clone(), "/v1/categories", None, [200; 4]),
         row(get.clone(), "/v1/products", None, [200; 4]),
         row(get.clone(), "/v1/products/{product}", None, [200; 4]),
@@ -54,6 +56,7 @@ async fn every_route_answers_each_caller_as_it_should() {
         row(post.clone(), "/v1/admin/products", nothing(), [401, 403, 403, 422]),
         row(patch, "/v1/admin/skus/TEA", nothing(), [401, 403, 403, 204]),
         row(get, "/v1/nothing/here", None, [404; 4]),
+        row(delete.clone(), "/v1/orders", None, [405; 4]),
         row(delete, "/v1/sessions/current", None, [401, 204, 204, 204]),
     ];
     let callers: [Person; 4] = [shop.anyone(), stranger, owner, staff];

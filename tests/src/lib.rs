@@ -1,10 +1,12 @@
 //! What the journeys share: a shop of their own, people in it, and patience.
 
+mod document;
 mod people;
 mod shop;
 mod socket;
 mod stripe;
 
+pub use document::assert_documented;
 pub use people::{Answer, Person, address, key};
 pub use shop::{TestShop, eventually};
 pub use socket::Socket;

@@ -4,6 +4,8 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::assert_documented;
+
 /// Somebody with or without a token.
 #[derive(Clone)]
 pub struct Person {
@@ -61,13 +63,16 @@ impl Person {
         }
     }
 
+    /// The answer, which has to be one that the API's document promises.
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let request = self.request(method, path);
+        let request = self.request(method.clone(), path);
         let request = match body {
             Some(body) => request.json(&body),
             None => request,
         };
-        Answer::of(request.send().await.unwrap()).await
+        let answer = Answer::of(request.send().await.unwrap()).await;
+        assert_documented(method.as_str(), path, &answer);
+        answer
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -98,7 +103,9 @@ impl Person {
 
     pub async fn place_with(&self, key: &str, body: Value) -> Answer {
         let request = self.request(Method::POST, "/v1/orders").header("Idempotency-Key", key).json(&body);
-        Answer::of(request.send().await.unwrap()).await
+        let answer = Answer::of(request.send().await.unwrap()).await;
+        assert_documented("POST", "/v1/orders", &answer);
+        answer
     }
 
     /// Fills the cart; its quote.

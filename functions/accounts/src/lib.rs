@@ -6,5 +6,5 @@ mod routes;
 mod sessions;
 mod signing;
 
-pub use routes::{App, routes};
+pub use routes::{App, Documented, routes};
 pub use signing::Signer;

@@ -8,6 +8,7 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, LOCATION};
 use jsonwebtoken::jwk;
 use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
 use waybill_domain::Timestamp;
 use waybill_domain::account::{Account, Password, Role};
 use waybill_domain::id::AccountId;
@@ -17,7 +18,7 @@ use waybill_storage::accounts::EmailTaken;
 use waybill_storage::{Refused, Table};
 use waybill_web::problem::FieldError;
 use waybill_web::tokens::Verifier;
-use waybill_web::{Body, Caller, Fields, Problem};
+use waybill_web::{Body, Caller, Fields, Kind, Problem};
 
 use crate::sessions::{self, Tokens};
 use crate::{Signer, passwords};
@@ -41,10 +42,17 @@ pub fn routes(app: App) -> Router {
         .with_state(app)
 }
 
-#[derive(Deserialize)]
+/// What the document tells of these routes.
+#[derive(OpenApi)]
+#[openapi(paths(read_signing_keys, sign_up, read_account, log_in, refresh, log_out, issue_ticket))]
+pub struct Documented;
+
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Login {
+pub struct Login {
+    #[schema(value_type = Email)]
     email: String,
+    #[schema(value_type = Password)]
     password: String,
 }
 
@@ -57,6 +65,13 @@ impl Login {
     }
 }
 
+/// Sign up
+#[utoipa::path(
+    post,
+    path = "/v1/accounts",
+    request_body = Login,
+    responses((status = 201, description = "The account is made, and its holder logged in.", body = Tokens, headers(("location" = String, description = "The path of what was made."))), (status = 409, description = "taken")),
+)]
 async fn sign_up(State(app): State<App>, Body(body): Body<Login>) -> Result<Response, Problem> {
     let (email, password) = body.check()?;
     let now = clock::now();
@@ -72,10 +87,17 @@ async fn sign_up(State(app): State<App>, Body(body): Body<Login>) -> Result<Resp
 }
 
 fn taken(EmailTaken: EmailTaken) -> Problem {
-    Problem::conflict("taken", "The address belongs to an account already. Please log in.")
+    Problem::new(Kind::Taken, "The address belongs to an account already. Please log in.")
         .with_errors(vec![FieldError::at("/email", "belongs to an account already")])
 }
 
+/// Log in
+#[utoipa::path(
+    post,
+    path = "/v1/sessions",
+    request_body = Login,
+    responses((status = 201, description = "Logged in.", body = Tokens), (status = 401, description = "unauthorized")),
+)]
 async fn log_in(State(app): State<App>, Body(body): Body<Login>) -> Result<(StatusCode, Json<Tokens>), Problem> {
     let (email, password) = body.check()?;
     let known = app.table.credentials(&email).await?;
@@ -91,21 +113,45 @@ async fn log_in(State(app): State<App>, Body(body): Body<Login>) -> Result<(Stat
     Ok((StatusCode::CREATED, Json(tokens)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Refresh {
+pub struct Refresh {
+    /// The newest refresh token of the session.
     refresh_token: String,
 }
 
+/// Exchange a refresh token
+///
+/// A token that is sent a second time ends its session: somebody else may have it.
+#[utoipa::path(
+    post,
+    path = "/v1/sessions/refresh",
+    request_body = Refresh,
+    responses((status = 200, description = "New tokens; the one that was sent is used up.", body = Tokens), (status = 401, description = "unauthorized")),
+)]
 async fn refresh(State(app): State<App>, Body(body): Body<Refresh>) -> Result<Json<Tokens>, Problem> {
     sessions::refresh(&app.table, &app.signer, &body.refresh_token, clock::now()).await.map(Json)
 }
 
+/// Log out
+#[utoipa::path(
+    delete,
+    path = "/v1/sessions/current",
+    responses((status = 204, description = "The session has ended.")),
+    security(("bearer" = [])),
+)]
 async fn log_out(State(app): State<App>, caller: Caller) -> Result<StatusCode, Problem> {
     app.table.end_session(caller.account, caller.session).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Read one's account
+#[utoipa::path(
+    get,
+    path = "/v1/account",
+    responses((status = 200, description = "The caller's own account.", body = Account)),
+    security(("bearer" = [])),
+)]
 async fn read_account(State(app): State<App>, caller: Caller) -> Result<Json<Account>, Problem> {
     app.table.account(caller.account).await?.map(Json).ok_or_else(|| Problem::not_found("account"))
 }
@@ -113,14 +159,23 @@ async fn read_account(State(app): State<App>, caller: Caller) -> Result<Json<Acc
 /// Seconds within which a ticket must be used.
 const TICKET_LIFETIME: i64 = 30;
 
-#[derive(Serialize)]
-struct Ticket {
+#[derive(Serialize, ToSchema)]
+pub struct Ticket {
+    /// To be sent as the query parameter `ticket` when the WebSocket is opened.
     ticket: String,
     expires_at: Timestamp,
 }
 
+/// Get a ticket for a WebSocket
+///
 /// A browser cannot send a bearer token with a WebSocket, and a token has no place in a URL: a ticket opens one
-/// WebSocket, once, within seconds.
+/// WebSocket, once, within 30 seconds.
+#[utoipa::path(
+    post,
+    path = "/v1/websocket-tickets",
+    responses((status = 201, description = "A ticket for one WebSocket.", body = Ticket)),
+    security(("bearer" = [])),
+)]
 async fn issue_ticket(State(app): State<App>, caller: Caller) -> Result<(StatusCode, Json<Ticket>), Problem> {
     let secret = random::secret();
     let until = clock::now().as_second() + TICKET_LIFETIME;
@@ -129,22 +184,31 @@ async fn issue_ticket(State(app): State<App>, caller: Caller) -> Result<(StatusC
     Ok((StatusCode::CREATED, Json(Ticket { ticket: format!("{}.{secret}", caller.account), expires_at })))
 }
 
-#[derive(Serialize)]
-struct KeySet {
+#[derive(Serialize, ToSchema)]
+pub struct KeySet {
     keys: Vec<Jwk>,
 }
 
 /// RFC 8037.
-#[derive(Serialize)]
-struct Jwk {
+#[derive(Serialize, ToSchema)]
+pub struct Jwk {
+    #[schema(example = "OKP")]
     kty: &'static str,
+    #[schema(value_type = String, example = "Ed25519")]
     crv: jwk::EllipticCurve,
+    #[schema(value_type = String, example = "EdDSA")]
     alg: jsonwebtoken::Algorithm,
     r#use: &'static str,
     kid: String,
     x: String,
 }
 
+/// Read the signing keys
+#[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    responses((status = 200, description = "The keys that access tokens are signed with (RFC 7517).", body = KeySet, headers(("cache-control" = String, description = "`public, max-age=300`")))),
+)]
 async fn read_signing_keys(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
     let keys = app.table.signing_keys().await?.into_iter().map(|key| Jwk {
         kty: "OKP",

@@ -1,6 +1,7 @@
 //! Log-in sessions and their two tokens.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use waybill_domain::Timestamp;
 use waybill_domain::account::Account;
 use waybill_domain::id::{AccountId, SessionId};
@@ -16,14 +17,18 @@ use crate::Signer;
 const SESSION_LIFETIME: i64 = 30 * 24 * 60 * 60;
 
 /// The answer to sign-up, log-in and refresh.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Tokens {
     account: Account,
+    /// A JWT, for the header `Authorization: Bearer …`.
     access_token: String,
     /// To be used once; the answer brings the next.
     refresh_token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
     token_type: &'static str,
     /// Seconds until the access token expires.
+    #[schema(example = 900)]
     expires_in: i64,
 }
 

@@ -6,7 +6,8 @@ use axum::extract::{FromRef, State};
 use axum::routing::{get, put};
 use axum::{Json, Router};
 use serde::Deserialize;
-use waybill_domain::cart::{Cart, CartLine};
+use utoipa::{OpenApi, ToSchema};
+use waybill_domain::cart::{Cart, CartLine, Quantity};
 use waybill_domain::id::CartId;
 use waybill_domain::text::Sku;
 use waybill_lambda::{clock, random};
@@ -24,6 +25,11 @@ pub struct App {
     pub seal: Seal,
 }
 
+/// What the document tells of these routes.
+#[derive(OpenApi)]
+#[openapi(paths(read_cart, clear_cart, set_line, remove_line))]
+pub struct Documented;
+
 pub fn routes(app: App) -> Router {
     Router::new()
         .route("/v1/cart", get(read_cart).delete(clear_cart))
@@ -31,23 +37,49 @@ pub fn routes(app: App) -> Router {
         .with_state(app)
 }
 
+/// Read the cart
+#[utoipa::path(
+    get,
+    path = "/v1/cart",
+    responses((status = 200, description = "The whole cart at today's prices.", body = CartView)),
+    security(("bearer" = [])),
+)]
 async fn read_cart(State(app): State<App>, caller: Caller) -> Result<Json<CartView>, Problem> {
     let cart = app.table.cart(caller.account).await?;
     answer(&app, &caller, cart).await
 }
 
+/// Empty the cart
+#[utoipa::path(
+    delete,
+    path = "/v1/cart",
+    responses((status = 200, description = "The empty cart.", body = CartView)),
+    security(("bearer" = [])),
+)]
 async fn clear_cart(State(app): State<App>, caller: Caller) -> Result<Json<CartView>, Problem> {
     app.table.clear_cart(caller.account).await?;
     Ok(Json(CartView::empty()))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Line {
+#[schema(as = CartLine)]
+pub struct Line {
+    #[schema(value_type = Quantity)]
     quantity: i64,
 }
 
-/// Puts a SKU into the cart in this quantity, whether or not it was there before.
+/// Put a SKU into the cart
+///
+/// In this quantity, whether or not it was there before.
+#[utoipa::path(
+    put,
+    path = "/v1/cart/lines/{sku}",
+    params(("sku" = Sku, Path)),
+    request_body = Line,
+    responses((status = 200, description = "The whole cart at today's prices.", body = CartView), (status = 409, description = "cart-full")),
+    security(("bearer" = [])),
+)]
 async fn set_line(
     State(app): State<App>,
     caller: Caller,
@@ -65,6 +97,16 @@ async fn set_line(
     answer(&app, &caller, Some(cart)).await
 }
 
+/// Take a SKU out of the cart
+///
+/// One that is not in it is no error.
+#[utoipa::path(
+    delete,
+    path = "/v1/cart/lines/{sku}",
+    params(("sku" = Sku, Path)),
+    responses((status = 200, description = "The whole cart at today's prices.", body = CartView)),
+    security(("bearer" = [])),
+)]
 async fn remove_line(State(app): State<App>, caller: Caller, Segment(sku): Segment) -> Result<Json<CartView>, Problem> {
     // What cannot be a SKU is in no cart, and so is out of this one.
     let cart = match sku.parse() {

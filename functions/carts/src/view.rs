@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use waybill_domain::cart::{self, Cart, PricedLine, Quote, Shortage};
 use waybill_domain::id::AccountId;
 use waybill_domain::money::Money;
@@ -11,22 +12,27 @@ use waybill_domain::text::Sku;
 use waybill_web::Problem;
 use waybill_web::quote::Seal;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Cart)]
 pub struct CartView {
     lines: Vec<LineView>,
     /// Null while the cart is empty.
+    #[schema(required)]
     total: Option<Money>,
     /// What an order is placed with. Opaque; it changes with the cart and with prices. Null when there is nothing to
     /// order.
+    #[schema(required)]
     quote: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PricedCartLine)]
 struct LineView {
     #[serde(flatten)]
     line: PricedLine,
     /// How many can be had, where that is fewer than the cart asks for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     only_available: Option<u32>,
 }
 

@@ -7,10 +7,11 @@ use axum::extract::State;
 use http::StatusCode;
 use http::header::LOCATION;
 use serde::Deserialize;
+use utoipa::ToSchema;
 use waybill_domain::id::{CategoryId, ProductId};
 use waybill_domain::money::{Currency, Money};
-use waybill_domain::product::{Category, MAX_SKUS, MAX_STOCK, Offer, Product, Title};
-use waybill_domain::text::{Invalid, Sku};
+use waybill_domain::product::{Category, Description, MAX_SKUS, MAX_STOCK, Offer, Product, Title};
+use waybill_domain::text::{ImageUrl, Invalid, Sku, Slug};
 use waybill_lambda::{clock, random};
 use waybill_storage::catalog::UnknownSku;
 use waybill_storage::{Refused, Table};
@@ -19,14 +20,25 @@ use waybill_web::{Body, Fields, Problem, Segment, Staff};
 use crate::App;
 use crate::read::ProductPage;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCategory {
+    #[schema(value_type = Slug)]
     slug: String,
+    #[schema(value_type = Title, example = "Green tea")]
     title: String,
+    #[schema(value_type = Description, example = "Fresh and grassy.")]
     description: String,
 }
 
+/// Make a category
+#[utoipa::path(
+    post,
+    path = "/v1/admin/categories",
+    request_body = NewCategory,
+    responses((status = 201, description = "The category is made.", body = Category), (status = 409, description = "taken")),
+    security(("bearer" = ["staff"])),
+)]
 pub async fn create_category(
     State(table): State<Table>,
     _: Staff,
@@ -42,31 +54,45 @@ pub async fn create_category(
     Ok((StatusCode::CREATED, Json(category)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewProduct {
+    #[schema(value_type = Slug)]
     slug: String,
+    #[schema(value_type = Title, example = "Sencha")]
     title: String,
+    #[schema(value_type = Description, example = "From Uji.")]
     description: String,
+    #[schema(value_type = CategoryId)]
     category_id: String,
+    #[schema(value_type = Option<ImageUrl>)]
     image: Option<String>,
+    #[schema(min_items = 1, max_items = 48)]
     skus: Vec<NewSku>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewSku {
+pub struct NewSku {
+    #[schema(value_type = Sku)]
     sku: String,
     /// What sets it apart from the product's other SKUs, such as `250 g, ground`.
+    #[schema(value_type = Option<Title>, example = "250 g, ground")]
     variant: Option<String>,
     price: Price,
+    /// Units on hand.
+    #[schema(minimum = 0, maximum = 1_000_000_000, example = 40)]
     stock: i64,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Price {
+pub struct Price {
+    /// Minor units, such as cents.
+    #[schema(minimum = 1, maximum = 100_000_000, example = 1999)]
     amount: i64,
+    /// The shop's own.
+    #[schema(value_type = Currency)]
     currency: String,
 }
 
@@ -142,6 +168,14 @@ impl NewProduct {
     }
 }
 
+/// Make a product
+#[utoipa::path(
+    post,
+    path = "/v1/admin/products",
+    request_body = NewProduct,
+    responses((status = 201, description = "The product is made, with all its SKUs.", body = ProductPage, headers(("location" = String, description = "The path of what was made."))), (status = 409, description = "taken")),
+    security(("bearer" = ["staff"])),
+)]
 pub async fn create_product(
     State(app): State<App>,
     _: Staff,
@@ -150,17 +184,27 @@ pub async fn create_product(
     let (product, offers) = body.check(app.currency)?;
     app.table.create_product(&product, &offers).await?;
     let location = format!("/v1/products/{}", product.id);
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(ProductPage::new(product, offers))))
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(ProductPage { product, skus: offers })))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SkuChange {
     price: Option<Price>,
     active: Option<bool>,
 }
 
-/// Changes a SKU's price, or whether it is for sale; what is not given stays.
+/// Change a SKU
+///
+/// Its price, or whether it is for sale; what is not given stays.
+#[utoipa::path(
+    patch,
+    path = "/v1/admin/skus/{sku}",
+    params(("sku" = Sku, Path)),
+    request_body = SkuChange,
+    responses((status = 204, description = "The SKU is changed.")),
+    security(("bearer" = ["staff"])),
+)]
 pub async fn change_sku(
     State(app): State<App>,
     _: Staff,

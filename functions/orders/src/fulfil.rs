@@ -3,13 +3,23 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use waybill_domain::order::Command;
+use utoipa::ToSchema;
+use waybill_domain::id::OrderId;
+use waybill_domain::order::{Carrier, Command, TrackingNumber};
 use waybill_lambda::clock;
 use waybill_storage::Table;
 use waybill_web::{Body, Fields, Problem, Segment, Staff};
 
 use crate::view::OrderView;
 
+/// Begin to pack a paid order
+#[utoipa::path(
+    post,
+    path = "/v1/admin/orders/{id}/process",
+    params(("id" = OrderId, Path)),
+    responses((status = 200, description = "The order is being packed.", body = OrderView), (status = 409, description = "order-state")),
+    security(("bearer" = ["staff"])),
+)]
 pub async fn process_order(
     State(table): State<Table>,
     staff: Staff,
@@ -18,13 +28,24 @@ pub async fn process_order(
     change(&table, &staff, &id, Command::Process).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewShipment {
+    #[schema(value_type = Carrier, example = "UPS")]
     carrier: String,
+    #[schema(value_type = TrackingNumber, example = "1Z999AA10123456784")]
     tracking_number: String,
 }
 
+/// Hand an order to the carrier
+#[utoipa::path(
+    post,
+    path = "/v1/admin/orders/{id}/ship",
+    params(("id" = OrderId, Path)),
+    request_body = NewShipment,
+    responses((status = 200, description = "The order is on its way.", body = OrderView), (status = 409, description = "order-state")),
+    security(("bearer" = ["staff"])),
+)]
 pub async fn ship_order(
     State(table): State<Table>,
     staff: Staff,
@@ -38,6 +59,14 @@ pub async fn ship_order(
     change(&table, &staff, &id, command).await
 }
 
+/// Note that an order has arrived
+#[utoipa::path(
+    post,
+    path = "/v1/admin/orders/{id}/deliver",
+    params(("id" = OrderId, Path)),
+    responses((status = 200, description = "The order has arrived.", body = OrderView), (status = 409, description = "order-state")),
+    security(("bearer" = ["staff"])),
+)]
 pub async fn deliver_order(
     State(table): State<Table>,
     staff: Staff,

@@ -8,6 +8,7 @@ mod view;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::{get, post};
+use utoipa::OpenApi;
 use waybill_storage::Table;
 use waybill_web::quote::Seal;
 use waybill_web::tokens::Verifier;
@@ -18,6 +19,19 @@ pub struct App {
     pub verifier: Verifier,
     pub seal: Seal,
 }
+
+/// What the document tells of these routes.
+#[derive(OpenApi)]
+#[openapi(paths(
+    place::place_order,
+    read::list_own_orders,
+    read::read_order,
+    read::list_orders,
+    fulfil::process_order,
+    fulfil::ship_order,
+    fulfil::deliver_order
+))]
+pub struct Documented;
 
 pub fn routes(app: App) -> Router {
     Router::new()

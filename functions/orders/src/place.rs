@@ -6,36 +6,45 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::LOCATION;
 use serde::Deserialize;
+use utoipa::ToSchema;
 use waybill_domain::id::OrderId;
-use waybill_domain::order::{self, Address, Order};
+use waybill_domain::order::{self, Address, Country, Order};
 use waybill_domain::product::Offer;
+use waybill_domain::text::Line;
 use waybill_lambda::{clock, random};
 use waybill_storage::Refused;
 use waybill_storage::orders::NotPlaced;
 use waybill_web::problem::{FieldError, line_refusal};
 use waybill_web::query::Idempotency;
-use waybill_web::{Body, Caller, Fields, Problem};
+use waybill_web::{Body, Caller, Fields, Kind, Problem};
 
 use crate::App;
 use crate::view::OrderView;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOrder {
-    /// The cart's.
+    /// The cart's `quote`.
     quote: String,
     shipping_address: NewAddress,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewAddress {
+pub struct NewAddress {
+    #[schema(value_type = Line<1, 120>, example = "Ann Example")]
     name: String,
+    #[schema(value_type = Line<1, 120>, example = "1 Main St")]
     line1: String,
+    #[schema(value_type = Option<Line<1, 120>>)]
     line2: Option<String>,
+    #[schema(value_type = Line<1, 80>, example = "Springfield")]
     city: String,
+    #[schema(value_type = Option<Line<1, 80>>, example = "IL")]
     region: Option<String>,
+    #[schema(value_type = Line<1, 20>, example = "62701")]
     postal_code: String,
+    #[schema(value_type = Country)]
     country: String,
 }
 
@@ -63,8 +72,17 @@ impl NewAddress {
     }
 }
 
-/// The order's id comes of the buyer and the idempotency key, so a repeated request meets the order of the first and
-/// answers it; with another body it is refused.
+/// Place an order
+///
+/// All of the cart, at the prices of the quote, or nothing at all.
+#[utoipa::path(
+    post,
+    path = "/v1/orders",
+    params(Idempotency),
+    request_body = NewOrder,
+    responses((status = 201, description = "The order is placed, now or by the first request with this key.", body = OrderView, headers(("location" = String, description = "The order's path."), ("idempotent-replayed" = String, description = "`true` when an earlier request placed it."))), (status = 409, description = "out-of-stock, price-changed, cart-changed")),
+    security(("bearer" = [])),
+)]
 pub async fn place_order(
     State(app): State<App>,
     caller: Caller,
@@ -75,6 +93,7 @@ pub async fn place_order(
     let quote = quote.ok_or_else(|| Problem::invalid_field("/quote", "must be the quote of your cart"))?;
     let address = body.shipping_address.check()?;
     let fingerprint = fingerprint(&body.quote, &address)?;
+    // A repeated request comes to the same id, and so meets the order of the first.
     let id = OrderId::for_placement(caller.account, &key);
     let order = order::place(id, quote.clone(), caller.email, address, clock::now());
     match app.table.place_order(&order, &quote, &fingerprint).await {
@@ -123,12 +142,12 @@ fn not_placed(reasons: Vec<NotPlaced>, fingerprint: &str, wanted: &Order) -> Res
     Err(match (lines.is_empty(), out_of_stock) {
         (true, _) => {
             let detail = "The cart has changed since it was quoted. Please look at it again.";
-            Problem::conflict("cart-changed", detail)
+            Problem::new(Kind::CartChanged, detail)
         }
-        (false, true) => Problem::conflict("out-of-stock", "Not everything in the cart can be had.").with_errors(lines),
+        (false, true) => Problem::new(Kind::OutOfStock, "Not everything in the cart can be had.").with_errors(lines),
         (false, false) => {
             let detail = "A price has changed since the cart was quoted. Please look at it again.";
-            Problem::conflict("price-changed", detail).with_errors(lines)
+            Problem::new(Kind::PriceChanged, detail).with_errors(lines)
         }
     })
 }

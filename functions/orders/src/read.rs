@@ -2,15 +2,24 @@
 
 use axum::Json;
 use axum::extract::State;
+use waybill_domain::id::OrderId;
 use waybill_domain::order::Status;
 use waybill_storage::orders::OrderSummary;
 use waybill_storage::{Cursor, Table};
+use waybill_web::openapi::Paging;
 use waybill_web::query::{List, Parameters};
 use waybill_web::{Caller, Problem, Segment, Staff};
 
 use crate::view::OrderView;
 
-/// `limit`, `cursor`; the newest first.
+/// List one's orders
+#[utoipa::path(
+    get,
+    path = "/v1/orders",
+    params(Paging),
+    responses((status = 200, description = "A page of the caller's own orders, the newest first.", body = List<OrderSummary>)),
+    security(("bearer" = [])),
+)]
 pub async fn list_own_orders(
     State(table): State<Table>,
     caller: Caller,
@@ -22,7 +31,14 @@ pub async fn list_own_orders(
     Ok(Json(table.orders_of(caller.account, limit, cursor).await?.into()))
 }
 
-/// `status` (must be given), `limit`, `cursor`; the newest first.
+/// List all orders of a status
+#[utoipa::path(
+    get,
+    path = "/v1/admin/orders",
+    params(("status" = Status, Query), Paging),
+    responses((status = 200, description = "A page of the orders of this status, the newest first.", body = List<OrderSummary>)),
+    security(("bearer" = ["staff"])),
+)]
 pub async fn list_orders(
     State(table): State<Table>,
     _: Staff,
@@ -41,6 +57,16 @@ pub async fn list_orders(
     Ok(Json(table.orders_with(status, limit, cursor).await?.into()))
 }
 
+/// Read an order
+///
+/// One's own, or any for staff.
+#[utoipa::path(
+    get,
+    path = "/v1/orders/{id}",
+    params(("id" = OrderId, Path)),
+    responses((status = 200, description = "The order with its timeline.", body = OrderView)),
+    security(("bearer" = [])),
+)]
 pub async fn read_order(
     State(table): State<Table>,
     caller: Caller,

@@ -1,6 +1,7 @@
 //! An order as its buyer and staff see it.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use waybill_domain::Timestamp;
 use waybill_domain::cart::PricedLine;
 use waybill_domain::id::OrderId;
@@ -9,7 +10,8 @@ use waybill_domain::money::Money;
 use waybill_domain::order::{Address, FulfilmentStatus, Order, PaymentStatus, Shipment, State};
 use waybill_domain::text::Email;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Order)]
 pub struct OrderView {
     id: OrderId,
     /// Grows by one with every change.
@@ -20,15 +22,19 @@ pub struct OrderView {
     lines: Vec<PricedLine>,
     total: Money,
     shipping_address: Address,
+    /// Null until the order is shipped.
+    #[schema(required)]
     shipment: Option<Shipment>,
     placed_at: Timestamp,
     /// Oldest first.
     timeline: Vec<EntryView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TimelineEntry)]
 struct EntryView {
     at: Timestamp,
+    #[schema(example = "order.placed")]
     r#type: &'static str,
     /// `customer`, `staff` or `stripe`; which member of staff is not the customer's business.
     by: &'static str,

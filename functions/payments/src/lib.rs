@@ -6,6 +6,7 @@ mod stripe_api;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::post;
+use utoipa::OpenApi;
 use waybill_storage::Table;
 use waybill_web::tokens::Verifier;
 
@@ -17,6 +18,11 @@ pub struct App {
     pub verifier: Verifier,
     pub stripe: Stripe,
 }
+
+/// What the document tells of these routes.
+#[derive(OpenApi)]
+#[openapi(paths(start::start_payment))]
+pub struct Documented;
 
 pub fn routes(app: App) -> Router {
     Router::new().route("/v1/orders/{id}/payment-sessions", post(start::start_payment)).with_state(app)

@@ -8,18 +8,21 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 use waybill_domain::Timestamp;
+use waybill_domain::id::OrderId;
 use waybill_domain::message::Actor;
 use waybill_domain::order::{self, Attempt, Command, Order, Refusal};
 use waybill_lambda::clock;
 use waybill_storage::orders::Unchanged;
-use waybill_web::{Caller, Problem, Segment};
+use waybill_web::{Caller, Kind, Problem, Segment};
 
 use crate::App;
 use crate::stripe_api::Page;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct PaymentSession {
+    /// Stripe's id of the page.
     id: String,
     /// Where the buyer's browser goes to pay.
     url: String,
@@ -28,7 +31,17 @@ pub struct PaymentSession {
 
 type Answer = (StatusCode, Json<PaymentSession>);
 
-/// 201 with a new page, or 200 with the one that is still open.
+/// Start the payment of an order
+///
+/// Answers a page at Stripe that takes exactly the order's total. However often this is asked, one page is open at a time,
+/// and no order is charged twice.
+#[utoipa::path(
+    post,
+    path = "/v1/orders/{id}/payment-sessions",
+    params(("id" = OrderId, Path)),
+    responses((status = 201, description = "A new page.", body = PaymentSession), (status = 200, description = "The page that is still open.", body = PaymentSession), (status = 409, description = "order-state, amount-too-small, too-many-payments, payment-expired, payment-pending")),
+    security(("bearer" = [])),
+)]
 pub async fn start_payment(State(app): State<App>, caller: Caller, Segment(id): Segment) -> Result<Answer, Problem> {
     let unknown = || Problem::not_found("order");
     let order = app.table.order(id.parse().map_err(|_| unknown())?).await?;
@@ -49,7 +62,7 @@ fn attempt(order: &Order) -> Result<&Attempt, Problem> {
         order::State::Paid { .. }
         | order::State::Processing { .. }
         | order::State::Shipped { .. }
-        | order::State::Delivered { .. } => Err(Problem::conflict("order-state", "The order has been paid already.")),
+        | order::State::Delivered { .. } => Err(Problem::new(Kind::OrderState, "The order has been paid already.")),
     }
 }
 
@@ -68,7 +81,7 @@ async fn open_page(app: &App, order: &Order, number: u32) -> Result<Answer, Prob
     };
     match &attempt(&order)?.session {
         Some(session) => Ok(answer(StatusCode::CREATED, session)),
-        None => Err(Problem::conflict("payment-expired", "The payment page has just closed. Please start again.")),
+        None => Err(Problem::new(Kind::PaymentExpired, "The payment page has just closed. Please start again.")),
     }
 }
 
@@ -85,7 +98,7 @@ async fn next_page(app: &App, order: &Order, number: u32, session_id: &str) -> R
             }
         }
         Page::Open | Page::Completed => {
-            Err(Problem::conflict("payment-pending", "A payment of this order is being confirmed."))
+            Err(Problem::new(Kind::PaymentPending, "A payment of this order is being confirmed."))
         }
     }
 }

@@ -12,7 +12,7 @@ use stripe_shared::{CheckoutSession, CheckoutSessionMode, CheckoutSessionStatus}
 use waybill_domain::Timestamp;
 use waybill_domain::cart::PricedLine;
 use waybill_domain::order::{Order, PaymentSession};
-use waybill_web::Problem;
+use waybill_web::{Kind, Problem};
 
 use crate::start::idempotency_key;
 
@@ -118,7 +118,7 @@ fn failed(error: StripeError) -> Problem {
         }
         StripeError::Stripe(errors, status) => match &errors.code {
             Some(code) if code.as_str() == "amount_too_small" => {
-                Problem::conflict("amount-too-small", "The order's total is below what the payment provider takes.")
+                Problem::new(Kind::AmountTooSmall, "The order's total is below what the payment provider takes.")
             }
             code => {
                 Problem::internal(format!("Stripe answered {status} {:?} {code:?} {:?}", errors.type_, errors.param))

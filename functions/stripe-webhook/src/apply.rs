@@ -10,7 +10,7 @@ use waybill_domain::money::Money;
 use waybill_domain::order::{Command, Refusal};
 use waybill_storage::Table;
 use waybill_storage::orders::{EventOutcome, StripeEvent, Unchanged};
-use waybill_web::Problem;
+use waybill_web::{Kind, Problem};
 
 const APPLIED: &str = "applied";
 const SEEN: &str = "seen before";
@@ -64,7 +64,7 @@ pub async fn park_unread(table: &Table, payload: &str, now: Timestamp) -> Result
     }
     let envelope: Envelope = serde_json::from_str(payload).map_err(|_| {
         let detail = "The body is signed, but it is not an event.";
-        Problem::new(http::StatusCode::BAD_REQUEST, "malformed-json", detail)
+        Problem::new(Kind::MalformedJson, detail)
     })?;
     let record = StripeEvent {
         id: &envelope.id,

@@ -9,12 +9,12 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, FromRef, State};
 use axum::routing::post;
 use axum::{Json, http::HeaderMap};
-use http::StatusCode;
 use serde::Serialize;
 use stripe_webhook::{Webhook, WebhookError};
+use utoipa::{OpenApi, ToSchema};
 use waybill_lambda::clock;
 use waybill_storage::Table;
-use waybill_web::Problem;
+use waybill_web::{Kind, Problem};
 
 /// Bytes of an event. Stripe's largest are some tens of KB.
 const MAX_EVENT: usize = 512 * 1024;
@@ -26,6 +26,11 @@ pub struct App {
     pub secret: String,
 }
 
+/// What the document tells of these routes.
+#[derive(OpenApi)]
+#[openapi(paths(receive_event))]
+pub struct Documented;
+
 pub fn routes(app: App) -> Router {
     Router::new()
         .route("/v1/stripe/events", post(receive_event).layer(DefaultBodyLimit::max(MAX_EVENT)))
@@ -33,11 +38,21 @@ pub fn routes(app: App) -> Router {
 }
 
 /// What became of an event; for those who read Stripe's log of deliveries.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Received {
     outcome: &'static str,
 }
 
+/// Receive an event of Stripe's
+///
+/// For Stripe only. An event takes effect once, however often and in whatever order it arrives.
+#[utoipa::path(
+    post,
+    path = "/v1/stripe/events",
+    params(("Stripe-Signature" = String, Header, description = "Of the body, with the endpoint's signing secret.")),
+    request_body(content = Object, description = "An event, as Stripe sends it; at most 512 KiB.", content_type = "application/json"),
+    responses((status = 200, description = "Taken note of, now or before.", body = Received), (status = 400, description = "bad-request, malformed-json, bad-signature"), (status = 413, description = "too-large")),
+)]
 async fn receive_event(
     State(app): State<App>,
     headers: HeaderMap,
@@ -65,5 +80,5 @@ async fn receive_event(
 
 fn not_stripe() -> Problem {
     let detail = "The header Stripe-Signature does not fit the body, or is more than five minutes old.";
-    Problem::new(StatusCode::BAD_REQUEST, "bad-signature", detail)
+    Problem::new(Kind::BadSignature, detail)
 }

@@ -5,11 +5,13 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::id::AccountId;
+use crate::schema::{self, described};
 use crate::text::{Email, Invalid};
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Account {
     pub id: AccountId,
     pub email: Email,
@@ -17,7 +19,7 @@ pub struct Account {
     pub created_at: Timestamp,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     Customer,
@@ -39,6 +41,11 @@ impl Role {
 /// It cannot be printed or serialised.
 #[derive(Clone)]
 pub struct Password(String);
+
+described!(
+    Password,
+    schema::text("A password: any characters, no rule on which.", 8, 128, r"^[\s\S]*$", "correct horse battery staple")
+);
 
 impl Password {
     pub fn reveal(&self) -> &str {

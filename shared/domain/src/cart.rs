@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::id::{AccountId, CartId, ProductId};
 use crate::money::{Money, MoneyError};
 use crate::product::{Offer, Title};
+use crate::schema::{self, described};
 use crate::text::{Invalid, Sku};
 
 /// Different SKUs in one cart. With the order and the cart, 50 offers stay below DynamoDB's 100 writes of one transaction.
@@ -18,6 +20,8 @@ pub const MAX_QUANTITY: u32 = 1_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "u32", try_from = "i64")]
 pub struct Quantity(u32);
+
+described!(Quantity, schema::number("Units of one SKU.", 1, MAX_QUANTITY.into(), 2));
 
 impl Quantity {
     pub fn get(self) -> u32 {
@@ -57,10 +61,11 @@ pub struct CartLine {
 }
 
 /// A line at today's price.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PricedLine {
     pub sku: Sku,
     pub product_id: ProductId,
+    #[schema(example = "Earl Grey, 100 g")]
     pub title: Title,
     pub quantity: Quantity,
     pub unit_price: Money,

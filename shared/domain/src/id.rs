@@ -9,6 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::schema::{self, described};
 use crate::text::{IdempotencyKey, Invalid};
 
 macro_rules! id {
@@ -29,6 +30,17 @@ macro_rules! id {
                 write!(f, concat!($prefix, "_{}"), encode(self.0))
             }
         }
+
+        described!(
+            $name,
+            schema::text(
+                concat!("An id that starts with `", $prefix, "_`. Opaque."),
+                30,
+                30,
+                concat!("^", $prefix, "_[0-7][0-9A-HJKMNP-TV-Z]{25}$"),
+                concat!($prefix, "_01K3ZQ8V5E7N9WJ2R4T6Y8B0CD"),
+            )
+        );
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,6 +10,7 @@ pub mod message;
 pub mod money;
 pub mod order;
 pub mod product;
+mod schema;
 pub mod text;
 
 pub use jiff::Timestamp;

@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::cart::{PricedLine, Quote};
 use crate::id::{AccountId, OrderId};
 use crate::message::{Actor, Entry, Event};
 use crate::money::Money;
+use crate::schema::{self, described};
 use crate::text::{Email, Invalid, Line};
 
 pub type Carrier = Line<1, 60>;
@@ -31,14 +33,16 @@ pub struct Order {
     pub timeline: Vec<Entry>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Address {
     pub name: Line<1, 120>,
     pub line1: Line<1, 120>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub line2: Option<Line<1, 120>>,
     pub city: Line<1, 80>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub region: Option<Line<1, 80>>,
     pub postal_code: Line<1, 20>,
     pub country: Country,
@@ -48,6 +52,17 @@ pub struct Address {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Country(String);
+
+described!(
+    Country,
+    schema::text(
+        "An ISO 3166-1 alpha-2 code. Whether the shop ships there is another question.",
+        2,
+        2,
+        "^[A-Z]{2}$",
+        "US"
+    )
+);
 
 impl Country {
     pub fn as_str(&self) -> &str {
@@ -125,21 +140,21 @@ pub struct Payment {
     pub paid_at: Timestamp,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Shipment {
     pub carrier: Carrier,
     pub tracking_number: TrackingNumber,
     pub shipped_at: Timestamp,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentStatus {
     Pending,
     Paid,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FulfilmentStatus {
     Unfulfilled,
@@ -149,7 +164,7 @@ pub enum FulfilmentStatus {
 }
 
 /// A state's name, which staff lists are kept by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     Pending,

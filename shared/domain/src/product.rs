@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::id::{CategoryId, ProductId};
 use crate::money::Money;
@@ -15,7 +16,7 @@ pub const MAX_SKUS: usize = 48;
 /// On hand per SKU, in units.
 pub const MAX_STOCK: u32 = 1_000_000_000;
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Category {
     pub id: CategoryId,
     pub slug: Slug,
@@ -23,7 +24,7 @@ pub struct Category {
     pub description: Description,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Product {
     pub id: ProductId,
     pub slug: Slug,
@@ -31,6 +32,7 @@ pub struct Product {
     pub description: Description,
     pub category_id: CategoryId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub image: Option<ImageUrl>,
     /// The lowest price among its SKUs when it was last edited; what lists show.
     pub price: Money,
@@ -38,7 +40,7 @@ pub struct Product {
 }
 
 /// What can be bought under one SKU: its price and how many are left. The small item that placing an order changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Offer {
     pub sku: Sku,
     pub product_id: ProductId,
@@ -52,13 +54,14 @@ pub struct Offer {
 }
 
 /// A line of a product list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProductSummary {
     pub id: ProductId,
     pub slug: Slug,
     pub title: Title,
     pub price: Money,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub image: Option<ImageUrl>,
 }
 

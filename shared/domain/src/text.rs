@@ -5,6 +5,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::schema::{self, described};
 
 /// Why a value was refused, as the end of a sentence about its field: "must be …".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,8 +42,8 @@ pub struct Sku(String);
 #[serde(try_from = "String")]
 pub struct Slug(String);
 
-/// An e-mail address, lower-cased: at most 254 bytes (RFC 5321), one `@`, a domain with a dot, no white space and
-/// nothing that could end a header line.
+/// An e-mail address, lower-cased: at most 254 characters (RFC 5321), the local part one or more atoms of RFC 5322
+/// (no quoted ones) of ASCII, as SES wants it, and a domain with a dot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Email(String);
@@ -114,27 +119,21 @@ impl FromStr for Email {
     type Err = Invalid;
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
-        let legal = |c: char| {
-            !c.is_control()
-                && !c.is_whitespace()
-                && !matches!(c, ',' | ';' | '<' | '>' | '"' | '\\' | '(' | ')' | '[' | ']' | ':')
+        let atom = |c: u8| c.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&c);
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+                && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-')
         };
-        let well_formed = match text.split_once('@') {
-            Some((local, domain)) => {
-                (1..=64).contains(&local.len())
-                    && !domain.contains('@')
-                    && domain.contains('.')
-                    && domain.split('.').all(|label| {
-                        (1..=63).contains(&label.len())
-                            && !label.starts_with('-')
-                            && !label.ends_with('-')
-                            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
-                    })
-            }
-            None => false,
-        };
-        if text.len() <= 254 && well_formed && text.chars().all(legal) {
-            Ok(Email(text.to_lowercase()))
+        let well_formed = text.split_once('@').is_some_and(|(local, domain)| {
+            (1..=64).contains(&local.len())
+                && local.bytes().all(atom)
+                && domain.contains('.')
+                && domain.split('.').all(label)
+        });
+        if text.len() <= 254 && well_formed {
+            Ok(Email(text.to_ascii_lowercase()))
         } else {
             Err(Invalid::new("must be an e-mail address"))
         }
@@ -196,6 +195,63 @@ text!(Email);
 text!(ImageUrl);
 text!(IdempotencyKey);
 
+described!(Sku, schema::text("A SKU.", 1, 40, "^[A-Z0-9][A-Z0-9._-]{0,39}$", "TEA-EARL-100"));
+described!(Slug, schema::text("A name for addresses of pages.", 1, 64, "^[a-z0-9]+(-[a-z0-9]+)*$", "green-tea"));
+described!(
+    Email,
+    schema::text("An e-mail address. It is kept and compared in lower case.", 6, 254, EMAIL, "ann@example.com")
+);
+described!(
+    ImageUrl,
+    schema::text("An https address of an image.", 9, 500, "^https://[!#-;=?-~]+$", "https://shop.example.com/tea.jpg")
+);
+described!(
+    IdempotencyKey,
+    schema::text(
+        "The client's name for one attempt, such as a fresh UUID.",
+        1,
+        255,
+        "^[!-~]{1,255}$",
+        "6f9f7a52-6c0e-4b8e-9d5f-1f6d0e2a4c11"
+    )
+);
+
+/// An address as the code above takes it: atoms of RFC 5322, a domain with a dot.
+const EMAIL: &str = concat!(
+    r"^(?=.{6,254}$)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}",
+    r"@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$"
+);
+
+impl<const MIN: usize, const MAX: usize> PartialSchema for Line<MIN, MAX> {
+    fn schema() -> RefOr<Schema> {
+        let pattern = if MIN == 0 {
+            "^[^\\x00-\\x1f\\x7f-\\x9f]*$"
+        } else {
+            "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$"
+        };
+        schema::text("One line. White space around it is dropped.", MIN, MAX, pattern, "")
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> PartialSchema for Prose<MIN, MAX> {
+    fn schema() -> RefOr<Schema> {
+        let pattern = "^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$";
+        schema::text("Text of several lines. White space around it is dropped.", MIN, MAX, pattern, "")
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> ToSchema for Line<MIN, MAX> {
+    fn name() -> Cow<'static, str> {
+        format!("Line{MIN}To{MAX}").into()
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> ToSchema for Prose<MIN, MAX> {
+    fn name() -> Cow<'static, str> {
+        format!("Prose{MIN}To{MAX}").into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -243,6 +299,8 @@ mod tests {
             "a@b.c\r\nBcc: x@y.z",
             "a@-b.c",
             "Ann <a@b.c>",
+            "änn@b.c",
+            "a@bücher.de",
             "a@b.c,d@e.f",
         ] {
             assert!(bad.parse::<Email>().is_err(), "{bad:?}");

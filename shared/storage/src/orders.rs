@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use waybill_domain::Timestamp;
 use waybill_domain::cart::{PricedLine, Quote};
 use waybill_domain::id::{AccountId, OrderId};
@@ -19,7 +20,7 @@ use crate::table::{StorageError, Table, back_off, from_item, to_item};
 use crate::transaction::{Refused, Transaction, Write};
 
 /// A line of an order list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderSummary {
     pub id: OrderId,
     pub email: Email,

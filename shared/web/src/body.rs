@@ -3,13 +3,12 @@
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::response::IntoResponse;
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use waybill_domain::text::Invalid;
 
-use crate::Problem;
 use crate::problem::{FieldError, Place};
+use crate::{Kind, Problem};
 
 /// Bytes of a body. A product of 48 SKUs with the longest texts, and a quote of 50 lines, are well below it.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -26,7 +25,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         });
         if !json {
             let detail = "The body must be JSON, with the header Content-Type: application/json.";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
+            return Err(Problem::new(Kind::UnsupportedMediaType, detail));
         }
         let bytes = axum::body::Bytes::from_request(request, state).await.map_err(refused)?;
         parse(&bytes).map(Body)
@@ -36,17 +35,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 /// A body over [`MAX_BODY`], or one that did not arrive whole.
 pub fn refused(rejection: BytesRejection) -> Problem {
     let status = rejection.into_response().status();
-    if status == StatusCode::PAYLOAD_TOO_LARGE {
-        Problem::new(status, "too-large", format!("The body is larger than {MAX_BODY} bytes."))
+    if status == http::StatusCode::PAYLOAD_TOO_LARGE {
+        Problem::new(Kind::TooLarge, format!("The body is larger than {MAX_BODY} bytes."))
     } else {
-        Problem::new(StatusCode::BAD_REQUEST, "bad-request", "The body did not arrive whole.")
+        Problem::new(Kind::BadRequest, "The body did not arrive whole.")
     }
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let malformed = |error: &serde_json::Error| {
         let detail = format!("The body is not JSON that we can read: {error}.");
-        Problem::new(StatusCode::BAD_REQUEST, "malformed-json", detail)
+        Problem::new(Kind::MalformedJson, detail)
     };
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {

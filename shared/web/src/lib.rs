@@ -2,6 +2,8 @@
 
 pub mod body;
 pub mod caller;
+mod kind;
+pub mod openapi;
 pub mod problem;
 pub mod query;
 pub mod quote;
@@ -11,6 +13,7 @@ pub mod tokens;
 
 pub use body::{Body, Fields};
 pub use caller::{Caller, Staff};
+pub use kind::Kind;
 pub use problem::Problem;
 pub use segment::Segment;
 pub use serve::{app, run};

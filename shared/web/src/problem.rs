@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 use waybill_domain::cart::MAX_LINES;
 use waybill_domain::order::Refusal;
 use waybill_domain::product::Offer;
@@ -12,33 +13,35 @@ use waybill_storage::catalog::Taken;
 use waybill_storage::orders::Unchanged;
 use waybill_storage::{Refused, StorageError};
 
+use crate::kind::Kind;
 use crate::serve::request_id;
 
 /// A refusal or a failure, on its way to the client.
 #[derive(Debug)]
 pub struct Problem {
-    status: StatusCode,
-    /// The last part of `type`, `urn:waybill:problem:…`; clients may rely on it.
-    kind: &'static str,
+    kind: Kind,
     detail: String,
     errors: Vec<FieldError>,
 }
 
 /// What is wrong with one field of the request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     #[serde(flatten)]
+    #[schema(inline)]
     pub place: Place,
+    /// The end of a sentence about the field: "must be …".
     pub detail: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
     /// A JSON pointer (RFC 6901) into the body.
     Pointer(String),
     /// A parameter of the query.
     Parameter(String),
+    /// A header of the request.
     Header(&'static str),
 }
 
@@ -46,24 +49,20 @@ pub enum Place {
 const RETRY_AFTER_SECONDS: &str = "1";
 
 impl Problem {
-    pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
-        Problem { status, kind, detail: detail.into(), errors: Vec::new() }
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Problem { kind, detail: detail.into(), errors: Vec::new() }
     }
 
     pub fn not_found(what: &str) -> Self {
-        Problem::new(StatusCode::NOT_FOUND, "not-found", format!("There is no such {what}."))
+        Problem::new(Kind::NotFound, format!("There is no such {what}."))
     }
 
     pub fn unauthorized(detail: &str) -> Self {
-        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+        Problem::new(Kind::Unauthorized, detail)
     }
 
     pub fn forbidden() -> Self {
-        Problem::new(StatusCode::FORBIDDEN, "forbidden", "This is for staff only.")
-    }
-
-    pub fn conflict(kind: &'static str, detail: impl Into<String>) -> Self {
-        Problem::new(StatusCode::CONFLICT, kind, detail)
+        Problem::new(Kind::Forbidden, "This is for staff only.")
     }
 
     /// A request that was understood but has fields that cannot be accepted.
@@ -72,7 +71,7 @@ impl Problem {
             [_] => "A field cannot be accepted.".to_owned(),
             errors => format!("{} fields cannot be accepted.", errors.len()),
         };
-        Problem { errors, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail) }
+        Problem { errors, ..Problem::new(Kind::Invalid, detail) }
     }
 
     pub fn invalid_header(name: &'static str, detail: impl Into<String>) -> Self {
@@ -91,49 +90,61 @@ impl Problem {
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!(error = %cause, "a request failed");
         let detail = "Something went wrong on our side. Please quote the request id when you ask about it.";
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+        Problem::new(Kind::Internal, detail)
     }
 
     pub fn unavailable(cause: impl std::fmt::Display, detail: &str) -> Self {
         tracing::warn!(error = %cause, "a request was put off");
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
-    }
-
-    pub fn status(&self) -> StatusCode {
-        self.status
+        Problem::new(Kind::Unavailable, detail)
     }
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// What every `type` of ours begins with.
+pub(crate) const TYPE_PREFIX: &str = "urn:waybill:problem:";
+
+/// A problem document as RFC 9457 has it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Document {
+    /// What kind of problem it is; clients may rely on it.
+    #[schema(example = "urn:waybill:problem:invalid")]
     r#type: String,
-    title: &'a str,
+    /// The status in words.
+    title: &'static str,
+    /// The same as the answer's.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
-    detail: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [FieldError],
+    /// What went wrong this time, for people.
+    detail: String,
+    /// What is wrong with single fields, where that can be said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<FieldError>,
+    /// To be quoted when asking about it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     request_id: Option<String>,
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let status = self.kind.status();
         let document = Document {
-            r#type: format!("urn:waybill:problem:{}", self.kind),
-            title: self.status.canonical_reason().unwrap_or("Problem"),
-            status: self.status.as_u16(),
-            detail: &self.detail,
-            errors: &self.errors,
+            r#type: format!("{TYPE_PREFIX}{}", self.kind.name()),
+            title: status.canonical_reason().unwrap_or("Problem"),
+            status: status.as_u16(),
+            detail: self.detail,
+            errors: self.errors,
             request_id: request_id(),
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
-        let mut response = (self.status, body).into_response();
+        let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
@@ -153,10 +164,10 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let detail = refusal.to_string();
         match refusal {
-            Refusal::Done => Problem::conflict("order-state", "This has been done already."),
-            Refusal::Forbidden { .. } => Problem::conflict("order-state", detail),
-            Refusal::WrongAmount { .. } => Problem::conflict("wrong-amount", detail),
-            Refusal::TimelineFull => Problem::conflict("too-many-payments", detail),
+            Refusal::Done => Problem::new(Kind::OrderState, "This has been done already."),
+            Refusal::Forbidden { .. } => Problem::new(Kind::OrderState, detail),
+            Refusal::WrongAmount { .. } => Problem::new(Kind::WrongAmount, detail),
+            Refusal::TimelineFull => Problem::new(Kind::TooManyPayments, detail),
         }
     }
 }
@@ -166,7 +177,7 @@ impl<E: Into<Problem>> From<Unchanged<E>> for Problem {
         match unchanged {
             Unchanged::UnknownOrder => Problem::not_found("order"),
             Unchanged::Refused(refusal) => refusal.into(),
-            Unchanged::EventSeen => Problem::conflict("order-state", "This has been done already."),
+            Unchanged::EventSeen => Problem::new(Kind::OrderState, "This has been done already."),
             Unchanged::Failed(error) => error.into(),
         }
     }
@@ -185,11 +196,11 @@ impl From<Taken> for Problem {
     fn from(taken: Taken) -> Self {
         match taken {
             Taken::Slug => {
-                Problem::conflict("taken", "The slug is taken.").with_errors(vec![FieldError::at("/slug", "is taken")])
+                Problem::new(Kind::Taken, "The slug is taken.").with_errors(vec![FieldError::at("/slug", "is taken")])
             }
             Taken::Sku(sku) => {
                 let detail = format!("The SKU {sku} is taken.");
-                Problem::conflict("taken", detail).with_errors(vec![FieldError::at("/skus", format!("{sku} is taken"))])
+                Problem::new(Kind::Taken, detail).with_errors(vec![FieldError::at("/skus", format!("{sku} is taken"))])
             }
             Taken::UnknownCategory => Problem::invalid_field("/category_id", "there is no such category"),
         }
@@ -198,7 +209,7 @@ impl From<Taken> for Problem {
 
 impl From<CartFull> for Problem {
     fn from(_: CartFull) -> Self {
-        Problem::conflict("cart-full", format!("A cart holds at most {MAX_LINES} different SKUs."))
+        Problem::new(Kind::CartFull, format!("A cart holds at most {MAX_LINES} different SKUs."))
     }
 }
 

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use axum::extract::{FromRequestParts, Query};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use http::StatusCode;
 use http::request::Parts;
 use serde::Serialize;
+use utoipa::ToSchema;
 use waybill_domain::text::IdempotencyKey;
 use waybill_storage::{Cursor, Page};
 
-use crate::Problem;
 use crate::problem::{FieldError, Place};
+use crate::{Kind, Problem};
 
 /// Items of a page unless `limit` says otherwise.
 pub const DEFAULT_LIMIT: u8 = 20;
@@ -30,7 +30,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
             .await
-            .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "bad-request", "The query string cannot be read."))?;
+            .map_err(|_| Problem::new(Kind::BadRequest, "The query string cannot be read."))?;
         let mut parameters = Parameters { left: BTreeMap::new(), errors: Vec::new() };
         for (name, value) in pairs {
             if parameters.left.insert(name.clone(), value).is_some() {
@@ -86,9 +86,11 @@ impl Parameters {
 }
 
 /// A page as clients get it: `{"items": […], "next": "…" or null}`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct List<T> {
     pub items: Vec<T>,
+    /// What to send as `cursor` for the next page; null when this is the last.
+    #[schema(required)]
     pub next: Option<String>,
 }
 
@@ -104,16 +106,23 @@ impl<T, U: From<T>> From<Page<T>> for List<U> {
 /// The header `Idempotency-Key`, which must be there.
 pub struct Idempotency(pub IdempotencyKey);
 
+impl Idempotency {
+    pub const HEADER: &str = "Idempotency-Key";
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Idempotency {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        const NAME: &str = "Idempotency-Key";
-        let Some(value) = parts.headers.get(NAME) else {
-            return Err(Problem::invalid_header(NAME, "must be given, such as a fresh UUID for each new attempt"));
+        let Some(value) = parts.headers.get(Self::HEADER) else {
+            return Err(Problem::invalid_header(
+                Self::HEADER,
+                "must be given, such as a fresh UUID for each new attempt",
+            ));
         };
         let key = value.to_str().unwrap_or_default().parse();
-        key.map(Idempotency)
-            .map_err(|invalid: waybill_domain::text::Invalid| Problem::invalid_header(NAME, invalid.to_string()))
+        key.map(Idempotency).map_err(|invalid: waybill_domain::text::Invalid| {
+            Problem::invalid_header(Self::HEADER, invalid.to_string())
+        })
     }
 }

@@ -6,12 +6,12 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue};
 use lambda_http::RequestExt;
 use tracing::Instrument;
 
-use crate::Problem;
 use crate::body::MAX_BODY;
+use crate::{Kind, Problem};
 
 tokio::task_local! {
     static REQUEST_ID: String;
@@ -26,12 +26,10 @@ pub fn request_id() -> Option<String> {
 /// methods and bodies over [`MAX_BODY`] bytes.
 pub fn app(routes: Router) -> Router {
     routes
-        .fallback(|| async {
-            Problem::new(StatusCode::NOT_FOUND, "unknown-route", "There is nothing at this address.")
-        })
+        .fallback(|| async { Problem::new(Kind::UnknownRoute, "There is nothing at this address.") })
         .method_not_allowed_fallback(|| async {
             let detail = "This address does not take this method.";
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+            Problem::new(Kind::MethodNotAllowed, detail)
         })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn(observe))

@@ -1,0 +1,77 @@
+//! The API's own document, for programs and for people, and what there is to say at any other address.
+
+use axum::extract::OriginalUri;
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue};
+use serde_json::Value;
+use waybill_web::{Kind, Problem};
+
+const DOCUMENT: &str = include_str!("../../../infra/openapi.json");
+const PAGE: &str = include_str!("docs.html");
+
+const AN_HOUR: (HeaderName, &str) = (CACHE_CONTROL, "public, max-age=3600");
+/// The page asks for nothing but the document.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Read this document
+#[utoipa::path(get, path = "/openapi.json", responses((status = 200, description = "OpenAPI 3.1.", body = Object)))]
+pub async fn read_document() -> impl IntoResponse {
+    ([AN_HOUR, (CONTENT_TYPE, "application/json")], DOCUMENT)
+}
+
+/// Read this document as a page
+#[utoipa::path(get, path = "/docs", responses((status = 200, description = "A page.", body = String, content_type = "text/html; charset=utf-8")))]
+pub async fn read_page() -> impl IntoResponse {
+    ([AN_HOUR, (CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY)], PAGE)
+}
+
+/// The gateway brings what none of its routes takes: an unknown address, or a known one with another method.
+pub async fn unknown(OriginalUri(uri): OriginalUri) -> Response {
+    let methods = methods_at(uri.path());
+    if methods.is_empty() {
+        return Problem::new(Kind::UnknownRoute, "There is nothing at this address.").into_response();
+    }
+    let allowed = methods.join(", ");
+    let problem = Problem::new(Kind::MethodNotAllowed, format!("This address takes {allowed} only."));
+    let mut response = problem.into_response();
+    if let Ok(allowed) = HeaderValue::from_str(&allowed) {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
+}
+
+/// The methods that some function serves at a path, by the document.
+fn methods_at(path: &str) -> Vec<String> {
+    let document: Value = serde_json::from_str(DOCUMENT).unwrap_or_default();
+    let paths = document["paths"].as_object();
+    let known = paths.into_iter().flatten().filter(|(template, _)| fits(template, path));
+    let methods = known.filter_map(|(_, methods)| methods.as_object()).flat_map(|methods| methods.keys());
+    methods.map(|method| method.to_uppercase()).collect()
+}
+
+fn fits(template: &str, path: &str) -> bool {
+    let (mut wanted, mut given) = (template.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(wanted), Some(given)) if wanted == given || (wanted.starts_with('{') && !given.is_empty()) => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_knows_its_methods() {
+        assert_eq!(methods_at("/v1/orders"), ["GET", "POST"]);
+        assert_eq!(methods_at("/v1/orders/ord_1/payment-sessions"), ["POST"]);
+        for nowhere in ["/", "/v1", "/v1/orders/", "/v1/orders/1/2", "/v2/orders"] {
+            assert!(methods_at(nowhere).is_empty(), "{nowhere}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What can be wrong, as one table. The name is the last part of a problem's `type`, and clients may rely on it.
+
+use http::StatusCode;
+
+macro_rules! kinds {
+    ($($kind:ident = $status:ident $name:literal: $meaning:literal;)*) => {
+        /// A kind of problem.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Kind {
+            $(#[doc = $meaning] $kind,)*
+        }
+
+        impl Kind {
+            pub const ALL: &'static [Kind] = &[$(Kind::$kind),*];
+
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Kind::$kind => $name,)*
+                }
+            }
+
+            pub fn status(self) -> StatusCode {
+                match self {
+                    $(Kind::$kind => StatusCode::$status,)*
+                }
+            }
+
+            /// What a client should know of it, in a sentence or two.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Kind::$kind => $meaning,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    BadRequest = BAD_REQUEST "bad-request": "The request cannot be read: its query string is broken, or its body did not arrive whole.";
+    MalformedJson = BAD_REQUEST "malformed-json": "The body is not JSON.";
+    BadSignature = BAD_REQUEST "bad-signature": "The header Stripe-Signature does not fit the body, or is too old.";
+    Unauthorized = UNAUTHORIZED "unauthorized": "There is no valid token, or the credentials are wrong.";
+    Forbidden = FORBIDDEN "forbidden": "The caller's role does not allow this.";
+    NotFound = NOT_FOUND "not-found": "There is no such thing, or it is not the caller's to see.";
+    UnknownRoute = NOT_FOUND "unknown-route": "There is nothing at this address.";
+    MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed": "The address does not take this method.";
+    Taken = CONFLICT "taken": "A name that has to be unique belongs to something else already.";
+    CartFull = CONFLICT "cart-full": "The cart holds as many different SKUs as it can.";
+    CartChanged = CONFLICT "cart-changed": "The cart is not the quoted one any more. Read it again.";
+    OutOfStock = CONFLICT "out-of-stock": "Not everything in the cart can be had; `errors` names the lines. Nothing was ordered.";
+    PriceChanged = CONFLICT "price-changed": "A price is not the quoted one any more; `errors` names the lines. Nothing was ordered.";
+    OrderState = CONFLICT "order-state": "The order's state does not allow this.";
+    WrongAmount = CONFLICT "wrong-amount": "The amount is not the order's.";
+    TooManyPayments = CONFLICT "too-many-payments": "So many payments of this order have been tried that no other can be started.";
+    AmountTooSmall = CONFLICT "amount-too-small": "The order's total is below what the payment provider takes.";
+    PaymentExpired = CONFLICT "payment-expired": "The payment page has just closed. Start again.";
+    PaymentPending = CONFLICT "payment-pending": "A payment of this order is being confirmed.";
+    TooLarge = PAYLOAD_TOO_LARGE "too-large": "The body is too large.";
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type": "The body has to be JSON, and its Content-Type has to say so.";
+    Invalid = UNPROCESSABLE_ENTITY "invalid": "The request was understood, but fields of it cannot be accepted; `errors` names each.";
+    Internal = INTERNAL_SERVER_ERROR "internal": "Something went wrong on our side. The request id leads to the cause.";
+    Unavailable = SERVICE_UNAVAILABLE "unavailable": "The shop, or one that it depends on, is too busy just now. Try again after `Retry-After` seconds.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_name_means_one_kind() {
+        let names: BTreeSet<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+        assert_eq!(names.len(), Kind::ALL.len());
+    }
+}
