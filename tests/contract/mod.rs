@@ -1,5 +1,6 @@
 //! What the parts of the house promise each other.
 
+mod messages;
 mod openapi;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -95,3 +95,26 @@ fn update(message: &Message) -> Update<'_> {
         tracking_number,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn read(path: &Path) -> Value {
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn each_recorded_message_becomes_the_recorded_update() {
+        let events = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
+        for file in std::fs::read_dir(events.join("messages")).unwrap() {
+            let message: Message = serde_json::from_value(read(&file.unwrap().path())).unwrap();
+            let recorded = events.join("websocket").join(format!("{}.json", message.event.name()));
+            assert_eq!(serde_json::to_value(update(&message)).unwrap(), read(&recorded), "{}", recorded.display());
+        }
+    }
+}

@@ -11,7 +11,6 @@ use crate::text::Invalid;
 
 /// An amount of one currency, in minor units (cents for USD, whole yen for JPY).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Money {
     /// Minor units, such as cents.
     #[schema(example = 1999)]

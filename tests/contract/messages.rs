@@ -1,0 +1,212 @@
+//! What stands on the queues and what a browser gets, as infra/asyncapi.json promises it and events/ records it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use jsonschema::{Draft, Validator};
+use serde_json::{Value, json};
+use waybill_domain::message::{Event, Message};
+use waybill_local::workspace;
+
+use super::template;
+
+/// What each queue is to the contract: its channel.
+const QUEUES: [(&str, &str); 2] = [("MailQueue", "mailQueue"), ("PushQueue", "pushQueue")];
+
+fn read(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn contract() -> Value {
+    read(&workspace().join("infra/asyncapi.json"))
+}
+
+/// The files of a folder below events/, by their names without `.json`.
+fn recorded(folder: &str) -> BTreeMap<String, Value> {
+    let files = std::fs::read_dir(workspace().join("events").join(folder)).unwrap();
+    let named = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    files.map(|file| file.unwrap().path()).map(|path| (named(&path), read(&path))).collect()
+}
+
+/// The tags of the domain's events. Serde names them all when it meets one that it does not know.
+fn tags() -> BTreeSet<String> {
+    let error = serde_json::from_value::<Event>(json!({ "type": "?" })).unwrap_err().to_string();
+    error.split('`').skip(3).step_by(2).map(ToOwned::to_owned).collect()
+}
+
+fn parse(message: &Value) -> Result<Message, serde_json::Error> {
+    serde_json::from_value(message.clone())
+}
+
+/// Checks the payload of one of the contract's messages.
+fn validator(contract: &Value, message: &str) -> Validator {
+    let schema = json!({
+        "allOf": [{ "$ref": format!("#/components/messages/{message}/payload") }],
+        "components": contract["components"],
+    });
+    jsonschema::options().with_draft(Draft::Draft7).should_validate_formats(true).build(&schema).unwrap()
+}
+
+fn complaints(validator: &Validator, payload: &Value) -> Vec<String> {
+    validator.iter_errors(payload).map(|error| format!("{}: {error}", error.instance_path())).collect()
+}
+
+/// The contract as it binds publishers: nothing that is not written down.
+fn closed(contract: &Value) -> Value {
+    match contract {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| {
+                let open = key == "additionalProperties" && *value == Value::Bool(true);
+                (key.clone(), if open { Value::Bool(false) } else { closed(value) })
+            })
+            .collect(),
+        Value::Array(items) => items.iter().map(closed).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => contract.clone(),
+    }
+}
+
+/// The JSON pointers of all objects in a value.
+fn objects(value: &Value, at: &str) -> Vec<String> {
+    match value {
+        Value::Object(fields) => {
+            let inner = fields.iter().flat_map(|(key, value)| objects(value, &format!("{at}/{key}")));
+            std::iter::once(at.to_owned()).chain(inner).collect()
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().flat_map(|(index, item)| objects(item, &format!("{at}/{index}"))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    }
+}
+
+/// With a field that nobody knows in the object at `pointer`.
+fn with_unknown_field(value: &Value, pointer: &str) -> Value {
+    let mut value = value.clone();
+    value.pointer_mut(pointer).unwrap()["unheard_of"] = json!({ "deep": [null, 1] });
+    value
+}
+
+fn names(object: &Value) -> BTreeSet<String> {
+    object.as_object().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn every_event_of_the_domain_has_a_recorded_message_and_a_recorded_update() {
+    assert!(tags().contains("order.placed.v1"), "{:?}", tags());
+    let (messages, updates) = (recorded("messages"), recorded("websocket"));
+    assert_eq!(messages.keys().cloned().collect::<BTreeSet<_>>(), tags());
+    let shown: BTreeSet<_> = messages.values().map(|message| parse(message).unwrap().event.name().to_owned()).collect();
+    assert_eq!(updates.keys().cloned().collect::<BTreeSet<_>>(), shown);
+    for (name, message) in &messages {
+        assert_eq!(message["event"]["type"], *name);
+    }
+    for (name, update) in &updates {
+        assert_eq!(update["type"], *name);
+    }
+}
+
+#[test]
+fn a_recorded_message_is_written_as_it_was_read() {
+    for (name, message) in recorded("messages") {
+        let parsed = parse(&message).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(serde_json::to_value(&parsed).unwrap(), message, "{name}");
+        assert_eq!(parsed.id, format!("{}/{}", parsed.order.id, parsed.order.version), "{name}");
+    }
+}
+
+#[test]
+fn the_contract_sends_and_takes_every_event_and_nothing_else() {
+    let contract = contract();
+    let updates: BTreeSet<_> = recorded("websocket").into_keys().collect();
+    for (_, channel) in QUEUES {
+        assert_eq!(names(&contract["channels"][channel]["messages"]), tags(), "{channel}");
+    }
+    let of_operation = |operation: &str| -> BTreeSet<String> {
+        let messages = contract["operations"][operation]["messages"].as_array().unwrap();
+        let last = |message: &Value| message["$ref"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        messages.iter().map(last).collect()
+    };
+    for operation in ["announceToMail", "announceToPush", "mailTheBuyer", "takeUpdates"] {
+        assert_eq!(of_operation(operation), tags(), "{operation}");
+    }
+    assert_eq!(of_operation("updateTheBrowser"), updates);
+    let spoken = BTreeSet::from(["client.text".to_owned(), "gateway.error".to_owned()]);
+    let expected: BTreeSet<_> = tags().into_iter().chain(updates).chain(spoken).collect();
+    assert_eq!(names(&contract["components"]["messages"]), expected);
+}
+
+#[test]
+fn what_is_recorded_keeps_the_contract_and_is_its_example() {
+    let contract = contract();
+    let closed = closed(&contract);
+    for (name, payload) in recorded("messages").into_iter().chain(recorded("websocket")) {
+        for contract in [&contract, &closed] {
+            let complaints = complaints(&validator(contract, &name), &payload);
+            assert!(complaints.is_empty(), "{name}: {complaints:#?}");
+        }
+        let documented = &contract["components"]["messages"][&name];
+        assert_eq!(documented["name"], name);
+        let examples: Vec<_> =
+            documented["examples"].as_array().unwrap().iter().map(|example| &example["payload"]).collect();
+        assert_eq!(examples, [&payload], "{name}");
+    }
+}
+
+#[test]
+fn a_consumer_ignores_an_unknown_field_wherever_the_contract_allows_one() {
+    let contract = contract();
+    for (name, message) in recorded("messages") {
+        let validator = validator(&contract, &name);
+        for pointer in objects(&message, "") {
+            let more = with_unknown_field(&message, &pointer);
+            assert_eq!(parse(&more).is_ok(), validator.is_valid(&more), "{name} at {pointer:?}");
+        }
+        for pointer in ["", "/order", "/order/lines/0", "/order/shipping_address", "/event"] {
+            let more = with_unknown_field(&message, pointer);
+            assert_eq!(parse(&more).unwrap(), parse(&message).unwrap(), "{name} at {pointer:?}");
+        }
+    }
+}
+
+#[test]
+fn a_publisher_sends_no_field_that_is_not_written_down() {
+    let closed = closed(&contract());
+    for (name, payload) in recorded("messages").into_iter().chain(recorded("websocket")) {
+        let validator = validator(&closed, &name);
+        for pointer in objects(&payload, "") {
+            assert!(!validator.is_valid(&with_unknown_field(&payload, &pointer)), "{name} at {pointer:?}");
+        }
+    }
+}
+
+#[test]
+fn the_queues_are_as_the_contract_says() {
+    let contract = contract();
+    let queues = template().queues;
+    let queue = |name: &str| queues.iter().find(|queue| queue.name == name).unwrap();
+    for (name, channel) in QUEUES {
+        let main = queue(name);
+        let dead_letters = main.dead_letters.as_ref().unwrap();
+        let expected = json!({
+            "queue": {
+                "name": name,
+                "fifoQueue": false,
+                "visibilityTimeout": main.visibility_timeout.as_secs(),
+                "messageRetentionPeriod": main.retention.as_secs(),
+                "redrivePolicy": {
+                    "deadLetterQueue": { "name": dead_letters.queue },
+                    "maxReceiveCount": dead_letters.max_receive_count,
+                },
+            },
+            "deadLetterQueue": {
+                "name": dead_letters.queue,
+                "fifoQueue": false,
+                "messageRetentionPeriod": queue(&dead_letters.queue).retention.as_secs(),
+            },
+            "bindingVersion": "0.2.0",
+        });
+        assert_eq!(contract["channels"][channel]["bindings"]["sqs"], expected, "{name}");
+    }
+}
