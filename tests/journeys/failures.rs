@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use waybill_local::workspace;
-use waybill_tests::{TestShop, eventually};
+use waybill_tests::{TestShop, eventually, is_deployed};
 
 /// The template with functions that may run for two seconds, and queues that try again after one, so many times: a test
 /// need not wait for minutes.
@@ -107,24 +107,30 @@ async fn a_function_that_hangs_or_dies_is_answered_for_and_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_cannot_be_read_ends_in_the_dead_letter_queue_and_holds_up_nobody() {
-    let shop = TestShop::open_with(|options| options.template = impatient_template(3)).await;
-    shop.product("TEA", 450, 100).await;
-    let sqs = async |action: &str, queue: &str, more: serde_json::Value| {
-        let mut body = json!({ "QueueUrl": format!("{}/000000000000/{queue}", shop.addresses().aws) });
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let request = shop.http().post(&shop.addresses().aws).header("x-amz-target", format!("AmazonSQS.{action}"));
-        let request = request.header("content-type", "application/x-amz-json-1.0").body(body.to_string());
-        request.send().await.unwrap().json::<serde_json::Value>().await.unwrap()
+    let shop = match is_deployed() {
+        true => TestShop::open().await,
+        false => TestShop::open_with(|options| options.template = impatient_template(3)).await,
     };
-    sqs("SendMessage", "MailQueue", json!({ "MessageBody": "not a message" })).await;
+    let hold_for = async |seconds: &str| {
+        let attributes = json!({ "Attributes": { "VisibilityTimeout": seconds } });
+        shop.sqs("SetQueueAttributes", "MailQueue", attributes).await
+    };
+    if is_deployed() {
+        hold_for("1").await;
+    }
+    shop.product("TEA", 450, 100).await;
+    shop.sqs("SendMessage", "MailQueue", json!({ "MessageBody": "not a message" })).await;
     let (customer, _, session) = shop.order_to_pay("TEA").await;
     shop.stripe(&format!("sessions/{session}/pay"), json!({})).await;
     eventually("the mail of the good message", async || shop.mails_to(&customer.email).await.pop()).await;
     let dead = eventually("a dead letter", async || {
-        let received = sqs("ReceiveMessage", "MailDeadLetters", json!({})).await;
+        let received = shop.sqs("ReceiveMessage", "MailDeadLetters", json!({})).await;
         received["Messages"][0]["Body"].as_str().map(ToOwned::to_owned)
     });
     assert_eq!(dead.await, "not a message");
+    if is_deployed() {
+        hold_for("180").await;
+    }
     shop.stop().await;
 }
 
@@ -145,7 +151,7 @@ async fn a_template_that_localhost_cannot_play_is_refused_at_the_start() {
     let path = std::env::temp_dir().join(format!("waybill-template-{}.yaml", waybill_tests::key()));
     std::fs::write(
         &path,
-        template.replace("  MailQueue:\n    Type: AWS::SQS::Queue", "  MailQueue:\n    Type: AWS::SNS::Topic"),
+        template.replace("  MailQueue:\n    Type: AWS::SQS::Queue", "  MailQueue:\n    Type: AWS::SNS::TopicPolicy"),
     )
     .unwrap();
     let options = waybill_local::Options {
@@ -156,6 +162,7 @@ async fn a_template_that_localhost_cannot_play_is_refused_at_the_start() {
         parameters: Default::default(),
         payments: waybill_local::Payments::StandIn,
         workers_per_function: 1,
+        holds_to_roles: false,
         logs: std::sync::Arc::new(|_, _| {}),
         report: std::sync::Arc::new(|_| {}),
     };

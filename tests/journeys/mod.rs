@@ -6,6 +6,7 @@ mod failures;
 mod fulfilment;
 mod overselling;
 mod paying;
+mod permissions;
 mod placing;
 mod restart;
 mod shopping;

@@ -1,5 +1,6 @@
 //! A shop that a test has for itself.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -7,17 +8,25 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
+use waybill_local::access::Use;
 use waybill_local::{Addresses, Options, Payments, Ports, Shop, Store, build_functions, workspace};
 
+use crate::deployed::{self, Deployed};
 use crate::people::{Answer, Person};
 
 const PASSWORD: &str = "local administrator";
 
 pub struct TestShop {
-    shop: Shop,
+    place: Place,
     http: reqwest::Client,
     administrator: OnceCell<Person>,
     logs: Arc<Mutex<Vec<String>>>,
+}
+
+/// Where the shop is open.
+enum Place {
+    Local(Box<Shop>),
+    Deployed(Box<Deployed>),
 }
 
 /// The function binaries, built once for all tests of a run.
@@ -27,12 +36,19 @@ fn binaries() -> PathBuf {
 }
 
 impl TestShop {
-    /// An empty shop in memory, on ports that are free.
+    /// An empty shop in memory, on ports that are free; or the deployed one that `WAYBILL_STACK` names, emptied.
     pub async fn open() -> TestShop {
+        if deployed::is_wanted() {
+            return TestShop::at(Place::Deployed(Box::new(Deployed::open().await)), Arc::default());
+        }
         Self::open_with(|_| {}).await
     }
 
-    /// The same, with options changed.
+    fn at(place: Place, logs: Arc<Mutex<Vec<String>>>) -> TestShop {
+        TestShop { place, http: reqwest::Client::new(), administrator: OnceCell::new(), logs }
+    }
+
+    /// An empty shop of infra/local's, with options changed.
     pub async fn open_with(change: impl FnOnce(&mut Options)) -> TestShop {
         let binaries = tokio::task::spawn_blocking(binaries).await.unwrap();
         let logs = Arc::new(Mutex::new(Vec::new()));
@@ -45,6 +61,7 @@ impl TestShop {
             parameters: Default::default(),
             payments: Payments::StandIn,
             workers_per_function: 4,
+            holds_to_roles: true,
             logs: Arc::new(move |function, line| {
                 lines.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{function}: {line}"));
             }),
@@ -52,15 +69,30 @@ impl TestShop {
         };
         change(&mut options);
         let shop = Shop::start(options).await.unwrap();
-        TestShop { shop, http: reqwest::Client::new(), administrator: OnceCell::new(), logs }
+        TestShop::at(Place::Local(Box::new(shop)), logs)
     }
 
     pub fn addresses(&self) -> &Addresses {
-        self.shop.addresses()
+        match &self.place {
+            Place::Local(shop) => shop.addresses(),
+            Place::Deployed(deployed) => deployed.addresses(),
+        }
     }
 
-    pub fn host(&self) -> &Shop {
-        &self.shop
+    /// The permissions that infra/local's functions have used so far.
+    pub fn permissions_used(&self) -> BTreeSet<Use> {
+        match &self.place {
+            Place::Local(shop) => shop.permissions_used(),
+            Place::Deployed(_) => panic!("an endpoint does not tell what was called"),
+        }
+    }
+
+    /// Invokes a function of infra/local's.
+    pub async fn invoke(&self, function: &str, event: Value) -> Value {
+        match &self.place {
+            Place::Local(shop) => shop.invoke(function, &event).await.unwrap_or_else(|error| panic!("{error}")),
+            Place::Deployed(_) => panic!("only functions of infra/local are invoked by hand"),
+        }
     }
 
     pub fn http(&self) -> &reqwest::Client {
@@ -73,7 +105,10 @@ impl TestShop {
     }
 
     pub async fn stop(self) {
-        self.shop.stop().await;
+        match self.place {
+            Place::Local(shop) => shop.stop().await,
+            Place::Deployed(deployed) => deployed.stop().await,
+        }
     }
 
     /// Nobody: requests without a token.
@@ -93,7 +128,10 @@ impl TestShop {
     pub async fn administrator(&self) -> &Person {
         let log_in = || async {
             let email = "admin@example.com";
-            self.shop.make_administrator(email, PASSWORD).await.unwrap();
+            match &self.place {
+                Place::Local(shop) => shop.make_administrator(email, PASSWORD).await.unwrap(),
+                Place::Deployed(deployed) => deployed.make_administrator(email, PASSWORD).await,
+            }
             let logged_in = self.anyone().post("/v1/sessions", json!({ "email": email, "password": PASSWORD })).await;
             assert_eq!(logged_in.status, 201, "{}", logged_in.body);
             self.anyone().with_tokens(&logged_in)
@@ -147,6 +185,18 @@ impl TestShop {
         (customer, order, session.text("/id"))
     }
 
+    /// Calls SQS about a queue of the template.
+    pub async fn sqs(&self, action: &str, queue: &str, more: Value) -> Value {
+        if let Place::Deployed(deployed) = &self.place {
+            return deployed.sqs(action, queue, more).await;
+        }
+        let mut body = json!({ "QueueUrl": format!("{}/000000000000/{queue}", self.addresses().aws) });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let request = self.http.post(&self.addresses().aws).header("x-amz-target", format!("AmazonSQS.{action}"));
+        let request = request.header("content-type", "application/x-amz-json-1.0").body(body.to_string());
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
     /// Tells the stand-in Stripe to do something: `sessions/{id}/pay`, `faults`…
     pub async fn stripe(&self, control: &str, body: Value) -> Answer {
         let url = format!("{}/_control/{control}", self.addresses().stripe.as_deref().unwrap());
@@ -162,6 +212,9 @@ impl TestShop {
 
     /// The mails to one address, the oldest first.
     pub async fn mails_to(&self, email: &str) -> Vec<Value> {
+        if let Place::Deployed(deployed) = &self.place {
+            return deployed.mails_to(email).await;
+        }
         let url = format!("{}/api/mails?to={email}", self.addresses().mail);
         let answer = Answer::of(self.http.get(url).send().await.unwrap()).await;
         let mut mails = answer.body["items"].as_array().cloned().unwrap_or_else(|| panic!("{}", answer.body));

@@ -29,23 +29,23 @@ enum MailError {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::start();
-    let (from, shop) = settings::read(|variables| {
+    let (from, configuration_set, shop) = settings::read(|variables| {
         let shop = Shop { name: variables.text("SHOP_NAME"), url: variables.text("SHOP_URL") };
-        (variables.text("MAIL_FROM"), shop)
+        (variables.text("MAIL_FROM"), variables.text("MAIL_CONFIGURATION_SET"), shop)
     })?;
     let aws = Aws::from_environment()?;
-    let (client, table) = (aws.mail(), aws.table()?);
-    batch::run(|message| mail(&client, &table, &from, &shop, message)).await
+    let (sender, table) = (Sender { client: aws.mail(), from, configuration_set }, aws.table()?);
+    batch::run(|message| mail(&sender, &table, &shop, message)).await
 }
 
-async fn mail(client: &Client, table: &Table, from: &str, shop: &Shop, message: Message) -> Result<(), MailError> {
+async fn mail(sender: &Sender, table: &Table, shop: &Shop, message: Message) -> Result<(), MailError> {
     let Some(mail) = compose(shop, &message)? else { return Ok(()) };
     match table.claim_mail(&message.id, clock::now()).await? {
         Claim::Granted => {}
         Claim::Sent => return Ok(()),
         Claim::Held => return Err(MailError::Held),
     }
-    match send(client, from, message.order.email.as_str(), mail).await {
+    match sender.send(message.order.email.as_str(), mail).await {
         Ok(ses_id) => Ok(table.mail_sent(&message.id, &ses_id, clock::now()).await?),
         Err(error) => {
             table.release_mail(&message.id).await?;
@@ -54,19 +54,31 @@ async fn mail(client: &Client, table: &Table, from: &str, shop: &Shop, message: 
     }
 }
 
-async fn send(client: &Client, from: &str, to: &str, mail: Mail) -> Result<String, MailError> {
-    let content = |text: String| Content::builder().charset("UTF-8").data(text).build();
-    let body = Body::builder().text(content(mail.text)?).html(content(mail.html)?).build();
-    let message = MailMessage::builder().subject(content(mail.subject)?).body(body).build();
-    let sent = client
-        .send_email()
-        .from_email_address(from)
-        .destination(Destination::builder().to_addresses(to).build())
-        .content(EmailContent::builder().simple(message).build())
-        .send()
-        .await
-        .map_err(|error| MailError::Send(reason(&error)))?;
-    Ok(sent.message_id.unwrap_or_default())
+struct Sender {
+    client: Client,
+    from: String,
+    /// Of SES: what becomes of bounces and complaints.
+    configuration_set: String,
+}
+
+impl Sender {
+    /// SES's id of the mail.
+    async fn send(&self, to: &str, mail: Mail) -> Result<String, MailError> {
+        let content = |text: String| Content::builder().charset("UTF-8").data(text).build();
+        let body = Body::builder().text(content(mail.text)?).html(content(mail.html)?).build();
+        let message = MailMessage::builder().subject(content(mail.subject)?).body(body).build();
+        let sent = self
+            .client
+            .send_email()
+            .from_email_address(&self.from)
+            .configuration_set_name(&self.configuration_set)
+            .destination(Destination::builder().to_addresses(to).build())
+            .content(EmailContent::builder().simple(message).build())
+            .send()
+            .await
+            .map_err(|error| MailError::Send(reason(&error)))?;
+        Ok(sent.message_id.unwrap_or_default())
+    }
 }
 
 /// SES's code, or what kept the call from SES. Its message may quote the address.

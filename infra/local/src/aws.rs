@@ -77,7 +77,7 @@ impl OpenError {
     }
 }
 
-/// The whole endpoint. `connections` answers `/@connections/{id}`, with and without a stage in front.
+/// The whole endpoint. `connections` answers @connections.
 pub fn router(aws: Aws, connections: Router) -> Router {
     Router::new()
         .route("/", post(call_by_target))

@@ -1,5 +1,6 @@
 //! Runs template.yaml and the real function binaries on localhost.
 
+pub mod access;
 mod aws;
 mod compile;
 mod demo;
@@ -15,7 +16,7 @@ mod sdk;
 pub mod secrets;
 mod shop;
 mod store;
-mod stripe;
+pub mod stripe;
 mod tables;
 pub mod template;
 mod websocket;

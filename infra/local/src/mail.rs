@@ -13,6 +13,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -120,6 +121,9 @@ struct SendEmail {
     content: Content,
     #[serde(default)]
     email_tags: Vec<Pair>,
+    /// What becomes of bounces, of which there are none here.
+    #[serde(rename = "ConfigurationSetName")]
+    _configuration_set: Option<IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]

@@ -72,6 +72,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         parameters: BTreeMap::from([("ShopUrl".to_owned(), arguments.shop_url.trim_end_matches('/').to_owned())]),
         payments,
         workers_per_function: 8,
+        holds_to_roles: false,
         logs: logs::into_files(path.join("logs"))?,
         report: Arc::new(|line| eprintln!("{line}")),
     };

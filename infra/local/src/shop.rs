@@ -1,18 +1,20 @@
 //! A whole shop on localhost: its servers, its functions and what connects them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use dynoxide::Database;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::access::{self, Access, Use};
 use crate::aws::{self, Aws, OpenError};
 use crate::event_sources::{EventSources, Report, SourceError};
 use crate::functions::{self, Functions, InvokeError, Logs};
@@ -38,6 +40,8 @@ pub struct Options {
     pub payments: Payments,
     /// Processes of one function at once.
     pub workers_per_function: usize,
+    /// Whether a call that a function's role does not allow is refused, as AWS does. It costs a hop for each call.
+    pub holds_to_roles: bool,
     /// Takes each line that a function logs.
     pub logs: Logs,
     /// Takes a line for each thing that went wrong between the functions.
@@ -118,6 +122,7 @@ pub struct Shop {
     aws: Aws,
     functions: Functions,
     connections: Connections,
+    access: Access,
     sources: EventSources,
     stand_in: Option<StandIn>,
     servers: JoinSet<()>,
@@ -152,9 +157,15 @@ impl Shop {
         let websocket = template.websocket.clone().ok_or(StartError::NoWebSocket)?;
         let folder = options.store.folder();
         let database = tables::open(&template.tables, folder)?;
+        let access = Access::new(&template, options.report.clone());
+        let guard = match options.holds_to_roles {
+            true => Some(listen(0).await?),
+            false => None,
+        };
+        let tables_url = guard.as_ref().map_or_else(|| addresses.dynamodb.clone(), |guard| url(guard, "http"));
         let settings = functions::Settings {
             binaries: options.binaries,
-            environment: environment(&addresses),
+            environment: environment(&tables_url),
             workers_per_function: options.workers_per_function,
             logs: options.logs,
         };
@@ -168,7 +179,14 @@ impl Shop {
         let ((doors, door), (services, service)) = (watch::channel(false), watch::channel(false));
         let mut servers = JoinSet::new();
         servers.spawn(dynamodb_server(dynamodb, database.clone(), service.clone()));
-        let endpoint = aws::router(state.clone(), websocket::connections_router(connections.clone()));
+        if let Some(guard) = guard {
+            let guarded = access::in_front_of(addresses.dynamodb.clone(), access.clone());
+            servers.spawn(server(guard, guarded, service.clone()));
+        }
+        let mut endpoint = aws::router(state.clone(), websocket::connections_router(connections.clone()));
+        if options.holds_to_roles {
+            endpoint = endpoint.layer(from_fn_with_state(access.clone(), Access::check));
+        }
         servers.spawn(server(aws, endpoint, service));
         servers.spawn(server(mails, mail::page(state.outbox.clone()), door.clone()));
         let sockets = websocket::router(&websocket, functions.clone(), connections.clone());
@@ -194,6 +212,7 @@ impl Shop {
             aws: state,
             functions,
             connections,
+            access,
             sources,
             stand_in,
             servers,
@@ -205,6 +224,11 @@ impl Shop {
 
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// The permissions that functions have used so far, where they are held to their roles.
+    pub fn permissions_used(&self) -> BTreeSet<Use> {
+        self.access.used()
     }
 
     /// Invokes a function as `aws lambda invoke` does, by its logical id or its binary's name.
@@ -258,7 +282,7 @@ fn parameters(given: &BTreeMap<String, String>, addresses: &Addresses) -> BTreeM
         ("Architecture".to_owned(), "x86_64".to_owned()),
         ("ShopName".to_owned(), "Waybill Demo Shop".to_owned()),
         ("ShopUrl".to_owned(), "http://localhost:5173".to_owned()),
-        ("WebSocketEndpoint".to_owned(), addresses.aws.clone()),
+        ("AwsEndpointUrl".to_owned(), addresses.aws.clone()),
     ]);
     if let Some(stripe) = &addresses.stripe {
         parameters.insert("StripeApiUrl".to_owned(), format!("{stripe}/"));
@@ -268,14 +292,12 @@ fn parameters(given: &BTreeMap<String, String>, addresses: &Addresses) -> BTreeM
 }
 
 /// What Lambda gives to every process.
-fn environment(addresses: &Addresses) -> BTreeMap<String, String> {
+fn environment(tables_url: &str) -> BTreeMap<String, String> {
     let variables = [
         ("AWS_REGION", REGION),
         ("AWS_DEFAULT_REGION", REGION),
-        ("AWS_ACCESS_KEY_ID", "AKIALOCAL"),
         ("AWS_SECRET_ACCESS_KEY", "local"),
-        ("AWS_ENDPOINT_URL", &addresses.aws),
-        ("AWS_ENDPOINT_URL_DYNAMODB", &addresses.dynamodb),
+        ("AWS_ENDPOINT_URL_DYNAMODB", tables_url),
         ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"),
         ("_HANDLER", "bootstrap"),
         ("LAMBDA_TASK_ROOT", "/var/task"),

@@ -19,6 +19,7 @@ pub use read::TemplateError;
 #[derive(Clone, Debug, Default)]
 pub struct Template {
     pub functions: Vec<Function>,
+    pub roles: Vec<Role>,
     pub http: HttpApi,
     pub websocket: Option<WebSocketApi>,
     pub tables: Vec<Table>,
@@ -38,6 +39,35 @@ pub struct Function {
     pub memory_mb: u32,
     pub timeout: Duration,
     pub environment: BTreeMap<String, String>,
+    /// The logical id of its role.
+    pub role: Option<String>,
+}
+
+/// What whoever takes on the role may do.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// The logical id.
+    pub name: String,
+    pub permissions: Vec<Permission>,
+}
+
+/// An action on a resource, as `service:Action` and an ARN, in both of which `*` may end the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permission {
+    pub action: String,
+    pub resource: String,
+}
+
+impl Role {
+    pub fn allows(&self, action: &str, resource: &str) -> bool {
+        self.permissions
+            .iter()
+            .any(|permission| fits(&permission.action, action) && fits(&permission.resource, resource))
+    }
+}
+
+fn fits(pattern: &str, text: &str) -> bool {
+    pattern.strip_suffix('*').map_or(pattern == text, |start| text.starts_with(start))
 }
 
 #[derive(Clone, Debug, Default)]
@@ -66,6 +96,8 @@ pub struct Route {
 
 #[derive(Clone, Debug)]
 pub struct WebSocketApi {
+    /// The logical id.
+    pub name: String,
     pub stage: String,
     pub routes: Vec<Route>,
 }

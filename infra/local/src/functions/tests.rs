@@ -46,6 +46,7 @@ fn function(timeout: Duration) -> (Function, Settings) {
         memory_mb: 128,
         timeout,
         environment: BTreeMap::new(),
+        role: None,
     };
     let settings =
         Settings { binaries: folder, environment: BTreeMap::new(), workers_per_function: 4, logs: Arc::new(|_, _| {}) };

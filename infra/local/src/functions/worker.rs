@@ -74,6 +74,8 @@ impl Worker {
             .env_clear()
             .envs(&function.environment)
             .envs(&settings.environment)
+            // Each signs with a key of its own, so that its calls can be held against its role.
+            .env("AWS_ACCESS_KEY_ID", &function.name)
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", &function.name)
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string())

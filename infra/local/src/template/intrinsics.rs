@@ -117,6 +117,8 @@ impl Scope {
             ("AWS::SQS::Queue", "QueueName") => resource.to_owned(),
             ("AWS::DynamoDB::Table", "Arn") => service("dynamodb", &format!("table/{resource}")),
             ("AWS::DynamoDB::Table", "StreamArn") => service("dynamodb", &format!("table/{resource}/stream/local")),
+            ("AWS::IAM::Role", "Arn") => format!("arn:aws:iam::{ACCOUNT}:role/{resource}"),
+            ("AWS::Logs::LogGroup", "Arn") => service("logs", &format!("log-group:{resource}:*")),
             ("AWS::ApiGatewayV2::Api", "ApiEndpoint") => format!("{}/{resource}", self.aws),
             (kind, _) => return Err(format!("{resource}.{attribute}: this attribute of {kind} is not known")),
         })

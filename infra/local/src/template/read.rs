@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::intrinsics::Scope;
 use super::resources as r;
-use super::{Cors, DeadLetters, Function, Queue, QueueMapping, Route, Schedule, Secret, StreamMapping, Table};
+use super::{
+    Cors, DeadLetters, Function, Permission, Queue, QueueMapping, Role, Route, Schedule, Secret, StreamMapping, Table,
+};
 use super::{Template, WebSocketApi, yaml};
 
 #[derive(Debug, thiserror::Error)]
@@ -55,8 +57,13 @@ pub(super) fn parse(text: &str, given: &BTreeMap<String, String>, aws: &str) -> 
         aws: aws.trim_end_matches('/').to_owned(),
     };
     let globals = section("Globals").remove("Function").unwrap_or_else(|| json!({}));
-    let mut reading =
-        Reading { scope: &scope, template: Template::default(), apis: BTreeMap::new(), integrations: BTreeMap::new() };
+    let mut reading = Reading {
+        scope: &scope,
+        template: Template::default(),
+        apis: BTreeMap::new(),
+        routes_with_settings: Vec::new(),
+        integrations: BTreeMap::new(),
+    };
     let mut routes = Vec::new();
     for (id, resource) in &resources {
         if let Some(condition) = resource["Condition"].as_str()
@@ -93,6 +100,7 @@ struct Reading<'a> {
     template: Template,
     /// Protocols by logical id.
     apis: BTreeMap<String, String>,
+    routes_with_settings: Vec<String>,
     /// Functions by integration.
     integrations: BTreeMap<String, String>,
 }
@@ -129,13 +137,18 @@ impl Reading<'_> {
             "AWS::ApiGatewayV2::Api" => self.api(id, self.properties(properties)?)?,
             "AWS::ApiGatewayV2::Stage" => {
                 let stage: r::Stage = self.properties(properties)?;
-                let websocket =
-                    self.template.websocket.get_or_insert(WebSocketApi { stage: String::new(), routes: Vec::new() });
+                let websocket = self.template.websocket.get_or_insert(WebSocketApi {
+                    name: String::new(),
+                    stage: String::new(),
+                    routes: Vec::new(),
+                });
                 // An HTTP API is served at its root whatever its stage; the template's is `$default`.
                 if stage.stage_name != "$default" {
                     websocket.stage = stage.stage_name;
+                    websocket.name = stage.api_id;
+                } else {
+                    self.routes_with_settings.extend(stage.route_settings.into_keys());
                 }
-                let _ = stage.api_id;
             }
             "AWS::ApiGatewayV2::Integration" => {
                 let integration: r::Integration = self.properties(properties)?;
@@ -153,6 +166,35 @@ impl Reading<'_> {
             "AWS::ApiGatewayV2::Route" => routes.push((id.to_owned(), self.properties(properties)?)),
             // Who may invoke a function is AWS's to enforce.
             "AWS::Lambda::Permission" => {}
+            "AWS::IAM::Role" => {
+                let role: r::Role = self.properties(properties)?;
+                let statements: Vec<_> =
+                    role.policies.into_iter().flat_map(|policy| policy.policy_document.statement).collect();
+                if statements.iter().any(|statement| statement.effect != "Allow") {
+                    return Err("only statements that allow something are known".into());
+                }
+                let permissions = statements.iter().flat_map(|statement| {
+                    let on = |action: &String, resource: &String| Permission {
+                        action: action.clone(),
+                        resource: resource.clone(),
+                    };
+                    statement
+                        .action
+                        .iter()
+                        .flat_map(move |action| statement.resource.iter().map(move |resource| on(action, resource)))
+                });
+                self.template.roles.push(Role { name: id.to_owned(), permissions: permissions.collect() });
+            }
+            // What is watched, logged and mailed from in AWS only.
+            "AWS::CloudWatch::Alarm"
+            | "AWS::CloudWatch::Dashboard"
+            | "AWS::IAM::ManagedPolicy"
+            | "AWS::Logs::LogGroup"
+            | "AWS::Logs::MetricFilter"
+            | "AWS::SES::ConfigurationSet"
+            | "AWS::SES::EmailIdentity"
+            | "AWS::SNS::Subscription"
+            | "AWS::SNS::Topic" => {}
             _ => return Err(format!("resources of type {kind} are not known")),
         }
         Ok(())
@@ -181,6 +223,7 @@ impl Reading<'_> {
             memory_mb: function.memory_size,
             timeout: Duration::from_secs(function.timeout),
             environment: variables.collect::<Result<_, _>>()?,
+            role: function.role.map(|arn| last(&arn, '/')),
         });
         Ok(())
     }
@@ -287,6 +330,10 @@ impl Reading<'_> {
         let mut template = self.template;
         if !self.apis.values().any(|protocol| protocol == "WEBSOCKET") {
             template.websocket = None;
+        }
+        let routes: BTreeSet<_> = template.http.routes.iter().map(|route| &route.key).collect();
+        if let Some(unknown) = self.routes_with_settings.iter().find(|route| !routes.contains(route)) {
+            return Err(format!("the stage has settings for {unknown}, which is no route"));
         }
         let queues: BTreeSet<_> = template.queues.iter().map(|queue| &queue.name).collect();
         let named = template.queues.iter().filter_map(|queue| queue.dead_letters.as_ref().map(|dead| &dead.queue));

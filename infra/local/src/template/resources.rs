@@ -23,9 +23,12 @@ pub struct Function {
     _architectures: IgnoredAny,
     #[serde(rename = "Description")]
     _description: Option<IgnoredAny>,
-    /// What a function may do is AWS's to enforce.
-    #[serde(rename = "Policies")]
-    _policies: Option<IgnoredAny>,
+    pub role: Option<String>,
+    /// What is watched in AWS only.
+    #[serde(rename = "Tracing")]
+    _tracing: Option<IgnoredAny>,
+    #[serde(rename = "LoggingConfig")]
+    _logging: Option<IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]
@@ -137,8 +140,16 @@ pub struct Cors {
 pub struct Stage {
     pub api_id: String,
     pub stage_name: String,
+    /// Routes with settings of their own must be there; that is all that localhost makes of them.
+    #[serde(default)]
+    pub route_settings: BTreeMap<String, IgnoredAny>,
     #[serde(rename = "AutoDeploy")]
     _auto_deploy: IgnoredAny,
+    /// Nobody is throttled on localhost.
+    #[serde(rename = "DefaultRouteSettings")]
+    _default_route_settings: Option<IgnoredAny>,
+    #[serde(rename = "AccessLogSettings")]
+    _access_log: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -172,6 +183,8 @@ pub struct Table {
     _recovery: Option<IgnoredAny>,
     #[serde(rename = "SSESpecification")]
     _encryption: Option<IgnoredAny>,
+    #[serde(rename = "DeletionProtectionEnabled")]
+    _deletion_protection: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -223,6 +236,41 @@ pub struct GenerateSecretString {
     /// Local ones are letters and digits, whatever is asked.
     #[serde(rename = "ExcludePunctuation")]
     _exclude_punctuation: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Role {
+    pub policies: Vec<Policy>,
+    #[serde(rename = "AssumeRolePolicyDocument")]
+    _trust: IgnoredAny,
+    /// Logs and traces, which localhost does not send to AWS.
+    #[serde(rename = "ManagedPolicyArns")]
+    _managed: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Policy {
+    pub policy_document: PolicyDocument,
+    #[serde(rename = "PolicyName")]
+    _name: IgnoredAny,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct PolicyDocument {
+    pub statement: Vec<Statement>,
+    #[serde(rename = "Version")]
+    _version: IgnoredAny,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Statement {
+    pub effect: String,
+    pub action: Vec<String>,
+    pub resource: Vec<String>,
 }
 
 fn ten() -> usize {

@@ -86,17 +86,14 @@ impl Connections {
     }
 }
 
-/// The @connections API, with and without a stage in front.
+/// The @connections API, where LocalStack has it too.
 pub fn router(connections: Connections) -> Router {
-    let one = || get(info).post(post).delete(disconnect);
     Router::new()
-        .route("/@connections/{id}", one())
-        .route("/{stage}/@connections/{id}", one())
+        .route("/_aws/execute-api/{api}/{stage}/@connections/{id}", get(info).post(post).delete(disconnect))
         .layer(DefaultBodyLimit::max(MAX_MESSAGE + 1))
         .with_state(connections)
 }
 
-/// The last part of the path is the id, whether or not a stage stands in front.
 type Place = Path<HashMap<String, String>>;
 
 async fn post(State(connections): State<Connections>, Path(place): Place, body: Bytes) -> Response {

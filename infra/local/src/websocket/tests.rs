@@ -19,6 +19,7 @@ struct Running {
 async fn running() -> Running {
     let route = |key: &str| Route { key: key.into(), function: "F".into() };
     let api = WebSocketApi {
+        name: "WebSocketApi".into(),
         stage: "live".into(),
         routes: ["$connect", "$disconnect", "$default", "shout"].map(route).into(),
     };
@@ -65,7 +66,7 @@ async fn a_connection_is_opened_used_and_ended() {
 
     let http = running.url.replace("ws://", "http://");
     let encoded = id.replace('=', "%3D").replace('+', "%2B").replace('/', "%2F");
-    let address = format!("{http}/live/@connections/{encoded}");
+    let address = format!("{http}/_aws/execute-api/WebSocketApi/live/@connections/{encoded}");
     let client = reqwest::Client::new();
     assert_eq!(client.post(&address).body("hello").send().await.unwrap().status(), 200);
     assert_eq!(socket.next().await.unwrap().unwrap().into_text().unwrap(), "hello");

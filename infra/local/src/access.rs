@@ -1,0 +1,175 @@
+//! Who may call what: the template's roles, held against each call that a function makes. Functions are told apart by
+//! the access key that they sign with.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+use serde_json::Value;
+
+use crate::aws::{ACCOUNT, REGION, Refusal};
+use crate::event_sources::Report;
+use crate::queues::{queue_arn, queue_name};
+use crate::template::{Role, Template};
+
+/// One permission that was used: the function, the action, the resource's ARN.
+pub type Use = (String, String, String);
+
+/// The roles of a template's functions, and what was made of them so far.
+#[derive(Clone)]
+pub struct Access(Arc<Inner>);
+
+struct Inner {
+    /// Roles by function.
+    roles: Vec<(String, Role)>,
+    /// The WebSocket API's stage, which @connections is called at.
+    websocket: String,
+    used: Mutex<BTreeSet<Use>>,
+    report: Report,
+}
+
+/// The largest call that AWS takes anywhere here is DynamoDB's transaction of 4 MB.
+const LARGEST: usize = 16 * 1024 * 1024;
+
+impl Access {
+    pub fn new(template: &Template, report: Report) -> Access {
+        let role_of = |name: &str| template.roles.iter().find(|role| role.name == name).cloned();
+        let roles = template.functions.iter().filter_map(|function| {
+            let role = role_of(function.role.as_deref()?)?;
+            Some((function.name.clone(), role))
+        });
+        let stage = template.websocket.as_ref().map(|api| format!("{}/{}", api.name, api.stage)).unwrap_or_default();
+        Access(Arc::new(Inner { roles: roles.collect(), websocket: stage, used: Mutex::default(), report }))
+    }
+
+    pub fn used(&self) -> BTreeSet<Use> {
+        self.0.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets through what the caller's role allows. A caller that is no function is a developer, who may do all.
+    pub async fn check(State(access): State<Access>, request: Request, next: Next) -> Response {
+        let (parts, body) = request.into_parts();
+        let Ok(body) = to_bytes(body, LARGEST).await else {
+            return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        };
+        if let Err(refused) = access.judge(&parts, &body) {
+            (access.0.report)(refused.clone());
+            return Refusal::new("AccessDeniedException", refused).into_response();
+        }
+        next.run(Request::from_parts(parts, Body::from(body))).await
+    }
+
+    fn judge(&self, call: &Parts, body: &[u8]) -> Result<(), String> {
+        let signature = call.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let key = signature.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
+        let Some((function, role)) = self.0.roles.iter().find(|(function, _)| function == key) else {
+            return Ok(());
+        };
+        let asked = self.asked(call, body);
+        if asked.is_empty() {
+            return Err(format!("{function}: no permission is known for {} {}", call.method, call.uri.path()));
+        }
+        for (action, resource) in asked {
+            if !role.allows(&action, &resource) {
+                return Err(format!("{function} is not authorized to perform {action} on {resource}"));
+            }
+            let mut used = self.0.used.lock().unwrap_or_else(PoisonError::into_inner);
+            used.insert((function.clone(), action, resource));
+        }
+        Ok(())
+    }
+
+    /// The actions that a call needs, with the ARN that each is on.
+    fn asked(&self, call: &Parts, body: &[u8]) -> Vec<(String, String)> {
+        let input: Value = serde_json::from_slice(body).unwrap_or_default();
+        let target = call.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+        match target.split_once('.') {
+            Some(("DynamoDB_20120810", operation)) => dynamodb(operation, &input),
+            Some(("AmazonSQS", operation)) => {
+                let queue = queue_name(input["QueueUrl"].as_str().unwrap_or_default());
+                vec![(format!("sqs:{}", operation.trim_end_matches("Batch")), queue_arn(queue))]
+            }
+            Some(("secretsmanager", operation)) => {
+                vec![(format!("secretsmanager:{operation}"), text(&input["SecretId"]))]
+            }
+            _ if call.uri.path() == "/v2/email/outbound-emails" => ses(&input),
+            _ if call.uri.path().contains("/@connections/") => {
+                let arn =
+                    format!("arn:aws:execute-api:{REGION}:{ACCOUNT}:{}/{}/@connections", self.0.websocket, call.method);
+                vec![("execute-api:ManageConnections".to_owned(), arn)]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A transaction needs the permission of each of its parts.
+fn dynamodb(operation: &str, input: &Value) -> Vec<(String, String)> {
+    let on = |action: &str, table: &Value| {
+        (format!("dynamodb:{action}"), format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{}", text(table)))
+    };
+    match operation {
+        "TransactWriteItems" => {
+            let parts = input["TransactItems"].as_array().into_iter().flatten().filter_map(Value::as_object).flatten();
+            let asked = parts.map(|(part, of)| match part.as_str() {
+                "ConditionCheck" => on("ConditionCheckItem", &of["TableName"]),
+                part => on(&format!("{part}Item"), &of["TableName"]),
+            });
+            asked.collect()
+        }
+        "BatchGetItem" | "BatchWriteItem" => {
+            let tables = input["RequestItems"].as_object().into_iter().flatten();
+            tables.map(|(table, _)| on(operation, &Value::String(table.clone()))).collect()
+        }
+        _ => {
+            let (action, table) = on(operation, &input["TableName"]);
+            let index = input["IndexName"].as_str().map(|index| format!("/index/{index}")).unwrap_or_default();
+            vec![(action, table + &index)]
+        }
+    }
+}
+
+/// Sending is on the sender's domain, and on the configuration set where one is named.
+fn ses(input: &Value) -> Vec<(String, String)> {
+    let arn = |resource: String| ("ses:SendEmail".to_owned(), format!("arn:aws:ses:{REGION}:{ACCOUNT}:{resource}"));
+    let from = text(&input["FromEmailAddress"]);
+    let domain = from.trim_end_matches('>').rsplit('@').next().unwrap_or_default().to_owned();
+    let set = input["ConfigurationSetName"].as_str().map(|set| arn(format!("configuration-set/{set}")));
+    std::iter::once(arn(format!("identity/{domain}"))).chain(set).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// DynamoDB's endpoint behind the check.
+pub fn in_front_of(endpoint: String, access: Access) -> Router {
+    let client = reqwest::Client::new();
+    let forward = move |request: Request| {
+        let (client, endpoint) = (client.clone(), endpoint.clone());
+        async move {
+            let (parts, body) = request.into_parts();
+            let body = to_bytes(body, LARGEST).await.unwrap_or_default();
+            let call = client.request(parts.method, endpoint).headers(parts.headers).body(body);
+            let answered = async {
+                let answer = call.send().await?;
+                Ok::<(StatusCode, http::HeaderMap, Bytes), reqwest::Error>((
+                    answer.status(),
+                    answer.headers().clone(),
+                    answer.bytes().await?,
+                ))
+            };
+            match answered.await {
+                Ok((status, headers, body)) => (status, headers, body).into_response(),
+                Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+            }
+        }
+    };
+    Router::new().fallback(forward).layer(axum::middleware::from_fn_with_state(access, Access::check))
+}

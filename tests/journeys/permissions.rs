@@ -1,0 +1,116 @@
+//! The roles of the template, both ways: nothing is called that is not allowed, and nothing allowed that is never called.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+use waybill_local::template::{Permission, Template};
+use waybill_local::workspace;
+use waybill_tests::{Person, Socket, TestShop, eventually, key};
+
+/// Every kind of work that each function has, so that each call that it can make is made.
+async fn work(shop: &TestShop) {
+    let category = shop.category().await;
+    let product = shop.product_in(&category, &[("TEA", 450, 100)]).await.text("/id");
+    let (anyone, staff) = (shop.anyone(), shop.administrator().await);
+    for list in ["/v1/categories", "/v1/products", &format!("/v1/products?category={category}")] {
+        assert_eq!(anyone.get(list).await.status, 200);
+    }
+    anyone.get(&format!("/v1/products/{product}")).await;
+    staff.patch("/v1/admin/skus/TEA", json!({ "active": true })).await;
+
+    let customer = shop.customer().await;
+    let refreshed = anyone.post("/v1/sessions/refresh", json!({ "refresh_token": customer.refresh_token })).await;
+    let customer = anyone.with_tokens(&refreshed);
+    customer.get("/v1/account").await;
+    let mut socket = Socket::open(shop, &customer).await;
+    open_and_lose_a_connection(shop, &customer).await;
+    customer.put_line("TEA", 1).await;
+    customer.delete("/v1/cart/lines/TEA").await;
+    customer.put_line("TEA", 1).await;
+    customer.delete("/v1/cart").await;
+    customer.get("/v1/cart").await;
+
+    let quote = customer.quote(&[("TEA", 2)]).await;
+    let order = customer.place(&key(), &quote).await.text("/id");
+    customer.get("/v1/orders").await;
+    let session = customer.post(&format!("/v1/orders/{order}/payment-sessions"), json!({})).await.text("/id");
+    shop.stripe(&format!("sessions/{session}/pay"), json!({})).await;
+    socket.until("order.paid").await;
+    staff.get("/v1/admin/orders?status=paid").await;
+    staff.post(&format!("/v1/admin/orders/{order}/process"), json!({})).await;
+    eventually("the mail", async || shop.mails_to(&customer.email).await.pop()).await;
+    socket.close().await;
+    customer.delete("/v1/sessions/current").await;
+}
+
+/// A connection that the table knows and the gateway does not: the next update finds it gone.
+async fn open_and_lose_a_connection(shop: &TestShop, customer: &Person) {
+    let ticket = customer.post("/v1/websocket-tickets", json!({})).await.text("/ticket");
+    let connect = json!({
+        "requestContext": { "routeKey": "$connect", "eventType": "CONNECT", "connectionId": "bG9zdA=", "connectedAt": 0, "requestTimeEpoch": 0, "identity": {} },
+        "queryStringParameters": { "ticket": ticket },
+    });
+    assert_eq!(shop.invoke("ConnectionsFunction", connect).await["statusCode"], 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_role_allows_what_its_function_calls_and_no_more() {
+    let shop = TestShop::open().await;
+    work(&shop).await;
+    let template = Template::read(&workspace().join("template.yaml"), &BTreeMap::new(), "http://127.0.0.1:1").unwrap();
+    let roles: BTreeMap<_, _> = template.roles.iter().map(|role| (role.name.as_str(), role)).collect();
+    let used = shop.permissions_used();
+    let mut checked = 0;
+    let mut idle = BTreeSet::new();
+    for function in &template.functions {
+        let role = roles[function.role.as_deref().unwrap_or_else(|| panic!("{} has no role", function.name))];
+        let of_lambda = on_behalf_of(&function.name, &template);
+        for permission in &role.permissions {
+            let Permission { action, resource } = permission;
+            let mine = used.iter().filter(|(of, ..)| *of == function.name);
+            let called = mine
+                .map(|(_, action, resource)| (action, resource))
+                .chain(of_lambda.iter().map(|permission| (&permission.action, &permission.resource)));
+            checked += 1;
+            let is_used = called.into_iter().any(|(called, on)| {
+                let start = resource.trim_end_matches('*');
+                called == action && if start.len() < resource.len() { on.starts_with(start) } else { on == resource }
+            });
+            if !is_used {
+                idle.insert(format!("{}: {action} on {resource}", function.name));
+            }
+        }
+        // What Lambda itself does cannot be refused here, only missed.
+        for Permission { action, resource } in &of_lambda {
+            assert!(role.allows(action, resource), "{} may not {action} on {resource}", function.name);
+        }
+    }
+    assert!(idle.is_empty(), "allowed, but never called: {idle:#?}");
+    println!("{checked} permissions checked, {} used", used.len());
+    let refused: Vec<_> = shop.logs().into_iter().filter(|line| line.contains("is not authorized")).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+    shop.stop().await;
+}
+
+/// What Lambda needs to feed a function from its queues and streams.
+fn on_behalf_of(function: &str, template: &Template) -> Vec<Permission> {
+    let on = |actions: &[&str], resource: String| -> Vec<Permission> {
+        let permission = |action: &&str| Permission { action: (*action).to_owned(), resource: resource.clone() };
+        actions.iter().map(permission).collect()
+    };
+    let arn = |service: &str, name: &str| format!("arn:aws:{service}:us-east-1:000000000000:{name}");
+    let queues = template.queue_mappings.iter().filter(|mapping| mapping.function == function);
+    let streams = template.stream_mappings.iter().filter(|mapping| mapping.function == function);
+    let of_queues = queues.flat_map(|mapping| {
+        on(&["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], arn("sqs", &mapping.queue))
+    });
+    let of_streams = streams.flat_map(|mapping| {
+        let actions = ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"];
+        let actions = actions.map(|action| format!("dynamodb:{action}"));
+        let actions: Vec<&str> = actions.iter().map(String::as_str).collect();
+        let mut needed = on(&actions, arn("dynamodb", &format!("table/{}/stream/local", mapping.table)));
+        needed.extend(mapping.on_failure.iter().flat_map(|queue| on(&["sqs:SendMessage"], arn("sqs", queue))));
+        needed
+    });
+    of_queues.chain(of_streams).collect()
+}
