@@ -17,6 +17,7 @@ fn generated() -> Value {
         part("Carts", "The caller's own cart.", carts::Documented::openapi()),
         part("Orders", "Placing, reading and fulfilling orders.", orders::Documented::openapi()),
         part("Payments", "Paying at Stripe.", payments::Documented::openapi()),
+        part("This document", "For programs and for people.", catalog::about::Documented::openapi()),
         part("Stripe", "What Stripe calls.", stripe_webhook_function::Documented::openapi()),
     ])
 }

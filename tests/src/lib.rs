@@ -1,11 +1,13 @@
 //! What the journeys share: a shop of their own, people in it, and patience.
 
+mod deployed;
 mod document;
 mod people;
 mod shop;
 mod socket;
 mod stripe;
 
+pub use deployed::is_wanted as is_deployed;
 pub use document::assert_documented;
 pub use people::{Answer, Person, address, key};
 pub use shop::{TestShop, eventually};

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
+use utoipa::OpenApi;
 use waybill_web::{Kind, Problem};
 
 const DOCUMENT: &str = include_str!("../../../infra/openapi.json");
@@ -14,6 +15,11 @@ const AN_HOUR: (HeaderName, &str) = (CACHE_CONTROL, "public, max-age=3600");
 /// The page asks for nothing but the document.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What the document tells of itself.
+#[derive(OpenApi)]
+#[openapi(paths(read_document, read_page))]
+pub struct Documented;
 
 /// Read this document
 #[utoipa::path(get, path = "/openapi.json", responses((status = 200, description = "OpenAPI 3.1.", body = Object)))]

@@ -1,7 +1,7 @@
 //! Categories, products and what they cost. Anyone may read; staff write. Also the API's own document, and answers for
 //! addresses that no function serves.
 
-mod about;
+pub mod about;
 mod edit;
 mod read;
 
@@ -24,8 +24,6 @@ pub struct App {
 /// What the document tells of these routes.
 #[derive(OpenApi)]
 #[openapi(paths(
-    about::read_document,
-    about::read_page,
     read::list_categories,
     read::list_products,
     read::read_product,
