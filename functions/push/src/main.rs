@@ -4,12 +4,12 @@ use aws_sdk_apigatewaymanagement::Client;
 use aws_sdk_apigatewaymanagement::error::DisplayErrorContext;
 use aws_sdk_apigatewaymanagement::primitives::Blob;
 use serde::Serialize;
-use waybill_domain::Timestamp;
 use waybill_domain::id::OrderId;
 use waybill_domain::message::{Event, Message};
 use waybill_domain::order::{Carrier, FulfilmentStatus, PaymentStatus, TrackingNumber};
+use waybill_domain::{SignedDuration, Timestamp};
 use waybill_lambda::aws::Aws;
-use waybill_lambda::{Error, batch, log, settings};
+use waybill_lambda::{Error, batch, clock, log, settings};
 use waybill_storage::{StorageError, Table};
 
 /// What a browser gets. The same `id` is the same update, should it come twice; `version` tells the later one.
@@ -28,6 +28,10 @@ struct Update<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tracking_number: Option<&'a TrackingNumber>,
 }
+
+/// API Gateway calls a connection gone also while it is being opened, which its $connect may take up to 29 s for. Such
+/// a one misses this update and must not miss the next.
+const OPENING: SignedDuration = SignedDuration::from_secs(30);
 
 #[derive(Debug, thiserror::Error)]
 enum PushError {
@@ -61,7 +65,7 @@ async fn push(client: &Client, table: &Table, message: Message) -> Result<(), Pu
         match sent {
             Ok(_) => {}
             Err(error) if error.as_service_error().is_some_and(|error| error.is_gone_exception()) => {
-                table.disconnect(&connection).await?;
+                table.forget_gone(&connection, clock::now() - OPENING).await?;
             }
             Err(error) => {
                 tracing::warn!(connection, error = %DisplayErrorContext(&error), "a connection could not be reached");

@@ -13,4 +13,4 @@ pub mod product;
 mod schema;
 pub mod text;
 
-pub use jiff::Timestamp;
+pub use jiff::{SignedDuration, Timestamp};

@@ -8,6 +8,9 @@ use crate::keys::{self, EXPIRES_AT, Index};
 use crate::table::{StorageError, Table};
 use crate::transaction::{Refused, Transaction, Write};
 
+/// Seconds since 1970.
+const CONNECTED_AT: &str = "connected_at";
+
 /// The ticket was used before, has expired or never was one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TicketRefused;
@@ -27,6 +30,7 @@ impl Table {
             .number(":now", now.as_second());
         let mut item = keys::connection(connection).item();
         item.extend(keys::connections_of(account, connection).item());
+        item.insert(CONNECTED_AT.into(), AttributeValue::N(now.as_second().to_string()));
         item.insert(EXPIRES_AT.into(), AttributeValue::N(forget_at.as_second().to_string()));
         Transaction::new()
             .write(spend, |_| Ok(TicketRefused))
@@ -39,6 +43,17 @@ impl Table {
     pub async fn disconnect(&self, connection: &str) -> Result<(), StorageError> {
         let write = Write::delete(&keys::connection(connection));
         Transaction::<()>::new().write(write, |_| Ok(())).commit(self).await.or_else(|refused| refused.first())
+    }
+
+    /// Forgets a connection that the gateway calls gone, if it was opened before `opened_before`.
+    pub async fn forget_gone(&self, connection: &str, opened_before: Timestamp) -> Result<(), StorageError> {
+        let write = Write::delete(&keys::connection(connection))
+            .only_if(format!("{CONNECTED_AT} < :before"))
+            .number(":before", opened_before.as_second());
+        Transaction::<()>::new().write(write, |_| Ok(())).commit(self).await.or_else(|refused| match refused {
+            Refused::By(_) => Ok(()),
+            Refused::Failed(error) => Err(error),
+        })
     }
 
     /// The ids of an account's open connections: one query.

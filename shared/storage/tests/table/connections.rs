@@ -68,3 +68,16 @@ async fn the_connections_of_an_account_are_its_own_and_open() {
     assert_eq!(shop.table.connections_of(ann).await.unwrap(), ["two"]);
     assert_eq!(shop.table.connections_of(bob).await.unwrap(), ["three"]);
 }
+
+#[tokio::test]
+async fn a_connection_that_is_called_gone_is_forgotten_unless_it_is_only_being_opened() {
+    let shop = Shop::open().await;
+    let ann = customer();
+    shop.table.issue_ticket(ann, "ticket", at(30)).await.unwrap();
+    shop.table.connect(ann, "ticket", "one", at(10), at(7200)).await.unwrap();
+    shop.table.forget_gone("one", at(10)).await.unwrap();
+    assert_eq!(shop.table.connections_of(ann).await.unwrap(), ["one"]);
+    shop.table.forget_gone("one", at(11)).await.unwrap();
+    shop.table.forget_gone("one", at(11)).await.unwrap();
+    assert_eq!(shop.table.connections_of(ann).await.unwrap(), [""; 0]);
+}
