@@ -49,3 +49,23 @@ fn the_document_has_the_templates_routes_and_no_others() {
     let declared: BTreeSet<_> = http_routes().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
     assert_eq!(documented, declared);
 }
+
+#[test]
+fn every_reference_in_the_document_leads_somewhere() {
+    fn references(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(fields) => {
+                found.extend(fields.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                fields.values().for_each(|inner| references(inner, found));
+            }
+            Value::Array(items) => items.iter().for_each(|inner| references(inner, found)),
+            _ => {}
+        }
+    }
+    let (document, mut found) = (generated(), BTreeSet::new());
+    references(&document, &mut found);
+    assert!(found.len() > 40);
+    for reference in found {
+        assert!(document.pointer(&reference[1..]).is_some(), "{reference}");
+    }
+}

@@ -108,11 +108,8 @@ async fn set_line(
     security(("bearer" = [])),
 )]
 async fn remove_line(State(app): State<App>, caller: Caller, Segment(sku): Segment) -> Result<Json<CartView>, Problem> {
-    // What cannot be a SKU is in no cart, and so is out of this one.
-    let cart = match sku.parse() {
-        Ok(sku) => app.table.remove_cart_line(caller.account, &sku).await?,
-        Err(_) => app.table.cart(caller.account).await?,
-    };
+    let sku = sku.parse().map_err(|_| Problem::not_found("SKU"))?;
+    let cart = app.table.remove_cart_line(caller.account, &sku).await?;
     answer(&app, &caller, cart).await
 }
 

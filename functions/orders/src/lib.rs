@@ -9,6 +9,7 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::{get, post};
 use utoipa::OpenApi;
+use waybill_domain::order::Status;
 use waybill_storage::Table;
 use waybill_web::quote::Seal;
 use waybill_web::tokens::Verifier;
@@ -22,15 +23,18 @@ pub struct App {
 
 /// What the document tells of these routes.
 #[derive(OpenApi)]
-#[openapi(paths(
-    place::place_order,
-    read::list_own_orders,
-    read::read_order,
-    read::list_orders,
-    fulfil::process_order,
-    fulfil::ship_order,
-    fulfil::deliver_order
-))]
+#[openapi(
+    paths(
+        place::place_order,
+        read::list_own_orders,
+        read::read_order,
+        read::list_orders,
+        fulfil::process_order,
+        fulfil::ship_order,
+        fulfil::deliver_order
+    ),
+    components(schemas(Status))
+)]
 pub struct Documented;
 
 pub fn routes(app: App) -> Router {

@@ -7,6 +7,7 @@ use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use waybill_domain::text::Invalid;
 
+use crate::objects::Objects;
 use crate::problem::{FieldError, Place};
 use crate::{Kind, Problem};
 
@@ -48,7 +49,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         Problem::new(Kind::MalformedJson, detail)
     };
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Objects(&mut json)).map_err(|error| {
         if error.inner().is_data() {
             let place = Place::Pointer(pointer(error.path()));
             Problem::invalid(vec![FieldError { place, detail: reason(error.inner()) }])

@@ -3,6 +3,7 @@
 pub mod body;
 pub mod caller;
 mod kind;
+mod objects;
 pub mod openapi;
 pub mod problem;
 pub mod query;
