@@ -7,7 +7,7 @@ use waybill_domain::message::Actor;
 use waybill_domain::order::{Command, Order, Refusal, Status};
 use waybill_storage::orders::{EventOutcome, StripeEvent, Unchanged};
 
-use crate::shop::{Shop, TABLE, at, customer, order_id, pay, start_payment};
+use crate::shop::{Shop, at, customer, order_id, pay, start_payment};
 
 pub fn stripe_event(id: &str) -> StripeEvent<'_> {
     StripeEvent {
@@ -17,13 +17,6 @@ pub fn stripe_event(id: &str) -> StripeEvent<'_> {
         received_at: at(1),
         parked: None,
     }
-}
-
-/// The item as the table has it, or null.
-fn stored(shop: &Shop, pk: &str, sk: &str) -> serde_json::Value {
-    let key = json!({ "TableName": TABLE, "Key": { "pk": { "S": pk }, "sk": { "S": sk } } });
-    let answer = shop.database.get_item(serde_json::from_value(key).unwrap()).unwrap();
-    serde_json::to_value(answer).unwrap()["Item"].take()
 }
 
 fn decline(order: &Order) -> Result<Order, Refusal> {
@@ -144,7 +137,7 @@ async fn a_stripe_event_takes_effect_once() {
     assert!(matches!(again, Err(Unchanged::EventSeen)), "{again:?}");
     assert_eq!(shop.table.order(placed.id).await.unwrap(), Some(declined));
     shop.table.change_order(placed.id, Some(&stripe_event("evt_2")), decline).await.unwrap();
-    let kept = stored(&shop, "STRIPE_EVENT#evt_1", "STRIPE_EVENT");
+    let kept = shop.stored("STRIPE_EVENT#evt_1", "STRIPE_EVENT").await;
     let until = at(1).as_second() + 35 * 24 * 60 * 60;
     assert_eq!(
         (&kept["expires_at"], &kept["outcome"]),
@@ -180,7 +173,7 @@ async fn changing_an_order_leaves_alone_what_only_its_placing_wrote() {
     let tea = shop.sells("TEA", 450, 5).await;
     let placed = shop.placed_by(customer(), &tea, at(0)).await;
     shop.command(&placed, pay(&placed)).await;
-    let item = stored(&shop, &format!("ORDER#{}", placed.id), "ORDER");
+    let item = shop.stored(&format!("ORDER#{}", placed.id), "ORDER").await;
     assert_eq!(item["fingerprint"], json!({ "S": "fingerprint" }));
 }
 
@@ -190,7 +183,7 @@ async fn an_event_that_is_parked_again_stays_as_it_was_first_parked() {
     let parked = |body| StripeEvent { outcome: EventOutcome::Parked, parked: Some(body), ..stripe_event("evt_1") };
     shop.table.park_stripe_event(&parked("first")).await.unwrap();
     shop.table.park_stripe_event(&parked("second")).await.unwrap();
-    let kept = stored(&shop, "STRIPE_EVENT#evt_1", "STRIPE_EVENT");
+    let kept = shop.stored("STRIPE_EVENT#evt_1", "STRIPE_EVENT").await;
     let until = at(1).as_second() + 400 * 24 * 60 * 60;
     assert_eq!((&kept["parked"], &kept["outcome"]), (&json!({ "S": "first" }), &json!({ "S": "parked" })));
     assert_eq!(kept["expires_at"], json!({ "N": until.to_string() }));
