@@ -173,3 +173,70 @@ pub fn in_front_of(endpoint: String, access: Access) -> Router {
     };
     Router::new().fallback(forward).layer(axum::middleware::from_fn_with_state(access, Access::check))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn access() -> Access {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+        let template = Template::read(&path, &BTreeMap::new(), "http://127.0.0.1:1").unwrap();
+        Access::new(&template, Arc::new(|_| {}))
+    }
+
+    fn call(access: &Access, caller: &str, target: &str, input: &Value) -> Result<(), String> {
+        let (parts, ()) = http::Request::post("/")
+            .header("authorization", format!("AWS4-HMAC-SHA256 Credential={caller}/20260101/us-east-1/x/aws4_request"))
+            .header("x-amz-target", target)
+            .body(())
+            .unwrap()
+            .into_parts();
+        access.judge(&parts, input.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_function_may_do_what_its_role_says_and_nothing_else() {
+        let access = access();
+        let get = json!({ "TableName": "Table" });
+        let list = json!({ "TableName": "Table", "IndexName": "gsi2" });
+        assert_eq!(call(&access, "OrdersFunction", "DynamoDB_20120810.GetItem", &get), Ok(()));
+        assert_eq!(call(&access, "OrdersFunction", "DynamoDB_20120810.Query", &list), Ok(()));
+        let refused = [
+            ("OrdersFunction", "DynamoDB_20120810.Scan", &get),
+            ("OrdersFunction", "DynamoDB_20120810.Query", &get),
+            ("OrdersFunction", "DynamoDB_20120810.GetItem", &json!({ "TableName": "Other" })),
+            ("EmailFunction", "DynamoDB_20120810.GetItem", &get),
+            ("EmailFunction", "AmazonSQS.SendMessage", &json!({ "QueueUrl": "http://x/0/PushQueue" })),
+            ("EmailFunction", "strange.Call", &get),
+        ];
+        for (caller, target, input) in refused {
+            assert!(call(&access, caller, target, input).is_err(), "{caller} {target} {input}");
+        }
+        assert_eq!(access.used().len(), 2, "what was refused was not used");
+    }
+
+    #[test]
+    fn a_transaction_needs_the_permission_of_each_of_its_parts() {
+        let on = json!({ "TableName": "Table" });
+        let transaction = |parts: Value| json!({ "TransactItems": parts });
+        let whole = transaction(json!([{ "Put": on }, { "Update": on }, { "Delete": on }]));
+        let checked = transaction(json!([{ "Put": on }, { "ConditionCheck": on }]));
+        let access = access();
+        let target = "DynamoDB_20120810.TransactWriteItems";
+        assert_eq!(call(&access, "OrdersFunction", target, &whole), Ok(()));
+        let refused = call(&access, "OrdersFunction", target, &checked).unwrap_err();
+        assert!(refused.contains("dynamodb:ConditionCheckItem"), "{refused}");
+    }
+
+    #[test]
+    fn who_is_no_function_is_a_developer_and_may_do_all() {
+        let access = access();
+        assert_eq!(call(&access, "AKIADEVELOPER", "DynamoDB_20120810.Scan", &json!({ "TableName": "Table" })), Ok(()));
+        assert!(access.used().is_empty());
+    }
+}

@@ -48,6 +48,10 @@ fn whatever_localhost_cannot_play_is_an_error_that_says_so() {
         (function(", Events: {E: {Type: Kafka, Properties: {}}}"), "unknown variant `Kafka`"),
         (function(", Events: {E: {Type: SQS, Properties: {Queue: 'arn:aws:sqs:r:a:Nope'}}}"), "there is no queue Nope"),
         ("Resources:\n  B:\n    Type: AWS::S3::Bucket".into(), "B: resources of type AWS::S3::Bucket are not known"),
+        (
+            "Resources:\n  A: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: a, ProtocolType: HTTP}}\n  S: {Type: AWS::ApiGatewayV2::Stage, Properties: {ApiId: !Ref A, StageName: $default, AutoDeploy: true, RouteSettings: {GET /x: {}}}}".into(),
+            "the stage has settings for GET /x, which is no route",
+        ),
         ("Mappings: {}".into(), "the section Mappings is not known"),
         ("Parameters:\n  P: {Type: String}".into(), "the parameter P must be given"),
     ];
