@@ -96,12 +96,29 @@ impl Deployed {
     /// The mails to an address, the oldest first, with the fields that infra/local's outbox has too.
     pub async fn mails_to(&self, email: &str) -> Vec<Value> {
         let url = format!("{}/_ministack/ses/messages", self.stack.endpoint);
-        let answer: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
+        let answer = self.http.get(url).send().await.unwrap();
+        if answer.status() == 404 {
+            return self.localstack_mails_to(email).await;
+        }
+        let answer: Value = answer.json().await.unwrap();
         let accounts = answer["messages"].as_object().cloned().unwrap_or_default();
         let mails = accounts.values().filter_map(Value::as_array).flatten();
-        let theirs = mails.filter(|mail| mail["To"].as_array().is_some_and(|to| to.contains(&json!(email))));
+        let theirs = mails.filter(|mail| names(&mail["To"], email));
         let shown = theirs.map(|mail| {
             json!({ "from": mail["Source"], "subject": mail["Subject"], "text": mail["BodyText"], "html": mail["BodyHtml"] })
+        });
+        shown.collect()
+    }
+
+    /// https://docs.localstack.cloud/aws/services/ses/
+    async fn localstack_mails_to(&self, email: &str) -> Vec<Value> {
+        let url = format!("{}/_aws/ses", self.stack.endpoint);
+        let answer: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
+        let mails = answer["messages"].as_array().cloned().unwrap_or_default();
+        let theirs = mails.iter().filter(|mail| names(&mail["Destination"]["ToAddresses"], email));
+        let shown = theirs.map(|mail| {
+            let body = &mail["Body"];
+            json!({ "from": mail["Source"], "subject": mail["Subject"], "text": body["text_part"], "html": body["html_part"] })
         });
         shown.collect()
     }
@@ -141,6 +158,10 @@ impl Deployed {
             }
         }
     }
+}
+
+fn names(addresses: &Value, email: &str) -> bool {
+    addresses.as_array().is_some_and(|addresses| addresses.contains(&json!(email)))
 }
 
 /// A call in one of AWS's JSON protocols. An endpoint on localhost reads the service from the signature's scope and
