@@ -168,6 +168,7 @@ mod tests {
 
     /// stripe-mock refuses what Stripe's OpenAPI description does not know. What it answers are fixtures.
     #[tokio::test]
+    #[allow(clippy::disallowed_methods)] // Who runs the test says where the mock is.
     #[ignore = "needs Stripe's stripe-mock: infra/tools/stripe-requests starts it and runs this"]
     async fn stripes_own_mock_takes_every_request() {
         let url = std::env::var("WAYBILL_STRIPE_MOCK").expect("WAYBILL_STRIPE_MOCK is where stripe-mock listens");
