@@ -14,7 +14,7 @@ pub struct HttpRoute {
     pub path: String,
 }
 
-fn template() -> Template {
+pub fn template() -> Template {
     Template::read(&workspace().join("template.yaml"), &BTreeMap::new(), "http://127.0.0.1:1").unwrap()
 }
 

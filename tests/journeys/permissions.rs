@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use waybill_local::template::{Permission, Template};
-use waybill_local::workspace;
 use waybill_tests::{Person, Socket, TestShop, eventually, key};
 
 /// Every kind of work that each function has, so that each call that it can make is made.
@@ -57,7 +56,7 @@ async fn open_and_lose_a_connection(shop: &TestShop, customer: &Person) {
 async fn every_role_allows_what_its_function_calls_and_no_more() {
     let shop = TestShop::open().await;
     work(&shop).await;
-    let template = Template::read(&workspace().join("template.yaml"), &BTreeMap::new(), "http://127.0.0.1:1").unwrap();
+    let template = crate::contract::template();
     let roles: BTreeMap<_, _> = template.roles.iter().map(|role| (role.name.as_str(), role)).collect();
     let used = shop.permissions_used();
     let mut checked = 0;

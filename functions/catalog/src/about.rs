@@ -1,5 +1,7 @@
 //! The API's own document, for programs and for people, and what there is to say at any other address.
 
+use std::sync::LazyLock;
+
 use axum::extract::OriginalUri;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -50,8 +52,9 @@ pub async fn unknown(OriginalUri(uri): OriginalUri) -> Response {
 
 /// The methods that some function serves at a path, by the document.
 fn methods_at(path: &str) -> Vec<String> {
-    let document: Value = serde_json::from_str(DOCUMENT).unwrap_or_default();
-    let paths = document["paths"].as_object();
+    // Read once, and only where somebody asks for what is not there.
+    static READ: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(DOCUMENT).unwrap_or_default());
+    let paths = READ["paths"].as_object();
     let known = paths.into_iter().flatten().filter(|(template, _)| fits(template, path));
     let methods = known.filter_map(|(_, methods)| methods.as_object()).flat_map(|methods| methods.keys());
     methods.map(|method| method.to_uppercase()).collect()
