@@ -69,11 +69,11 @@ async fn functions_that_are_killed_again_and_again_lose_nothing() {
     for (customer, _) in &customers {
         // A mail that was claimed by a process that died comes after its claim has ended.
         let mut patience = 8;
-        while shop.mails_to(&customer.email).await.is_empty() && patience > 0 {
+        while shop.order_mails_to(&customer.email).await.is_empty() && patience > 0 {
             patience -= 1;
             tokio::time::sleep(Duration::from_secs(10)).await;
         }
-        assert!(!shop.mails_to(&customer.email).await.is_empty(), "{} got no mail", customer.email);
+        assert!(!shop.order_mails_to(&customer.email).await.is_empty(), "{} got no mail", customer.email);
     }
     shop.stop().await;
 }
@@ -122,7 +122,7 @@ async fn a_message_that_cannot_be_read_ends_in_the_dead_letter_queue_and_holds_u
     shop.sqs("SendMessage", "MailQueue", json!({ "MessageBody": "not a message" })).await;
     let (customer, _, session) = shop.order_to_pay("TEA").await;
     shop.stripe(&format!("sessions/{session}/pay"), json!({})).await;
-    eventually("the mail of the good message", async || shop.mails_to(&customer.email).await.pop()).await;
+    eventually("the mail of the good message", async || shop.order_mails_to(&customer.email).await.pop()).await;
     let dead = eventually("a dead letter", async || {
         let received = shop.sqs("ReceiveMessage", "MailDeadLetters", json!({})).await;
         received["Messages"][0]["Body"].as_str().map(ToOwned::to_owned)

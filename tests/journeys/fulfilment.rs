@@ -38,8 +38,8 @@ async fn each_step_reaches_the_buyer_and_a_forbidden_one_says_why() {
     assert_eq!(update["version"], delivered.body["version"]);
     staff.post(&step("deliver"), json!({})).await.assert_problem(409, "order-state");
 
-    eventually("four mails", async || (shop.mails_to(&customer.email).await.len() >= 4).then_some(())).await;
-    let mails = shop.mails_to(&customer.email).await;
+    eventually("four mails", async || (shop.order_mails_to(&customer.email).await.len() >= 4).then_some(())).await;
+    let mails = shop.order_mails_to(&customer.email).await;
     assert_eq!(mails.len(), 4);
     let with = |words: &str| mails.iter().filter(|mail| mail["subject"].to_string().contains(words)).count();
     for words in ["is confirmed", "is being prepared", "has shipped", "was delivered"] {

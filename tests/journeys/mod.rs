@@ -1,14 +1,19 @@
 //! What people do with the shop, over real HTTP and WebSockets.
 
 mod access;
+mod accounts;
 mod bad_input;
 mod failures;
 mod fulfilment;
+mod guessing;
+mod matrix;
 mod overselling;
 mod paying;
 mod permissions;
 mod placing;
 mod restart;
+mod second_factor;
+mod sessions;
 mod shopping;
 mod start;
 mod webhooks;

@@ -43,7 +43,7 @@ async fn a_paid_order_is_told_of_once_by_mail_and_on_the_websocket() {
     assert_eq!(update["order_id"], id);
     assert_eq!(update["payment_status"], "paid");
 
-    let mail = eventually("a confirmation", async || shop.mails_to(&customer.email).await.pop()).await;
+    let mail = eventually("a confirmation", async || shop.order_mails_to(&customer.email).await.pop()).await;
     assert!(mail["subject"].as_str().unwrap().contains("your order is confirmed"), "{mail}");
     for part in ["text", "html"] {
         let content = mail[part].as_str().unwrap();
@@ -64,7 +64,7 @@ async fn a_paid_order_is_told_of_once_by_mail_and_on_the_websocket() {
     }
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     assert_eq!(customer.get(&format!("/v1/orders/{id}")).await.body, shown.body);
-    assert_eq!(shop.mails_to(&customer.email).await.len(), 1);
+    assert_eq!(shop.order_mails_to(&customer.email).await.len(), 1);
     shop.stop().await;
 }
 

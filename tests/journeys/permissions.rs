@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use waybill_local::template::{Permission, Template};
-use waybill_tests::{Person, Socket, TestShop, eventually, key};
+use waybill_tests::{PASSWORD, Person, Socket, TestShop, eventually, key};
 
 /// Every kind of work that each function has, so that each call that it can make is made.
 async fn work(shop: &TestShop) {
@@ -37,9 +37,15 @@ async fn work(shop: &TestShop) {
     socket.until("order.paid").await;
     staff.get("/v1/admin/orders?status=paid").await;
     staff.post(&format!("/v1/admin/orders/{order}/process"), json!({})).await;
-    eventually("the mail", async || shop.mails_to(&customer.email).await.pop()).await;
+    eventually("the mail", async || shop.order_mails_to(&customer.email).await.pop()).await;
     socket.close().await;
     customer.delete("/v1/sessions/current").await;
+
+    let leaver = shop.customer().await;
+    leaver.order(&[("TEA", 1)]).await;
+    leaver.get("/v1/account/export").await;
+    let left = leaver.post("/v1/account/deletion", json!({ "password": PASSWORD })).await;
+    assert_eq!(left.status, 204, "{}", left.body);
 }
 
 /// A connection that the table knows and the gateway does not: the next update finds it gone.

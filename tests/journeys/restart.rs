@@ -33,8 +33,8 @@ async fn a_shop_goes_on_where_it_stopped() {
     // Stopped at once: what was announced but not yet mailed is mailed after the next start, once.
     shop.stop().await;
     let shop = open(&folder).await;
-    eventually("the mail", async || shop.mails_to(&email).await.pop()).await;
-    assert_eq!(shop.mails_to(&email).await.len(), 1);
+    eventually("the mail", async || shop.order_mails_to(&email).await.pop()).await;
+    assert_eq!(shop.order_mails_to(&email).await.len(), 1);
     shop.stop().await;
     std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -1,43 +1,7 @@
-//! Signing up, browsing, filling a cart.
+//! Browsing, filling a cart.
 
 use serde_json::json;
 use waybill_tests::TestShop;
-
-#[tokio::test(flavor = "multi_thread")]
-async fn somebody_signs_up_logs_in_and_stays_logged_in() {
-    let shop = TestShop::open().await;
-    let customer = shop.customer().await;
-    let account = customer.get("/v1/account").await;
-    assert_eq!((account.status, account.body["role"].as_str()), (200, Some("customer")));
-    assert_eq!(account.text("/email"), customer.email);
-
-    let again = json!({ "email": customer.email.to_uppercase(), "password": "correct horse" });
-    shop.anyone().post("/v1/accounts", again.clone()).await.assert_problem(409, "taken");
-    let logged_in = shop.anyone().post("/v1/sessions", again).await;
-    assert_eq!(logged_in.status, 201);
-    assert_eq!(logged_in.text("/account/id"), account.text("/id"));
-    for (email, password) in [(customer.email.as_str(), "wrong horse"), ("nobody@example.com", "correct horse")] {
-        let refused = shop.anyone().post("/v1/sessions", json!({ "email": email, "password": password })).await;
-        refused.assert_problem(401, "unauthorized");
-        assert_eq!(refused.text("/detail"), "The address or the password is wrong.");
-    }
-
-    let refresh = |token: String| {
-        let anyone = shop.anyone();
-        async move { anyone.post("/v1/sessions/refresh", json!({ "refresh_token": token })).await }
-    };
-    let first = logged_in.text("/refresh_token");
-    let renewed = refresh(first.clone()).await;
-    assert_eq!(renewed.status, 200, "{}", renewed.body);
-    assert_eq!(shop.anyone().with_tokens(&renewed).get("/v1/account").await.status, 200);
-    // The first token again: somebody has stolen one of the two, so both sessions' holders must log in again.
-    refresh(first).await.assert_problem(401, "unauthorized");
-    refresh(renewed.text("/refresh_token")).await.assert_problem(401, "unauthorized");
-
-    assert_eq!(customer.delete("/v1/sessions/current").await.status, 204);
-    refresh(customer.refresh_token.clone()).await.assert_problem(401, "unauthorized");
-    shop.stop().await;
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_catalogue_is_read_in_pages_without_gaps_or_doubles() {

@@ -9,7 +9,7 @@ mod stripe;
 
 pub use deployed::is_wanted as is_deployed;
 pub use document::assert_documented;
-pub use people::{Answer, Person, address, key};
-pub use shop::{TestShop, eventually};
+pub use people::{Answer, Person, address, code, key};
+pub use shop::{PASSWORD, TestShop, eventually};
 pub use socket::Socket;
 pub use stripe::sign;

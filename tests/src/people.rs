@@ -1,10 +1,14 @@
 //! People who use the API: requests, and answers that a test can read.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use uuid::Uuid;
+use waybill_local::authenticator;
 
 use crate::assert_documented;
+use crate::shop::PASSWORD;
 
 /// Somebody with or without a token.
 #[derive(Clone)]
@@ -12,8 +16,10 @@ pub struct Person {
     http: Client,
     api: String,
     token: Option<String>,
+    pub id: String,
     pub email: String,
     pub refresh_token: String,
+    pub device_token: String,
 }
 
 /// An answer, with its body read.
@@ -33,18 +39,45 @@ pub fn address() -> Value {
     json!({ "name": "Ann Example", "line1": "1 Main St", "city": "Springfield", "postal_code": "62701", "country": "US" })
 }
 
+/// The code of an authenticator app, so many steps from now.
+pub fn code(secret: &str, steps: i64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    authenticator::code(secret, now as i64 + steps * authenticator::STEP).unwrap()
+}
+
 impl Person {
     pub fn new(http: Client, api: String) -> Person {
-        Person { http, api, token: None, email: String::new(), refresh_token: String::new() }
+        let nothing = String::new;
+        let (id, email, refresh_token, device_token) = (nothing(), nothing(), nothing(), nothing());
+        Person { http, api, token: None, id, email, refresh_token, device_token }
     }
 
     pub fn with_tokens(self, answer: &Answer) -> Person {
         Person {
             token: Some(answer.text("/access_token")),
+            id: answer.text("/account/id"),
             email: answer.text("/account/email"),
             refresh_token: answer.text("/refresh_token"),
-            ..self
+            // Of a log-in only.
+            device_token: answer.body["device_token"].as_str().map_or(self.device_token, ToOwned::to_owned),
+            http: self.http,
+            api: self.api,
         }
+    }
+
+    /// The same person at another address of this machine (127.0.0.0/8).
+    pub fn at(self, address: &str) -> Person {
+        let address: std::net::IpAddr = address.parse().unwrap();
+        Person { http: Client::builder().local_address(address).build().unwrap(), ..self }
+    }
+
+    /// Logs in, whatever comes of it.
+    pub async fn log_in(&self, email: &str, password: &str) -> Answer {
+        self.post("/v1/sessions", json!({ "email": email, "password": password })).await
+    }
+
+    pub async fn refresh(&self, token: &str) -> Answer {
+        self.post("/v1/sessions/refresh", json!({ "refresh_token": token })).await
     }
 
     pub fn with_token(self, token: &str) -> Person {
@@ -81,6 +114,24 @@ impl Person {
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// As `post`, for a request that outlives what it is made of.
+    pub fn post_owned(&self, path: &str, body: Value) -> impl Future<Output = Answer> + use<> {
+        let (person, path) = (self.clone(), path.to_owned());
+        async move { person.post(&path, body).await }
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::PUT, path, Some(body)).await
+    }
+
+    /// Sets up a second factor, which this session then has; its secret.
+    pub async fn set_up_totp(&self) -> String {
+        let secret = self.post("/v1/account/totp", json!({ "password": PASSWORD })).await.text("/secret");
+        let confirmed = self.post("/v1/account/totp/confirm", json!({ "code": code(&secret, 0) })).await;
+        assert_eq!(confirmed.status, 200, "{}", confirmed.body);
+        secret
     }
 
     pub async fn patch(&self, path: &str, body: Value) -> Answer {

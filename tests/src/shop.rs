@@ -14,7 +14,12 @@ use waybill_local::{Addresses, Options, Payments, Ports, Shop, Store, build_func
 use crate::deployed::{self, Deployed};
 use crate::people::{Answer, Person};
 
-const PASSWORD: &str = "local administrator";
+/// Of everybody who is not given another.
+pub const PASSWORD: &str = "correct horse";
+
+/// The engine looks at who signs, and at nothing else of it.
+const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request, \
+    SignedHeaders=host;x-amz-date, Signature=0";
 
 pub struct TestShop {
     place: Place,
@@ -58,7 +63,8 @@ impl TestShop {
             binaries,
             store: Store::Memory,
             ports: Ports::default(),
-            parameters: Default::default(),
+            // Tests come from one address, and often; those about limits set their own.
+            parameters: [("RateLimits".to_owned(), "*=1000000/60".to_owned())].into(),
             payments: Payments::StandIn,
             workers_per_function: 4,
             holds_to_roles: true,
@@ -95,6 +101,37 @@ impl TestShop {
         }
     }
 
+    /// A secret of infra/local's.
+    pub fn secret(&self, name: &str) -> String {
+        match &self.place {
+            Place::Local(shop) => shop.secret(name).unwrap_or_else(|| panic!("there is no secret {name}")),
+            Place::Deployed(_) => panic!("only infra/local tells its secrets"),
+        }
+    }
+
+    /// Every item of the table and its indexes, as text.
+    pub async fn items(&self) -> String {
+        let mut items = String::new();
+        for index in [None, Some("gsi1"), Some("gsi2")] {
+            let mut scan = json!({ "TableName": "Table" });
+            if let Some(index) = index {
+                scan["IndexName"] = json!(index);
+            }
+            let request = self
+                .http
+                .post(&self.addresses().dynamodb)
+                .header("x-amz-target", "DynamoDB_20120810.Scan")
+                .header("x-amz-date", "20260101T000000Z")
+                .header("content-type", "application/x-amz-json-1.0")
+                .header("authorization", SIGNATURE);
+            let answer: Value = request.body(scan.to_string()).send().await.unwrap().json().await.unwrap();
+            assert!(answer["Items"].is_array(), "{answer}");
+            assert!(answer["LastEvaluatedKey"].is_null(), "more than a page");
+            items += &answer["Items"].to_string();
+        }
+        items
+    }
+
     pub fn http(&self) -> &reqwest::Client {
         &self.http
     }
@@ -118,13 +155,41 @@ impl TestShop {
 
     /// A customer who has just signed up, under an address of their own.
     pub async fn customer(&self) -> Person {
-        let email = format!("{}@example.com", Uuid::new_v4().simple());
-        let signed_up =
-            self.anyone().post("/v1/accounts", json!({ "email": email, "password": "correct horse" })).await;
+        self.sign_up(&format!("{}@example.com", Uuid::new_v4().simple()), PASSWORD).await
+    }
+
+    /// Somebody who signs up with this address and password, and follows the link in the mail.
+    pub async fn sign_up(&self, email: &str, password: &str) -> Person {
+        let before = self.tokens_mailed_to(email, "confirm-sign-up").await.len();
+        let asked = self.anyone().post("/v1/accounts", json!({ "email": email, "password": password })).await;
+        assert_eq!(asked.status, 202, "{}", asked.body);
+        let token = self.token_after(email, "confirm-sign-up", before).await;
+        let body = json!({ "token": token, "password": password });
+        let signed_up = self.anyone().post("/v1/accounts/confirm", body).await;
         assert_eq!(signed_up.status, 201, "{}", signed_up.body);
         self.anyone().with_tokens(&signed_up)
     }
 
+    /// The token in the newest link of its kind to an address, once there is one.
+    pub async fn token_mailed_to(&self, email: &str, kind: &str) -> String {
+        self.token_after(email, kind, 0).await
+    }
+
+    /// The same, once there are more than so many.
+    async fn token_after(&self, email: &str, kind: &str, count: usize) -> String {
+        let find = async || self.tokens_mailed_to(email, kind).await.get(count..)?.last().cloned();
+        eventually(&format!("a mail with a link to {kind}"), find).await
+    }
+
+    /// The tokens in all links of a kind to an address, the oldest first.
+    async fn tokens_mailed_to(&self, email: &str, kind: &str) -> Vec<String> {
+        let start = format!("/account/{kind}#token=");
+        let mails = self.mails_to(email).await;
+        let links = mails.iter().filter_map(|mail| mail["text"].as_str()?.split_once(&start));
+        links.filter_map(|(_, rest)| rest.split_whitespace().next()).map(ToOwned::to_owned).collect()
+    }
+
+    /// The first administrator, made by the command, with a second factor.
     pub async fn administrator(&self) -> &Person {
         let log_in = || async {
             let email = "admin@example.com";
@@ -134,9 +199,21 @@ impl TestShop {
             }
             let logged_in = self.anyone().post("/v1/sessions", json!({ "email": email, "password": PASSWORD })).await;
             assert_eq!(logged_in.status, 201, "{}", logged_in.body);
-            self.anyone().with_tokens(&logged_in)
+            let administrator = self.anyone().with_tokens(&logged_in);
+            administrator.set_up_totp().await;
+            administrator
         };
         self.administrator.get_or_init(log_in).await
+    }
+
+    /// Somebody new whom the administrator has given a role, with a second factor.
+    pub async fn staff(&self, role: &str) -> Person {
+        let person = self.customer().await;
+        let path = format!("/v1/admin/accounts/{}/role", person.id);
+        let given = self.administrator().await.put(&path, json!({ "role": role })).await;
+        assert_eq!(given.status, 200, "{}", given.body);
+        person.set_up_totp().await;
+        person
     }
 
     /// A category of a new slug; its id.
@@ -208,6 +285,13 @@ impl TestShop {
         let url = format!("{}/_control/events", self.addresses().stripe.as_deref().unwrap());
         let answer = Answer::of(self.http.get(url).send().await.unwrap()).await;
         answer.body["events"].as_array().cloned().unwrap_or_else(|| panic!("{}", answer.body))
+    }
+
+    /// The mails to one address that are about an order, the oldest first.
+    pub async fn order_mails_to(&self, email: &str) -> Vec<Value> {
+        let mut mails = self.mails_to(email).await;
+        mails.retain(|mail| mail["text"].as_str().is_some_and(|text| text.contains("\nOrder ord_")));
+        mails
     }
 
     /// The mails to one address, the oldest first.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
@@ -21,7 +22,17 @@ impl Socket {
 
     /// Opens one with this ticket; or the HTTP status of the refusal.
     pub async fn with_ticket(shop: &TestShop, ticket: &str) -> Result<Socket, u16> {
-        match connect_async(format!("{}/?ticket={ticket}", shop.addresses().websocket)).await {
+        Self::from_page(shop, ticket, None).await
+    }
+
+    /// As a browser opens it, that shows a page of this origin.
+    pub async fn from_page(shop: &TestShop, ticket: &str, origin: Option<&str>) -> Result<Socket, u16> {
+        let url = format!("{}/?ticket={ticket}", shop.addresses().websocket);
+        let mut request = url.into_client_request().unwrap();
+        if let Some(origin) = origin {
+            request.headers_mut().insert("origin", origin.parse().unwrap());
+        }
+        match connect_async(request).await {
             Ok((stream, _)) => Ok(Socket(stream)),
             Err(Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("{error}"),

@@ -5,10 +5,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 use waybill_domain::Timestamp;
-use waybill_domain::account::{Account, Password, Role};
+use waybill_domain::account::{Password, Role};
 use waybill_domain::id::AccountId;
 use waybill_domain::text::Email;
 use waybill_lambda::{Error, random};
+use waybill_storage::accounts::{Credentials, Holder};
 use waybill_storage::{Refused, Table};
 
 use crate::passwords;
@@ -17,12 +18,12 @@ use crate::passwords;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Command {
-    create_administrator: Credentials,
+    create_administrator: Wanted,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Credentials {
+struct Wanted {
     email: String,
     password: String,
 }
@@ -34,15 +35,19 @@ impl Command {
         Some(Command::deserialize(payload))
     }
 
-    /// Makes the account and answers its id. An address that is taken is an error, whoever has it.
-    pub async fn run(self, table: &Table, now: Timestamp) -> Result<Value, Error> {
+    /// Makes the account and answers its id. It has no rights until its holder has set up a second factor. An address that is taken is an error, whoever has it.
+    pub async fn run(self, table: &Table, shop: &str, now: Timestamp) -> Result<Value, Error> {
         let wanted = self.create_administrator;
         let email: Email = wanted.email.parse().map_err(|invalid| format!("email {invalid}"))?;
         let password: Password = wanted.password.parse().map_err(|invalid| format!("password {invalid}"))?;
-        let account =
-            Account { id: AccountId::new(random::uuid_at(now)), email, role: Role::Administrator, created_at: now };
-        match table.create_account(&account, &passwords::hash(&password)?).await {
-            Ok(()) => Ok(json!({ "account_id": account.id })),
+        passwords::check_new(&password, &email, shop).map_err(|invalid| format!("password {invalid}"))?;
+        let holder = Holder::new(AccountId::new(random::uuid_at(now)), email, Role::Administrator, now);
+        let credentials = Credentials::new(holder.id, passwords::hash(&password)?, now);
+        match table.create_administrator(&holder, &credentials).await {
+            Ok(()) => {
+                tracing::info!(account.id = %holder.id, "an administrator was made");
+                Ok(json!({ "account_id": holder.id }))
+            }
             Err(Refused::By(_)) => Err("the address belongs to an account already".into()),
             Err(Refused::Failed(error)) => Err(error.into()),
         }

@@ -1,31 +1,43 @@
 //! Serves accounts' requests, and the one command that is not a request.
 
+use std::sync::Arc;
+
 use accounts::administrator::Command;
-use accounts::{App, Signer, routes};
+use accounts::{App, Signer, Vault, routes};
 use lambda_http::request::LambdaRequest;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::Value;
 use tower::Service;
 use waybill_lambda::aws::Aws;
+use waybill_lambda::links::Links;
 use waybill_lambda::{clock, log, settings};
-use waybill_web::tokens::Verifier;
+use waybill_web::Guard;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::start();
     let aws = Aws::from_environment()?;
-    let secret = settings::read(|variables| variables.text("TOKEN_KEY_SECRET"))?;
+    let (names, shop) = settings::read(|variables| {
+        let names = ["TOKEN_KEY_SECRET", "LINK_KEY_SECRET", "VAULT_KEY_SECRET"].map(|name| variables.text(name));
+        (names, variables.text("SHOP_NAME"))
+    })?;
     let table = aws.table()?;
-    let signer = Signer::from_secret(&aws.secret(&secret).await?)?;
+    let [token, link, vault] = &names;
+    let (token, link, vault) = tokio::try_join!(aws.secret(token), aws.secret(link), aws.secret(vault))?;
+    let signer = Signer::from_secret(&token)?;
     signer.publish(&table).await?;
-    let verifier = Verifier::start(table.clone(), clock::now()).await?;
-    let requests = waybill_web::app(routes(App { table: table.clone(), signer, verifier }));
+    let guard = Guard::start(table.clone(), clock::now()).await?;
+    let limits = guard.limits.clone();
+    let shop: Arc<str> = shop.into();
+    let (links, vault) = (Links::new(&link), Vault::new(&vault));
+    let app = App { table: table.clone(), guard, signer, links, vault, shop: shop.clone() };
+    let requests = waybill_web::app(routes(app), Some(limits));
     let serve = service_fn(|event: LambdaEvent<Value>| {
-        let (table, requests) = (table.clone(), requests.clone());
+        let (table, requests, shop) = (table.clone(), requests.clone(), shop.clone());
         async move {
             if let Some(command) = Command::read(&event.payload) {
-                return command?.run(&table, clock::now()).await;
+                return command?.run(&table, &shop, clock::now()).await;
             }
             let request = LambdaRequest::deserialize(event.payload)?;
             let mut requests = lambda_http::Adapter::from(requests);

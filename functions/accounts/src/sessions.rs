@@ -1,20 +1,28 @@
 //! Log-in sessions and their two tokens.
 
-use serde::Serialize;
+use axum::Json;
+use axum::extract::State;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waybill_domain::Timestamp;
 use waybill_domain::account::Account;
 use waybill_domain::id::{AccountId, SessionId};
-use waybill_lambda::random;
-use waybill_storage::Table;
-use waybill_storage::accounts::{Rotation, Session};
-use waybill_web::Problem;
+use waybill_domain::text::IdempotencyKey;
+use waybill_lambda::{clock, random};
+use waybill_storage::accounts::Holder;
+use waybill_storage::sessions::{Rotation, Session};
+use waybill_web::limits::{Address, Limit};
+use waybill_web::query::{Idempotency, List};
 use waybill_web::tokens::ACCESS_LIFETIME;
+use waybill_web::{Body, Caller, Problem, Segment};
 
-use crate::Signer;
+use crate::App;
 
 /// Seconds that a session lives after its last refresh: 30 days.
 const SESSION_LIFETIME: i64 = 30 * 24 * 60 * 60;
+/// Characters that are kept of what a client calls itself.
+const DEVICE_LENGTH: usize = 120;
 
 /// The answer to sign-up, log-in and refresh.
 #[derive(Serialize, ToSchema)]
@@ -30,53 +38,179 @@ pub struct Tokens {
     /// Seconds until the access token expires.
     #[schema(example = 900)]
     expires_in: i64,
+    /// Answered by a log-in, to be kept beyond the session and sent with the next log-in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub device_token: Option<String>,
 }
 
-/// Opens a session for somebody who has just proven who they are.
-pub async fn open(table: &Table, signer: &Signer, account: Account, now: Timestamp) -> Result<Tokens, Problem> {
-    let id = SessionId::new(random::uuid_at(now));
+/// A new session, not yet kept: its id, the secret of its refresh token, and what the table is to know.
+pub fn fresh(device: Option<&HeaderValue>, now: Timestamp) -> (SessionId, String, Session) {
     let secret = random::secret();
+    let device = device.and_then(|value| value.to_str().ok()).unwrap_or("unknown");
     let session = Session {
-        id,
-        account_id: account.id,
         token_hash: random::hash(&secret),
         created_at: now,
+        last_used_at: now,
         expires_at: now.as_second() + SESSION_LIFETIME,
+        device: device.chars().take(DEVICE_LENGTH).collect(),
+        second_factor: false,
     };
-    table.open_session(&session).await?;
-    tokens(signer, account, id, &secret, now)
+    (SessionId::new(random::uuid_at(now)), secret, session)
 }
 
-/// Exchanges a refresh token for new tokens. A token that was exchanged before ends the whole session: either its
-/// owner or a thief holds the newer one, and nobody can tell which.
-pub async fn refresh(table: &Table, signer: &Signer, token: &str, now: Timestamp) -> Result<Tokens, Problem> {
+pub fn tokens(app: &App, holder: &Holder, id: SessionId, secret: &str, now: Timestamp) -> Result<Tokens, Problem> {
+    let access_token = app.signer.sign(holder.id, id, now).map_err(Problem::internal)?;
+    let refresh_token = format!("{}.{id}.{secret}", holder.id);
+    let account = holder.account();
+    Ok(Tokens {
+        account,
+        access_token,
+        refresh_token,
+        token_type: "Bearer",
+        expires_in: ACCESS_LIFETIME,
+        device_token: None,
+    })
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Refresh {
+    /// The newest refresh token of the session.
+    refresh_token: String,
+}
+
+/// Exchange a refresh token
+///
+/// A token is good once. One that is sent a second time ends its session: either its owner or a thief holds the newer
+/// one, and nobody can tell which. For a reply that was lost there is a grace: within 60 seconds the same token with the
+/// same `Idempotency-Key` answers the same next token. Clients that run in several windows must let one of them refresh.
+#[utoipa::path(
+    post,
+    path = "/v1/sessions/refresh",
+    params(("Idempotency-Key" = Option<IdempotencyKey>, Header, description = "Names this attempt; send the same with a repeated one.")),
+    request_body = Refresh,
+    responses((status = 200, description = "New tokens; the one that was sent is used up.", body = Tokens), (status = 401, description = "unauthorized")),
+)]
+pub async fn refresh(
+    State(app): State<App>,
+    address: Address,
+    headers: HeaderMap,
+    Body(body): Body<Refresh>,
+) -> Result<Json<Tokens>, Problem> {
     let refused = || Problem::unauthorized("The refresh token is not valid any more. Please log in again.");
-    let (account_id, session_id, secret) = parse(token).ok_or_else(refused)?;
-    let session = table.session(account_id, session_id).await?.ok_or_else(refused)?;
-    if session.expires_at <= now.as_second() {
-        return Err(refused());
-    }
-    let account = table.account(account_id).await?.ok_or_else(refused)?;
-    if session.token_hash == random::hash(secret) {
-        let secret = random::secret();
-        let until = now.as_second() + SESSION_LIFETIME;
-        match table.rotate_session(&session, &random::hash(&secret), until, now).await? {
-            Rotation::Rotated => return tokens(signer, account, session_id, &secret, now),
-            Rotation::Refused => {}
+    let attempt = Idempotency::optional(&headers)?;
+    let (account, id, secret) = parse(&body.refresh_token).ok_or_else(refused)?;
+    let (limits, session, now) = (&app.guard.limits, id.to_string(), clock::now());
+    tokio::try_join!(
+        limits.take(Limit::RefreshAddress, &address.0, now),
+        limits.take(Limit::RefreshSession, &session, now)
+    )?;
+    let next = match attempt {
+        Some(attempt) => app.vault.next_secret(secret, &attempt),
+        None => random::secret(),
+    };
+    let (present_hash, next_hash) = (random::hash(secret), random::hash(&next));
+    let until = now.as_second() + SESSION_LIFETIME;
+    match app.table.rotate_session(account, id, &present_hash, &next_hash, until, now).await? {
+        Rotation::Rotated(holder) => tokens(&app, &holder, id, &next, now).map(Json),
+        Rotation::Ended => Err(refused()),
+        Rotation::Used => {
+            tracing::warn!(account.id = %account, session.id = %id, "a refresh token was used twice; its session ends");
+            app.table.end_session(account, id).await?;
+            Err(refused())
         }
     }
-    tracing::warn!(account.id = %account_id, session.id = %session_id, "a refresh token was used twice; its session ends");
-    table.end_session(account_id, session_id).await?;
-    Err(refused())
-}
-
-fn tokens(signer: &Signer, account: Account, id: SessionId, secret: &str, now: Timestamp) -> Result<Tokens, Problem> {
-    let access_token = signer.sign(&account, id, now).map_err(Problem::internal)?;
-    let refresh_token = format!("{}.{id}.{secret}", account.id);
-    Ok(Tokens { account, access_token, refresh_token, token_type: "Bearer", expires_in: ACCESS_LIFETIME })
 }
 
 fn parse(token: &str) -> Option<(AccountId, SessionId, &str)> {
     let mut parts = token.splitn(3, '.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?))
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
+pub struct SessionView {
+    id: SessionId,
+    created_at: Timestamp,
+    /// When its tokens were last refreshed.
+    last_used_at: Timestamp,
+    expires_at: Timestamp,
+    /// What the client that logged in calls itself.
+    device: String,
+    second_factor: bool,
+    /// Whether this request was made in it.
+    current: bool,
+}
+
+/// The sessions of an account that have not ended, the newest first.
+pub fn views(holder: &Holder, current: SessionId, now: Timestamp) -> Vec<SessionView> {
+    let live = holder.sessions.iter().rev().filter(|(_, session)| session.expires_at > now.as_second());
+    live.map(|(id, session)| SessionView {
+        id: *id,
+        created_at: session.created_at,
+        last_used_at: session.last_used_at,
+        expires_at: Timestamp::from_second(session.expires_at).unwrap_or(Timestamp::MAX),
+        device: session.device.clone(),
+        second_factor: session.second_factor,
+        current: *id == current,
+    })
+    .collect()
+}
+
+/// List one's sessions
+///
+/// At most ten: a log-in more ends the one that was unused for longest.
+#[utoipa::path(
+    get,
+    path = "/v1/sessions",
+    responses((status = 200, description = "The caller's sessions, the newest first.", body = List<SessionView>)),
+    security(("bearer" = [])),
+)]
+pub async fn list_sessions(caller: Caller) -> Json<List<SessionView>> {
+    Json(List { items: views(&caller.holder, caller.session, clock::now()), next: None })
+}
+
+/// Log out
+#[utoipa::path(
+    delete,
+    path = "/v1/sessions/current",
+    responses((status = 204, description = "The session has ended, and its tokens are refused from now on.")),
+    security(("bearer" = [])),
+)]
+pub async fn log_out(State(app): State<App>, caller: Caller) -> Result<StatusCode, Problem> {
+    app.table.end_session(caller.account, caller.session).await?;
+    tracing::info!(account.id = %caller.account, session.id = %caller.session, "logged out");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// End one of one's sessions
+#[utoipa::path(
+    delete,
+    path = "/v1/sessions/{id}",
+    params(("id" = SessionId, Path)),
+    responses((status = 204, description = "The session has ended, and its tokens are refused from now on.")),
+    security(("bearer" = [])),
+)]
+pub async fn end_session(State(app): State<App>, caller: Caller, Segment(id): Segment) -> Result<StatusCode, Problem> {
+    let unknown = || Problem::not_found("session");
+    let id: SessionId = id.parse().map_err(|_| unknown())?;
+    if !caller.holder.sessions.contains_key(&id) {
+        return Err(unknown());
+    }
+    app.table.end_session(caller.account, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Log out everywhere
+#[utoipa::path(
+    delete,
+    path = "/v1/sessions",
+    responses((status = 204, description = "Every session has ended, this one too.")),
+    security(("bearer" = [])),
+)]
+pub async fn log_out_everywhere(State(app): State<App>, caller: Caller) -> Result<StatusCode, Problem> {
+    app.table.end_sessions(caller.account).await?;
+    tracing::info!(account.id = %caller.account, "logged out everywhere");
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -1,4 +1,4 @@
-//! The outbox relay: every change of an order, from the table's stream to the queues.
+//! The outbox relay: every change of an order, and every letter about an account, from the table's stream to the queues.
 
 use std::collections::HashMap;
 
@@ -7,58 +7,87 @@ use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use waybill_lambda::aws::Aws;
 use waybill_lambda::stream::Record;
 use waybill_lambda::{Error, log, settings, stream};
-use waybill_storage::orders::announcement;
+use waybill_storage::outbox::{Announcement, announcement};
 
 /// Messages that SQS takes in one call.
 const BATCH: usize = 10;
+
+/// What a record announces.
+struct Announced {
+    sequence_number: String,
+    text: String,
+    /// Letters are for the mail only.
+    to: Audience,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Audience {
+    Mail,
+    MailAndPush,
+}
+
+struct Queues {
+    mail: String,
+    push: String,
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::start();
     let client = Aws::from_environment()?.queues();
-    let queues = settings::read(|variables| [variables.text("MAIL_QUEUE_URL"), variables.text("PUSH_QUEUE_URL")])?;
+    let queues = settings::read(|variables| Queues {
+        mail: variables.text("MAIL_QUEUE_URL"),
+        push: variables.text("PUSH_QUEUE_URL"),
+    })?;
     stream::run(|records| relay(&client, &queues, records)).await
 }
 
 /// Sends what the records announce, in order. Answers the first record that could not be sent; those behind it come
 /// again with it, which consumers expect.
-async fn relay(client: &aws_sdk_sqs::Client, queues: &[String], records: Vec<Record>) -> Result<(), String> {
-    let (mut messages, unreadable) = read(records);
-    while !messages.is_empty() {
-        let rest = messages.split_off(BATCH.min(messages.len()));
-        for queue in queues {
-            send(client, queue, &messages).await?;
+async fn relay(client: &aws_sdk_sqs::Client, queues: &Queues, records: Vec<Record>) -> Result<(), String> {
+    let (announced, unreadable) = read(records);
+    for batch in announced.chunks(BATCH) {
+        let all: Vec<_> = batch.iter().collect();
+        send(client, &queues.mail, &all).await?;
+        let pushed: Vec<_> = batch.iter().filter(|announced| announced.to == Audience::MailAndPush).collect();
+        if !pushed.is_empty() {
+            send(client, &queues.push, &pushed).await?;
         }
-        messages = rest;
     }
     unreadable.map_or(Ok(()), Err)
 }
 
-/// The messages before the first record that cannot be read, as (sequence number, text), and that record.
-fn read(records: Vec<Record>) -> (Vec<(String, String)>, Option<String>) {
-    let mut messages = Vec::new();
+/// What is announced before the first record that cannot be read, and that record.
+fn read(records: Vec<Record>) -> (Vec<Announced>, Option<String>) {
+    let mut announced = Vec::new();
     for record in records {
-        let image = record.content.map(|record| record.change.new_image);
-        let message = image.map_err(|error| error.to_string()).and_then(|image| {
-            let message = announcement(image).map_err(|error| error.to_string())?;
-            message.map(|message| serde_json::to_string(&message)).transpose().map_err(|error| error.to_string())
-        });
-        match message {
-            Ok(Some(message)) => messages.push((record.sequence_number, message)),
+        let sequence_number = record.sequence_number;
+        let image = record.content.map(|record| record.change.new_image).map_err(|error| error.to_string());
+        let announcement = image.and_then(|image| announcement(image).map_err(|error| error.to_string()));
+        match announcement.and_then(|found| found.map(text).transpose().map_err(|error| error.to_string())) {
+            Ok(Some((text, to))) => announced.push(Announced { sequence_number, text, to }),
             Ok(None) => {}
             Err(error) => {
-                tracing::error!(sequence_number = record.sequence_number, error, "a record that cannot be read");
-                return (messages, Some(record.sequence_number));
+                tracing::error!(sequence_number, error, "a record that cannot be read");
+                return (announced, Some(sequence_number));
             }
         }
     }
-    (messages, None)
+    (announced, None)
 }
 
-async fn send(client: &aws_sdk_sqs::Client, queue: &str, messages: &[(String, String)]) -> Result<(), String> {
-    let first = || messages[0].0.clone();
-    let entries = messages.iter().enumerate().map(|(index, (_, text))| {
-        SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(text).build()
+/// The text of what an item announces, and who is to hear it.
+fn text(announcement: Announcement) -> Result<(String, Audience), serde_json::Error> {
+    match announcement {
+        Announcement::Order(message) => Ok((serde_json::to_string(&message)?, Audience::MailAndPush)),
+        Announcement::Letter(message) => Ok((serde_json::to_string(&message)?, Audience::Mail)),
+    }
+}
+
+async fn send(client: &aws_sdk_sqs::Client, queue: &str, messages: &[&Announced]) -> Result<(), String> {
+    let first = || messages[0].sequence_number.clone();
+    let entries = messages.iter().enumerate().map(|(index, announced)| {
+        SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(&announced.text).build()
     });
     let entries = entries.collect::<Result<Vec<_>, _>>().map_err(|_| first())?;
     let answer = client.send_message_batch().queue_url(queue).set_entries(Some(entries)).send().await;
@@ -72,7 +101,7 @@ async fn send(client: &aws_sdk_sqs::Client, queue: &str, messages: &[(String, St
         None => Ok(()),
         Some(index) => {
             tracing::warn!(failed = failed.len(), "a queue refused messages");
-            Err(messages[index].0.clone())
+            Err(messages[index].sequence_number.clone())
         }
     }
 }

@@ -12,8 +12,8 @@ use waybill_domain::id::CartId;
 use waybill_domain::text::Sku;
 use waybill_lambda::{clock, random};
 use waybill_storage::Table;
+use waybill_web::Guard;
 use waybill_web::quote::Seal;
-use waybill_web::tokens::Verifier;
 use waybill_web::{Body, Caller, Fields, Problem, Segment};
 
 use view::CartView;
@@ -21,7 +21,7 @@ use view::CartView;
 #[derive(Clone, FromRef)]
 pub struct App {
     pub table: Table,
-    pub verifier: Verifier,
+    pub guard: Guard,
     pub seal: Seal,
 }
 

@@ -3,8 +3,8 @@
 use carts::{App, routes};
 use waybill_lambda::aws::Aws;
 use waybill_lambda::{Error, clock, log, settings};
+use waybill_web::Guard;
 use waybill_web::quote::Seal;
-use waybill_web::tokens::Verifier;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -12,6 +12,7 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_environment()?;
     let seal = Seal::new(&aws.secret(&settings::read(|variables| variables.text("QUOTE_KEY_SECRET"))?).await?);
     let table = aws.table()?;
-    let verifier = Verifier::start(table.clone(), clock::now()).await?;
-    waybill_web::run(routes(App { table, verifier, seal })).await
+    let guard = Guard::start(table.clone(), clock::now()).await?;
+    let limits = Some(guard.limits.clone());
+    waybill_web::run(routes(App { table, guard, seal }), limits).await
 }

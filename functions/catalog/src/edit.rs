@@ -15,7 +15,7 @@ use waybill_domain::text::{ImageUrl, Invalid, Sku, Slug};
 use waybill_lambda::{clock, random};
 use waybill_storage::catalog::UnknownSku;
 use waybill_storage::{Refused, Table};
-use waybill_web::{Body, Fields, Problem, Segment, Staff};
+use waybill_web::{Body, Fields, Problem, Segment, Staff, may};
 
 use crate::App;
 use crate::read::ProductPage;
@@ -37,11 +37,11 @@ pub struct NewCategory {
     path = "/v1/admin/categories",
     request_body = NewCategory,
     responses((status = 201, description = "The category is made.", body = Category), (status = 409, description = "taken")),
-    security(("bearer" = ["staff"])),
+    security(("bearer" = ["catalog:write"])),
 )]
 pub async fn create_category(
     State(table): State<Table>,
-    _: Staff,
+    _: Staff<may::WriteCatalog>,
     Body(body): Body<NewCategory>,
 ) -> Result<(StatusCode, Json<Category>), Problem> {
     let mut fields = Fields::default();
@@ -174,11 +174,11 @@ impl NewProduct {
     path = "/v1/admin/products",
     request_body = NewProduct,
     responses((status = 201, description = "The product is made, with all its SKUs.", body = ProductPage, headers(("location" = String, description = "The path of what was made."))), (status = 409, description = "taken")),
-    security(("bearer" = ["staff"])),
+    security(("bearer" = ["catalog:write"])),
 )]
 pub async fn create_product(
     State(app): State<App>,
-    _: Staff,
+    _: Staff<may::WriteCatalog>,
     Body(body): Body<NewProduct>,
 ) -> Result<(StatusCode, [(http::HeaderName, String); 1], Json<ProductPage>), Problem> {
     let (product, offers) = body.check(app.currency)?;
@@ -203,11 +203,11 @@ pub struct SkuChange {
     params(("sku" = Sku, Path)),
     request_body = SkuChange,
     responses((status = 204, description = "The SKU is changed.")),
-    security(("bearer" = ["staff"])),
+    security(("bearer" = ["catalog:write"])),
 )]
 pub async fn change_sku(
     State(app): State<App>,
-    _: Staff,
+    _: Staff<may::WriteCatalog>,
     Segment(sku): Segment,
     Body(body): Body<SkuChange>,
 ) -> Result<StatusCode, Problem> {

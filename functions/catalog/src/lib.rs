@@ -11,12 +11,12 @@ use axum::routing::{any, get, patch, post};
 use utoipa::OpenApi;
 use waybill_domain::money::Currency;
 use waybill_storage::Table;
-use waybill_web::tokens::Verifier;
+use waybill_web::Guard;
 
 #[derive(Clone, FromRef)]
 pub struct App {
     pub table: Table,
-    pub verifier: Verifier,
+    pub guard: Guard,
     /// What the shop sells in.
     pub currency: Currency,
 }

@@ -1,12 +1,13 @@
 //! The WebSocket API: a ticket opens a connection, which is forgotten when it closes.
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
+use http::header::ORIGIN;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::Serialize;
 use waybill_domain::Timestamp;
-use waybill_domain::id::AccountId;
+use waybill_domain::id::{AccountId, SessionId};
 use waybill_lambda::aws::Aws;
-use waybill_lambda::{clock, log, random};
+use waybill_lambda::{clock, log, random, settings};
 use waybill_storage::{Refused, Table};
 
 /// API Gateway closes a connection after two hours; its record outlives it by an hour at most, should the goodbye be
@@ -23,18 +24,20 @@ struct Answer {
 async fn main() -> Result<(), Error> {
     log::start();
     let table = Aws::from_environment()?.table()?;
+    let origins = settings::read(|variables| variables.text("ORIGINS"))?;
+    let (table, origins) = (&table, &origins);
     table.warm_up().await?;
-    let serve = service_fn(|event: LambdaEvent<ApiGatewayWebsocketProxyRequest>| {
-        let table = table.clone();
-        async move { serve(&table, event.payload).await.map(|status_code| Answer { status_code }) }
+    let serve = service_fn(|event: LambdaEvent<ApiGatewayWebsocketProxyRequest>| async move {
+        serve(table, origins, event.payload).await.map(|status_code| Answer { status_code })
     });
     lambda_runtime::run(serve).await
 }
 
-async fn serve(table: &Table, request: ApiGatewayWebsocketProxyRequest) -> Result<u16, Error> {
+async fn serve(table: &Table, origins: &str, request: ApiGatewayWebsocketProxyRequest) -> Result<u16, Error> {
     let context = &request.request_context;
     let connection = context.connection_id.as_deref().ok_or("a request without a connection")?;
     match context.route_key.as_deref() {
+        Some("$connect") if !is_welcome(&request, origins) => Ok(403),
         Some("$connect") => connect(table, &request, connection, clock::now()).await,
         Some("$disconnect") => {
             table.disconnect(connection).await?;
@@ -45,19 +48,31 @@ async fn serve(table: &Table, request: ApiGatewayWebsocketProxyRequest) -> Resul
     }
 }
 
+/// Whether the page that opens the WebSocket may. A browser always says which it is; who is no browser needs none.
+fn is_welcome(request: &ApiGatewayWebsocketProxyRequest, origins: &str) -> bool {
+    match request.headers.get(ORIGIN) {
+        None => true,
+        Some(origin) => origins.split(',').any(|welcome| origin.as_bytes() == welcome.trim().as_bytes()),
+    }
+}
+
 async fn connect(
     table: &Table,
     request: &ApiGatewayWebsocketProxyRequest,
     connection: &str,
     now: Timestamp,
 ) -> Result<u16, Error> {
-    let ticket = request.query_string_parameters.first("ticket").and_then(|ticket| ticket.split_once('.'));
-    let account = ticket.and_then(|(account, secret)| Some((account.parse::<AccountId>().ok()?, secret)));
-    let Some((account, secret)) = account else { return Ok(401) };
+    let ticket = request.query_string_parameters.first("ticket").and_then(read);
+    let Some((account, session, secret)) = ticket else { return Ok(401) };
     let forget_at = Timestamp::from_second(now.as_second() + FORGET_AFTER)?;
-    match table.connect(account, &random::hash(secret), connection, now, forget_at).await {
+    match table.connect(account, session, &random::hash(secret), connection, now, forget_at).await {
         Ok(()) => Ok(200),
         Err(Refused::By(_)) => Ok(401),
         Err(Refused::Failed(error)) => Err(error.into()),
     }
+}
+
+fn read(ticket: &str) -> Option<(AccountId, SessionId, &str)> {
+    let mut parts = ticket.splitn(3, '.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?))
 }

@@ -1,9 +1,12 @@
 //! What the mails say: text and HTML of one event.
 
+mod letters;
+
 use askama::Template;
 use waybill_domain::message::{Event, Message, Snapshot};
 
 pub use askama::Error as ComposeError;
+pub use letters::compose_letter;
 
 /// The shop as its mails show it.
 pub struct Shop {

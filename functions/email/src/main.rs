@@ -1,13 +1,16 @@
-//! Mails to the buyer: one for each event that they should hear of, whatever the queue delivers twice.
+//! Mails: one for each event that somebody should hear of, whatever the queue delivers twice.
 
 #![recursion_limit = "256"] // The SDK nests its futures deeper than the compiler looks by default.
 
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as MailMessage};
-use email::{Mail, Shop, compose};
-use waybill_domain::message::Message;
+use email::{Mail, Shop, compose, compose_letter};
+use waybill_domain::message::AccountMessage;
+use waybill_domain::text::Email;
 use waybill_lambda::aws::Aws;
+use waybill_lambda::batch::{Mailable, Queued};
+use waybill_lambda::links::Links;
 use waybill_lambda::{Error, batch, clock, log, settings};
 use waybill_storage::mails::Claim;
 use waybill_storage::{StorageError, Table};
@@ -29,39 +32,64 @@ enum MailError {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::start();
-    let (from, configuration_set, shop) = settings::read(|variables| {
+    let (from, configuration_set, link_key, shop) = settings::read(|variables| {
         let shop = Shop { name: variables.text("SHOP_NAME"), url: variables.text("SHOP_URL") };
-        (variables.text("MAIL_FROM"), variables.text("MAIL_CONFIGURATION_SET"), shop)
+        let set = variables.text("MAIL_CONFIGURATION_SET");
+        (variables.text("MAIL_FROM"), set, variables.text("LINK_KEY_SECRET"), shop)
     })?;
     let aws = Aws::from_environment()?;
-    let (sender, table) = (Sender { client: aws.mail(), from, configuration_set }, aws.table()?);
-    batch::run(|message| mail(&sender, &table, &shop, message)).await
+    let links = Links::new(&aws.secret(&link_key).await?);
+    let sender = Sender { client: aws.mail(), table: aws.table()?, from, configuration_set };
+    batch::run(|message| mail(&sender, &shop, &links, message)).await
 }
 
-async fn mail(sender: &Sender, table: &Table, shop: &Shop, message: Message) -> Result<(), MailError> {
-    let Some(mail) = compose(shop, &message)? else { return Ok(()) };
-    match table.claim_mail(&message.id, clock::now()).await? {
-        Claim::Granted => {}
-        Claim::Sent => return Ok(()),
-        Claim::Held => return Err(MailError::Held),
+async fn mail(sender: &Sender, shop: &Shop, links: &Links, message: Mailable) -> Result<(), MailError> {
+    let (to, mail) = match &message {
+        Mailable::Order(message) => (&message.order.email, compose(shop, message)?),
+        Mailable::Account(message) => (&message.to, letter(&sender.table, shop, links, message).await?),
+    };
+    match mail {
+        Some(mail) => sender.send_once(&message.id(), to, mail).await,
+        None => Ok(()),
     }
-    match sender.send(message.order.email.as_str(), mail).await {
-        Ok(ses_id) => Ok(table.mail_sent(&message.id, &ses_id, clock::now()).await?),
-        Err(error) => {
-            table.release_mail(&message.id).await?;
-            Err(error)
-        }
-    }
+}
+
+/// The mail about an account. Only here is looked up whether the address has one, and only here the link is made.
+async fn letter(
+    table: &Table,
+    shop: &Shop,
+    links: &Links,
+    message: &AccountMessage,
+) -> Result<Option<Mail>, MailError> {
+    let is_taken = table.credentials(&message.to).await?.is_some();
+    Ok(compose_letter(shop, message.event, is_taken, &links.token(&message.to, message.id))?)
 }
 
 struct Sender {
     client: Client,
+    table: Table,
     from: String,
     /// Of SES: what becomes of bounces and complaints.
     configuration_set: String,
 }
 
 impl Sender {
+    /// Sends the mail of a message, unless it is out already.
+    async fn send_once(&self, message: &str, to: &Email, mail: Mail) -> Result<(), MailError> {
+        match self.table.claim_mail(message, clock::now()).await? {
+            Claim::Granted => {}
+            Claim::Sent => return Ok(()),
+            Claim::Held => return Err(MailError::Held),
+        }
+        match self.send(to.as_str(), mail).await {
+            Ok(ses_id) => Ok(self.table.mail_sent(message, &ses_id, clock::now()).await?),
+            Err(error) => {
+                self.table.release_mail(message).await?;
+                Err(error)
+            }
+        }
+    }
+
     /// SES's id of the mail.
     async fn send(&self, to: &str, mail: Mail) -> Result<String, MailError> {
         let content = |text: String| Content::builder().charset("UTF-8").data(text).build();

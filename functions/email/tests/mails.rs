@@ -1,7 +1,7 @@
 //! The mails as a reviewer reads them, and what nobody can put into them.
 
-use email::{Shop, compose};
-use waybill_domain::message::{Event, Message, Snapshot};
+use email::{Shop, compose, compose_letter};
+use waybill_domain::message::{AccountEvent, Event, Message, Snapshot};
 use waybill_domain::money::Money;
 
 fn message(event: Event) -> Message {
@@ -80,4 +80,31 @@ fn a_title_cannot_add_markup_to_the_mail() {
     let mail = compose(&shop(), &message(Event::Paid)).unwrap().unwrap();
     assert!(!mail.html.contains("<b>"), "{}", mail.html);
     assert!(mail.text.contains("Mug <b>\"blue\"</b> & saucer"), "{}", mail.text);
+}
+
+#[test]
+fn the_letters_are_as_reviewed() {
+    let mut letters = String::new();
+    for (event, is_taken) in [
+        (AccountEvent::SignUpRequested, false),
+        (AccountEvent::SignUpRequested, true),
+        (AccountEvent::PasswordResetRequested, true),
+        (AccountEvent::EmailChangeRequested, false),
+        (AccountEvent::EmailChangeRequested, true),
+        (AccountEvent::PasswordChanged, true),
+        (AccountEvent::EmailChanged, false),
+        (AccountEvent::SecondFactorChanged, true),
+    ] {
+        let mail = compose_letter(&shop(), event, is_taken, "TOKEN").unwrap().unwrap();
+        assert_eq!(mail.html.contains("#token=TOKEN"), mail.text.contains("#token=TOKEN"));
+        letters += &format!("Subject: {}\n\n{}\n\n====\n", mail.subject, mail.text);
+    }
+    insta::assert_snapshot!("letters", letters);
+    let confirm = compose_letter(&shop(), AccountEvent::SignUpRequested, false, "TOKEN").unwrap().unwrap();
+    insta::assert_snapshot!("letter_html", confirm.html);
+}
+
+#[test]
+fn nobody_is_mailed_about_the_password_of_an_account_that_there_is_not() {
+    assert!(compose_letter(&shop(), AccountEvent::PasswordResetRequested, false, "TOKEN").unwrap().is_none());
 }

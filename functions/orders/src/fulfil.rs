@@ -8,7 +8,7 @@ use waybill_domain::id::OrderId;
 use waybill_domain::order::{Carrier, Command, TrackingNumber};
 use waybill_lambda::clock;
 use waybill_storage::Table;
-use waybill_web::{Body, Fields, Problem, Segment, Staff};
+use waybill_web::{Body, Fields, Problem, Segment, Staff, may};
 
 use crate::view::OrderView;
 
@@ -18,11 +18,11 @@ use crate::view::OrderView;
     path = "/v1/admin/orders/{id}/process",
     params(("id" = OrderId, Path)),
     responses((status = 200, description = "The order is being packed.", body = OrderView), (status = 409, description = "order-state")),
-    security(("bearer" = ["staff"])),
+    security(("bearer" = ["orders:fulfil"])),
 )]
 pub async fn process_order(
     State(table): State<Table>,
-    staff: Staff,
+    staff: Staff<may::FulfilOrders>,
     Segment(id): Segment,
 ) -> Result<Json<OrderView>, Problem> {
     change(&table, &staff, &id, Command::Process).await
@@ -44,11 +44,11 @@ pub struct NewShipment {
     params(("id" = OrderId, Path)),
     request_body = NewShipment,
     responses((status = 200, description = "The order is on its way.", body = OrderView), (status = 409, description = "order-state")),
-    security(("bearer" = ["staff"])),
+    security(("bearer" = ["orders:fulfil"])),
 )]
 pub async fn ship_order(
     State(table): State<Table>,
-    staff: Staff,
+    staff: Staff<may::FulfilOrders>,
     Segment(id): Segment,
     Body(body): Body<NewShipment>,
 ) -> Result<Json<OrderView>, Problem> {
@@ -65,19 +65,24 @@ pub async fn ship_order(
     path = "/v1/admin/orders/{id}/deliver",
     params(("id" = OrderId, Path)),
     responses((status = 200, description = "The order has arrived.", body = OrderView), (status = 409, description = "order-state")),
-    security(("bearer" = ["staff"])),
+    security(("bearer" = ["orders:fulfil"])),
 )]
 pub async fn deliver_order(
     State(table): State<Table>,
-    staff: Staff,
+    staff: Staff<may::FulfilOrders>,
     Segment(id): Segment,
 ) -> Result<Json<OrderView>, Problem> {
     change(&table, &staff, &id, Command::Deliver).await
 }
 
-async fn change(table: &Table, Staff(staff): &Staff, id: &str, command: Command) -> Result<Json<OrderView>, Problem> {
+async fn change(
+    table: &Table,
+    staff: &Staff<may::FulfilOrders>,
+    id: &str,
+    command: Command,
+) -> Result<Json<OrderView>, Problem> {
     let id = id.parse().map_err(|_| Problem::not_found("order"))?;
     let now = clock::now();
-    let order = table.change_order(id, None, |order| order.decide(command.clone(), staff.actor(), now)).await?;
+    let order = table.change_order(id, None, |order| order.decide(command.clone(), staff.caller.actor(), now)).await?;
     Ok(Json(order.into()))
 }

@@ -11,13 +11,13 @@ use axum::routing::{get, post};
 use utoipa::OpenApi;
 use waybill_domain::order::Status;
 use waybill_storage::Table;
+use waybill_web::Guard;
 use waybill_web::quote::Seal;
-use waybill_web::tokens::Verifier;
 
 #[derive(Clone, FromRef)]
 pub struct App {
     pub table: Table,
-    pub verifier: Verifier,
+    pub guard: Guard,
     pub seal: Seal,
 }
 

@@ -8,12 +8,13 @@ use http::header::LOCATION;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use waybill_domain::id::OrderId;
-use waybill_domain::order::{self, Address, Country, Order};
+use waybill_domain::order::{self, Country, Order};
 use waybill_domain::product::Offer;
 use waybill_domain::text::Line;
 use waybill_lambda::{clock, random};
 use waybill_storage::Refused;
 use waybill_storage::orders::NotPlaced;
+use waybill_web::limits::{Address, Limit};
 use waybill_web::problem::{FieldError, line_refusal};
 use waybill_web::query::Idempotency;
 use waybill_web::{Body, Caller, Fields, Kind, Problem};
@@ -49,7 +50,7 @@ pub struct NewAddress {
 }
 
 impl NewAddress {
-    fn check(self) -> Result<Address, Problem> {
+    fn check(self) -> Result<order::Address, Problem> {
         let mut fields = Fields::default();
         let name = fields.take("/shipping_address/name", self.name.parse());
         let line1 = fields.take("/shipping_address/line1", self.line1.parse());
@@ -59,7 +60,7 @@ impl NewAddress {
         let postal_code = fields.take("/shipping_address/postal_code", self.postal_code.parse());
         let country = fields.take("/shipping_address/country", self.country.parse());
         fields.finish(|| {
-            Some(Address {
+            Some(order::Address {
                 name: name?,
                 line1: line1?,
                 line2,
@@ -86,16 +87,23 @@ impl NewAddress {
 pub async fn place_order(
     State(app): State<App>,
     caller: Caller,
+    address: Address,
     Idempotency(key): Idempotency,
     Body(body): Body<NewOrder>,
 ) -> Result<Response, Problem> {
+    let (limits, now) = (&app.guard.limits, clock::now());
+    let account = caller.account.to_string();
+    tokio::try_join!(
+        limits.take(Limit::OrderAccount, &account, now),
+        limits.take(Limit::OrderAddress, &address.0, now)
+    )?;
     let quote = app.seal.open(&body.quote).filter(|quote| quote.buyer == caller.account);
     let quote = quote.ok_or_else(|| Problem::invalid_field("/quote", "must be the quote of your cart"))?;
     let address = body.shipping_address.check()?;
     let fingerprint = fingerprint(&body.quote, &address)?;
     // A repeated request comes to the same id, and so meets the order of the first.
     let id = OrderId::for_placement(caller.account, &key);
-    let order = order::place(id, quote.clone(), caller.email, address, clock::now());
+    let order = order::place(id, quote.clone(), caller.holder.email, address, now);
     match app.table.place_order(&order, &quote, &fingerprint).await {
         Ok(()) => Ok(created(order, false)),
         Err(Refused::By(reasons)) => not_placed(reasons, &fingerprint, &order),
@@ -113,7 +121,7 @@ fn created(order: Order, replayed: bool) -> Response {
 }
 
 /// Tells two requests with the same key apart.
-fn fingerprint(quote: &str, address: &Address) -> Result<String, Problem> {
+fn fingerprint(quote: &str, address: &order::Address) -> Result<String, Problem> {
     let body = serde_json::to_string(&(quote, address)).map_err(Problem::internal)?;
     Ok(random::hash(&body))
 }

@@ -8,7 +8,7 @@ use waybill_storage::orders::OrderSummary;
 use waybill_storage::{Cursor, Table};
 use waybill_web::openapi::Paging;
 use waybill_web::query::{List, Parameters};
-use waybill_web::{Caller, Problem, Segment, Staff};
+use waybill_web::{Caller, Problem, Segment, Staff, may};
 
 use crate::view::OrderView;
 
@@ -37,11 +37,11 @@ pub async fn list_own_orders(
     path = "/v1/admin/orders",
     params(("status" = Status, Query), Paging),
     responses((status = 200, description = "A page of the orders of this status, the newest first.", body = List<OrderSummary>)),
-    security(("bearer" = ["staff"])),
+    security(("bearer" = ["orders:read"])),
 )]
 pub async fn list_orders(
     State(table): State<Table>,
-    _: Staff,
+    _: Staff<may::ReadOrders>,
     mut parameters: Parameters,
 ) -> Result<Json<List<OrderSummary>>, Problem> {
     let names = || Status::ALL.map(Status::as_str).join(", ");

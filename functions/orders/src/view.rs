@@ -18,10 +18,16 @@ pub struct OrderView {
     version: u32,
     payment_status: PaymentStatus,
     fulfilment_status: FulfilmentStatus,
-    email: Email,
+    /// Left out once the buyer has deleted their account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    email: Option<Email>,
     lines: Vec<PricedLine>,
     total: Money,
-    shipping_address: Address,
+    /// Left out once the buyer has deleted their account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    shipping_address: Option<Address>,
     /// Null until the order is shipped.
     #[schema(required)]
     shipment: Option<Shipment>,
@@ -47,10 +53,10 @@ impl From<Order> for OrderView {
             version: order.version(),
             payment_status: order.state.payment_status(),
             fulfilment_status: order.state.fulfilment_status(),
-            email: order.email,
+            email: order.contact.email().cloned(),
             lines: order.lines,
             total: order.total,
-            shipping_address: order.shipping_address,
+            shipping_address: order.contact.shipping_address().cloned(),
             shipment: match order.state {
                 State::Shipped { shipment, .. } | State::Delivered { shipment, .. } => Some(shipment),
                 State::Pending { .. } | State::Paid { .. } | State::Processing { .. } => None,

@@ -8,14 +8,14 @@ use axum::extract::FromRef;
 use axum::routing::post;
 use utoipa::OpenApi;
 use waybill_storage::Table;
-use waybill_web::tokens::Verifier;
+use waybill_web::Guard;
 
 pub use stripe_api::Stripe;
 
 #[derive(Clone, FromRef)]
 pub struct App {
     pub table: Table,
-    pub verifier: Verifier,
+    pub guard: Guard,
     pub stripe: Stripe,
 }
 

@@ -3,7 +3,7 @@
 use payments::{App, Stripe, routes};
 use waybill_lambda::aws::Aws;
 use waybill_lambda::{Error, clock, log, settings};
-use waybill_web::tokens::Verifier;
+use waybill_web::Guard;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -14,6 +14,7 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_environment()?;
     let stripe = Stripe::new(&aws.secret(&secret).await?, &url, &shop)?;
     let table = aws.table()?;
-    let verifier = Verifier::start(table.clone(), clock::now()).await?;
-    waybill_web::run(routes(App { table, verifier, stripe })).await
+    let guard = Guard::start(table.clone(), clock::now()).await?;
+    let limits = Some(guard.limits.clone());
+    waybill_web::run(routes(App { table, guard, stripe }), limits).await
 }

@@ -15,6 +15,7 @@ use waybill_domain::message::Actor;
 use waybill_domain::order::{self, Attempt, Command, Order, Refusal};
 use waybill_lambda::clock;
 use waybill_storage::orders::Unchanged;
+use waybill_web::limits::{Address, Limit};
 use waybill_web::{Caller, Kind, Problem, Segment};
 
 use crate::App;
@@ -42,7 +43,18 @@ type Answer = (StatusCode, Json<PaymentSession>);
     responses((status = 201, description = "A new page.", body = PaymentSession), (status = 200, description = "The page that is still open.", body = PaymentSession), (status = 409, description = "order-state, amount-too-small, too-many-payments, payment-expired, payment-pending")),
     security(("bearer" = [])),
 )]
-pub async fn start_payment(State(app): State<App>, caller: Caller, Segment(id): Segment) -> Result<Answer, Problem> {
+pub async fn start_payment(
+    State(app): State<App>,
+    caller: Caller,
+    address: Address,
+    Segment(id): Segment,
+) -> Result<Answer, Problem> {
+    let (limits, now) = (&app.guard.limits, clock::now());
+    let account = caller.account.to_string();
+    tokio::try_join!(
+        limits.take(Limit::PaymentAccount, &account, now),
+        limits.take(Limit::PaymentAddress, &address.0, now)
+    )?;
     let unknown = || Problem::not_found("order");
     let order = app.table.order(id.parse().map_err(|_| unknown())?).await?;
     let order = order.filter(|order| order.buyer == caller.account).ok_or_else(unknown)?;

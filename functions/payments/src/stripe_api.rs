@@ -76,11 +76,12 @@ impl Stripe {
             ..CreateCheckoutSessionPaymentIntentData::new()
         };
         let back = format!("{}/orders/{}", self.shop_url, order.id);
+        let email = order.contact.email().ok_or_else(|| Problem::internal("a page for nobody"))?;
         Ok(CreateCheckoutSession::new()
             .mode(CheckoutSessionMode::Payment)
             .line_items(lines)
             .client_reference_id(order.id.to_string())
-            .customer_email(order.email.as_str())
+            .customer_email(email.as_str())
             .metadata(name_order())
             .payment_intent_data(intent)
             .success_url(format!("{back}?payment=success"))

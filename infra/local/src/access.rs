@@ -210,7 +210,7 @@ mod tests {
             ("OrdersFunction", "DynamoDB_20120810.Scan", &get),
             ("OrdersFunction", "DynamoDB_20120810.Query", &get),
             ("OrdersFunction", "DynamoDB_20120810.GetItem", &json!({ "TableName": "Other" })),
-            ("EmailFunction", "DynamoDB_20120810.GetItem", &get),
+            ("EmailFunction", "DynamoDB_20120810.DeleteItem", &get),
             ("EmailFunction", "AmazonSQS.SendMessage", &json!({ "QueueUrl": "http://x/0/PushQueue" })),
             ("EmailFunction", "strange.Call", &get),
         ];

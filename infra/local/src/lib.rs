@@ -1,6 +1,7 @@
 //! Runs template.yaml and the real function binaries on localhost.
 
 pub mod access;
+pub mod authenticator;
 mod aws;
 mod compile;
 mod demo;

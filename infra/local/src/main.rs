@@ -24,7 +24,8 @@ With STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET in the environment, payments go
 Examples:
   cargo run                        start, with a demo catalogue the first time
   cargo run -- --fresh --empty     begin anew, with nothing in the shop
-  cargo run -- --port 4000         listen on 4000 to 4005"
+  cargo run -- --port 4000         listen on 4000 to 4005
+  cargo run -- --token customer    an access token for the shop that is open already"
 )]
 struct Arguments {
     /// The API's port; the WebSocket, mail page, payments, DynamoDB and AWS endpoint take the five behind it. 0 takes
@@ -43,6 +44,20 @@ struct Arguments {
     /// Where the shop's front lives: browsers may call the API from there, and Stripe sends buyers back to it.
     #[arg(long, value_name = "URL", default_value = "http://localhost:5173")]
     shop_url: String,
+    /// Rate limits other than the defaults: name=uses/seconds, with commas between; * is every limit.
+    #[arg(long, value_name = "RATES")]
+    rate_limits: Option<String>,
+    /// Print an access token for the shop that is open at --port, and nothing else.
+    #[arg(long, value_name = "WHO")]
+    token: Option<Who>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Who {
+    /// The administrator of --store.
+    Administrator,
+    /// Somebody who signs up just for this.
+    Customer,
 }
 
 #[tokio::main]
@@ -57,6 +72,15 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    if let Some(who) = arguments.token {
+        let at = |port: u16| format!("http://127.0.0.1:{port}");
+        let token = match who {
+            Who::Administrator => administrator::kept(&arguments.store)?.log_in(&at(arguments.port)).await?,
+            Who::Customer => administrator::new_customer(&at(arguments.port), &at(arguments.port + 2)).await?,
+        };
+        println!("{token}");
+        return Ok(());
+    }
     let payments = payments()?;
     let ports = Ports::from(arguments.port).ok_or("--port must leave room for five more behind it")?;
     let folder = Folder::open(&arguments.store, arguments.fresh)?;
@@ -64,12 +88,18 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     screen::say("Building the functions (some minutes the first time, then seconds)");
     let binaries = tokio::task::spawn_blocking(build_functions).await??;
     screen::say("Starting");
+    let shop_url = arguments.shop_url.trim_end_matches('/').to_owned();
+    let mut parameters =
+        BTreeMap::from([("ShopUrl".to_owned(), shop_url.clone()), ("Origins".to_owned(), origin(&shop_url))]);
+    if let Some(rates) = arguments.rate_limits {
+        parameters.insert("RateLimits".to_owned(), rates);
+    }
     let options = Options {
         template: workspace().join("template.yaml"),
         binaries,
         store: Store::Folder(folder),
         ports,
-        parameters: BTreeMap::from([("ShopUrl".to_owned(), arguments.shop_url.trim_end_matches('/').to_owned())]),
+        parameters,
         payments,
         workers_per_function: 8,
         holds_to_roles: false,
@@ -114,6 +144,12 @@ async fn prepare(
         std::fs::write(&filled, format!("{} categories, {} products\n", count.categories, count.products))?;
     }
     Ok((administrator, shown_before))
+}
+
+/// The part of an address that a browser calls a page's origin.
+fn origin(url: &str) -> String {
+    let host = url.find("://").map_or(0, |scheme| scheme + 3);
+    url[host..].find('/').map_or(url, |path| &url[..host + path]).to_owned()
 }
 
 fn payments() -> Result<Payments, &'static str> {

@@ -43,6 +43,10 @@ pub fn show(addresses: &Addresses, administrator: &Administrator, shown_before: 
         ("AWS endpoint", format!("{}  SQS, SES, Secrets Manager, Lambda", addresses.aws)),
         ("Administrator", administrator.email.clone()),
         ("Password", password),
+        (
+            "Staff token",
+            "cargo run -- --token administrator  (in another terminal; it knows the second factor)".to_owned(),
+        ),
         ("Logs and data", store.display().to_string()),
     ];
     let mut screen = format!("\n{}\n\n", paint("1", "The shop is open."));
@@ -64,15 +68,19 @@ fn commands(addresses: &Addresses) -> String {
     format!(
         r#"API={api}
 field() {{ sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }}
-TOKEN=$(curl -s $API/v1/accounts -H 'Content-Type: application/json' -d '{{"email":"ann'$RANDOM$RANDOM'@example.com","password":"correct horse"}}' | field access_token)
+ANN=ann$RANDOM$RANDOM@example.com; JSON='Content-Type: application/json'
+curl -s $API/v1/accounts -H "$JSON" -d '{{"email":"'$ANN'","password":"correct horse"}}'; echo; sleep 2
+LINK=$(curl -s "{mail}/api/mails?to=$ANN" | sed 's/.*#token=\([A-Za-z0-9._-]*\).*/\1/')
+TOKEN=$(curl -s $API/v1/accounts/confirm -H "$JSON" -d '{{"token":"'$LINK'","password":"correct horse"}}' | field access_token)
 AUTH="Authorization: Bearer $TOKEN"
 SKU=$(curl -s "$API/v1/products?limit=1" | sed 's/.*"id":"\(prd_[^"]*\)".*/\1/' | xargs -I ID curl -s $API/v1/products/ID | sed 's/.*"skus":\[{{"sku":"\([^"]*\)".*/\1/')
-QUOTE=$(curl -s -X PUT $API/v1/cart/lines/$SKU -H "$AUTH" -H 'Content-Type: application/json' -d '{{"quantity":2}}' | field quote)
-ORDER=$(curl -s $API/v1/orders -H "$AUTH" -H "Idempotency-Key: $RANDOM-$RANDOM" -H 'Content-Type: application/json' -d '{{"quote":"'$QUOTE'","shipping_address":{{"name":"Ann","line1":"1 Main St","city":"Springfield","postal_code":"62701","country":"US"}}}}' | sed 's/^{{"id":"\(ord_[^"]*\)".*/\1/')
+QUOTE=$(curl -s -X PUT $API/v1/cart/lines/$SKU -H "$AUTH" -H "$JSON" -d '{{"quantity":2}}' | field quote)
+ORDER=$(curl -s $API/v1/orders -H "$AUTH" -H "Idempotency-Key: $RANDOM-$RANDOM" -H "$JSON" -d '{{"quote":"'$QUOTE'","shipping_address":{{"name":"Ann","line1":"1 Main St","city":"Springfield","postal_code":"62701","country":"US"}}}}' | sed 's/^{{"id":"\(ord_[^"]*\)".*/\1/')
 PAGE=$(curl -s -X POST $API/v1/orders/$ORDER/payment-sessions -H "$AUTH" | field url)
 echo "Pay here: $PAGE"
 curl -s $API/v1/orders/$ORDER -H "$AUTH""#,
-        api = addresses.api
+        api = addresses.api,
+        mail = addresses.mail
     )
 }
 

@@ -237,6 +237,11 @@ impl Shop {
         Ok(serde_json::from_slice(&answer).unwrap_or(Value::Null))
     }
 
+    /// The value of a secret of the template, as functions get it.
+    pub fn secret(&self, name: &str) -> Option<String> {
+        self.aws.secrets.value(name)
+    }
+
     /// Makes an administrator. Ok too when the address has an account already, whosever it is.
     pub async fn make_administrator(&self, email: &str, password: &str) -> Result<(), InvokeError> {
         let command = json!({ "create_administrator": { "email": email, "password": password } });
@@ -282,6 +287,7 @@ fn parameters(given: &BTreeMap<String, String>, addresses: &Addresses) -> BTreeM
         ("Architecture".to_owned(), "x86_64".to_owned()),
         ("ShopName".to_owned(), "Waybill Demo Shop".to_owned()),
         ("ShopUrl".to_owned(), "http://localhost:5173".to_owned()),
+        ("Origins".to_owned(), "http://localhost:5173".to_owned()),
         ("AwsEndpointUrl".to_owned(), addresses.aws.clone()),
     ]);
     if let Some(stripe) = &addresses.stripe {

@@ -77,6 +77,10 @@ id!(/// A person who can log in.
     AccountId, "acc");
 id!(/// One log-in and all the tokens that came of it.
     SessionId, "ses");
+id!(/// An address of an account's address book.
+    AddressId, "adr");
+id!(/// A mail about an account, and the link in it.
+    LetterId, "let");
 id!(CategoryId, "cat");
 id!(ProductId, "prd");
 id!(/// One filling of a cart; placing an order ends it.

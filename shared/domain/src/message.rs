@@ -1,11 +1,11 @@
-//! What is announced about an order: the messages on the queues. A published version never changes.
+//! What is announced: the messages on the queues. A published version never changes.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::account::Role;
 use crate::cart::PricedLine;
-use crate::id::{AccountId, OrderId};
+use crate::id::{AccountId, LetterId, OrderId};
 use crate::money::Money;
 use crate::order::{Address, Carrier, FulfilmentStatus, Order, PaymentStatus, TrackingNumber};
 use crate::text::Email;
@@ -51,6 +51,38 @@ impl Event {
     }
 }
 
+/// Why somebody is mailed about an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum AccountEvent {
+    /// Somebody wants an account at this address, which may have one already.
+    #[serde(rename = "account.sign_up_requested.v1")]
+    SignUpRequested,
+    /// Somebody says that they have forgotten the password; the address may have no account.
+    #[serde(rename = "account.password_reset_requested.v1")]
+    PasswordResetRequested,
+    /// The holder of an account wants this to be its address, which may have another account already.
+    #[serde(rename = "account.email_change_requested.v1")]
+    EmailChangeRequested,
+    #[serde(rename = "account.password_changed.v1")]
+    PasswordChanged,
+    /// The account has another address now; this was the one before.
+    #[serde(rename = "account.email_changed.v1")]
+    EmailChanged,
+    /// A second factor was set up, or taken away.
+    #[serde(rename = "account.second_factor_changed.v1")]
+    SecondFactorChanged,
+}
+
+/// A message about an account. It holds no secret: whoever mails it makes the link from the id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountMessage {
+    pub id: LetterId,
+    pub at: Timestamp,
+    pub to: Email,
+    pub event: AccountEvent,
+}
+
 /// Who did it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
@@ -67,7 +99,7 @@ impl Actor {
     pub fn person(account_id: AccountId, role: Role) -> Actor {
         match role {
             Role::Customer => Actor::Customer,
-            Role::Administrator => Actor::Staff { account_id },
+            Role::Support | Role::Manager | Role::Administrator => Actor::Staff { account_id },
         }
     }
 }
@@ -106,9 +138,10 @@ pub struct Snapshot {
 }
 
 impl Message {
-    /// The announcement of the order's latest change.
+    /// The announcement of the order's latest change; None once nobody is left to be told.
     pub fn latest(order: &Order) -> Option<Message> {
         let entry = order.timeline.last()?;
+        let (email, shipping_address) = (order.contact.email()?, order.contact.shipping_address()?);
         Some(Message {
             id: format!("{}/{}", order.id, order.version()),
             at: entry.at,
@@ -117,10 +150,10 @@ impl Message {
                 id: order.id,
                 version: order.version(),
                 account_id: order.buyer,
-                email: order.email.clone(),
+                email: email.clone(),
                 lines: order.lines.clone(),
                 total: order.total,
-                shipping_address: order.shipping_address.clone(),
+                shipping_address: shipping_address.clone(),
                 payment_status: order.state.payment_status(),
                 fulfilment_status: order.state.fulfilment_status(),
                 placed_at: order.placed_at,

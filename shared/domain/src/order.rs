@@ -22,15 +22,44 @@ pub const MAX_ENTRIES: usize = 500;
 pub struct Order {
     pub id: OrderId,
     pub buyer: AccountId,
-    pub email: Email,
+    pub contact: Contact,
     /// As sold: titles and prices never change afterwards.
     pub lines: Vec<PricedLine>,
     pub total: Money,
-    pub shipping_address: Address,
     pub state: State,
     pub placed_at: Timestamp,
     /// What happened, oldest first; one entry for each change, the first for the placing.
     pub timeline: Vec<Entry>,
+}
+
+/// What the shop knows of the person behind an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Contact {
+    Known {
+        email: Email,
+        shipping_address: Address,
+    },
+    /// They have deleted their account.
+    Forgotten {
+        forgotten_at: Timestamp,
+    },
+}
+
+impl Contact {
+    pub fn email(&self) -> Option<&Email> {
+        match self {
+            Contact::Known { email, .. } => Some(email),
+            Contact::Forgotten { .. } => None,
+        }
+    }
+
+    pub fn shipping_address(&self) -> Option<&Address> {
+        match self {
+            Contact::Known { shipping_address, .. } => Some(shipping_address),
+            Contact::Forgotten { .. } => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -297,10 +326,9 @@ pub fn place(id: OrderId, quote: Quote, email: Email, shipping_address: Address,
     Order {
         id,
         buyer: quote.buyer,
-        email,
+        contact: Contact::Known { email, shipping_address },
         lines: quote.lines,
         total: quote.total,
-        shipping_address,
         state: State::Pending { attempt: Attempt { number: 1, session: None } },
         placed_at: now,
         timeline: vec![Entry { at: now, actor: Actor::Customer, event: Event::Placed }],
@@ -310,7 +338,19 @@ pub fn place(id: OrderId, quote: Quote, email: Email, shipping_address: Address,
 impl Order {
     /// Grows by one with every change; an order just placed has version 1.
     pub fn version(&self) -> u32 {
-        u32::try_from(self.timeline.len()).expect("a timeline has some MAX_ENTRIES entries")
+        let forgotten = usize::from(self.contact.email().is_none());
+        u32::try_from(self.timeline.len() + forgotten).expect("a timeline has some MAX_ENTRIES entries")
+    }
+
+    /// The order without the person behind it, which nobody is told of. None while something is still due to them: a
+    /// parcel that they have paid for, or a page that they can pay on.
+    pub fn forget_buyer(&self, now: Timestamp) -> Option<Order> {
+        let is_open = match &self.state {
+            State::Pending { attempt } => attempt.session.as_ref().is_some_and(|session| session.expires_at > now),
+            State::Paid { .. } | State::Processing { .. } | State::Shipped { .. } => true,
+            State::Delivered { .. } => false,
+        };
+        (!is_open).then(|| Order { contact: Contact::Forgotten { forgotten_at: now }, ..self.clone() })
     }
 
     /// The order after a command, with the timeline entry that announces it; or why not.

@@ -4,9 +4,10 @@ use std::future::Future;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tracing::Instrument;
-use waybill_domain::message::Message;
+use waybill_domain::message::{AccountMessage, Message};
 
 /// What the queue is told: the messages that are to come back.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -21,11 +22,54 @@ pub struct Failed {
     pub item_identifier: String,
 }
 
-/// Serves a queue of [`Message`]s until Lambda ends the process. A message that `act` fails on, or that is not one,
+/// What can stand on a queue.
+pub trait Queued: DeserializeOwned {
+    /// The message's own id, the same however often it comes.
+    fn id(&self) -> String;
+}
+
+impl Queued for Message {
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+}
+
+/// What the mail queue brings: a change of an order, or a letter about an account.
+#[derive(Clone, Debug)]
+pub enum Mailable {
+    Order(Box<Message>),
+    Account(AccountMessage),
+}
+
+impl Queued for Mailable {
+    fn id(&self) -> String {
+        match self {
+            Mailable::Order(message) => message.id.clone(),
+            Mailable::Account(message) => message.id.to_string(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Mailable {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let is_account = value["event"]["type"].as_str().is_some_and(|tag| tag.starts_with("account."));
+        let message = if is_account {
+            serde_json::from_value(value).map(Mailable::Account)
+        } else {
+            serde_json::from_value(value).map(|message| Mailable::Order(Box::new(message)))
+        };
+        // Not serde's own words: they may quote what the message says of somebody.
+        message.map_err(|_| serde::de::Error::custom("not a message that is known here"))
+    }
+}
+
+/// Serves a queue of messages until Lambda ends the process. A message that `act` fails on, or that is not one,
 /// comes back alone, and after the queue's number of tries goes to its dead-letter queue.
-pub async fn run<F, Fut, E>(act: F) -> Result<(), Error>
+pub async fn run<M, F, Fut, E>(act: F) -> Result<(), Error>
 where
-    F: Fn(Message) -> Fut,
+    M: Queued,
+    F: Fn(M) -> Fut,
     Fut: Future<Output = Result<(), E>>,
     E: std::fmt::Display,
 {
@@ -44,13 +88,14 @@ where
     lambda_runtime::run(serve).await
 }
 
-async fn handle<F, Fut, E>(act: &F, record: SqsMessage) -> bool
+async fn handle<M, F, Fut, E>(act: &F, record: SqsMessage) -> bool
 where
-    F: Fn(Message) -> Fut,
+    M: Queued,
+    F: Fn(M) -> Fut,
     Fut: Future<Output = Result<(), E>>,
     E: std::fmt::Display,
 {
-    let message: Message = match serde_json::from_str(&record.body.unwrap_or_default()) {
+    let message: M = match serde_json::from_str(&record.body.unwrap_or_default()) {
         Ok(message) => message,
         Err(error) => {
             // Only where it went wrong: the text around it may hold a customer's address.
@@ -58,7 +103,7 @@ where
             return false;
         }
     };
-    let id = message.id.clone();
+    let id = message.id();
     match act(message).await {
         Ok(()) => true,
         Err(error) => {

@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod batch;
 pub mod clock;
+pub mod links;
 pub mod log;
 pub mod random;
 pub mod settings;

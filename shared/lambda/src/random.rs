@@ -14,9 +14,14 @@ pub fn uuid_at(now: Timestamp) -> Uuid {
 
 /// 256 bits that nobody can guess, in 43 characters that are safe in a URL.
 pub fn secret() -> String {
-    let mut bytes = [0; 32];
+    BASE64_URL_SAFE_NO_PAD.encode(bytes::<32>())
+}
+
+/// Bytes that nobody can guess.
+pub fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    bytes
 }
 
 /// SHA-256 in hex. Fit for secrets of full strength only, not for passwords.

@@ -1,72 +1,138 @@
-//! Accounts, log-in sessions and WebSocket tickets.
+//! Accounts: made, found, changed, left. What guards one is in its one item; sessions.rs has the log-ins.
+
+use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use waybill_domain::Timestamp;
 use waybill_domain::account::{Account, Role};
 use waybill_domain::id::{AccountId, SessionId};
-use waybill_domain::text::Email;
+use waybill_domain::text::{Email, Line};
 
 use crate::keys::{self, EXPIRES_AT, Item};
+use crate::letters::Letter;
+use crate::second_factor::SecondFactor;
+use crate::sessions::Session;
 use crate::table::{StorageError, Table, from_item, to_item};
 use crate::transaction::{Refused, Transaction, Write};
 
-/// What log-in needs of an account, in one item.
+/// An account with what guards it. It is one item, so that one read tells of every request whether its session lives
+/// and what its holder may do at this moment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Holder {
+    pub id: AccountId,
+    pub email: Email,
+    pub role: Role,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Line<1, 120>>,
+    pub created_at: Timestamp,
+    pub sessions: BTreeMap<SessionId, Session>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_factor: Option<SecondFactor>,
+    /// Since when the account is being deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaving_since: Option<Timestamp>,
+}
+
+/// What log-in needs of an account, found by its address.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Credentials {
     pub account_id: AccountId,
-    pub email: Email,
-    pub role: Role,
-    pub created_at: Timestamp,
     /// A PHC string.
     pub password_hash: String,
-}
-
-impl Credentials {
-    pub fn account(&self) -> Account {
-        Account { id: self.account_id, email: self.email.clone(), role: self.role, created_at: self.created_at }
-    }
-}
-
-/// One log-in. Its refresh token changes at each use; only hashes are kept.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Session {
-    pub id: SessionId,
-    pub account_id: AccountId,
-    pub token_hash: String,
-    pub created_at: Timestamp,
-    pub expires_at: i64,
+    /// When the password or the address was last set, in milliseconds since 1970. Links asked for before are dead.
+    pub changed_at: i64,
 }
 
 /// The address belongs to an account already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EmailTaken;
 
-/// What came of presenting a refresh token.
-#[derive(Clone, Debug)]
-pub enum Rotation {
-    Rotated,
-    /// The session has ended, or the token is not its present one.
-    Refused,
+/// Why what a link was for did not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkRefused {
+    /// It was used, is too old, or the account has changed since.
+    Dead,
+    EmailTaken,
 }
 
+/// Why an account stayed as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotChanged {
+    /// There is no such account any more, or it has changed since it was read.
+    Changed,
+    LastAdministrator,
+}
+
+impl Holder {
+    /// A new account, nobody logged in.
+    pub fn new(id: AccountId, email: Email, role: Role, now: Timestamp) -> Self {
+        let sessions = BTreeMap::new();
+        Holder { id, email, role, name: None, created_at: now, sessions, second_factor: None, leaving_since: None }
+    }
+
+    pub fn account(&self) -> Account {
+        Account {
+            id: self.id,
+            email: self.email.clone(),
+            role: self.role,
+            name: self.name.clone(),
+            second_factor: self.has_second_factor(),
+            created_at: self.created_at,
+        }
+    }
+
+    /// Whether a log-in takes a code.
+    pub fn has_second_factor(&self) -> bool {
+        self.second_factor.as_ref().is_some_and(|factor| factor.confirmed_at.is_some())
+    }
+
+    /// The session, if it has not ended.
+    pub fn session(&self, id: SessionId, now: Timestamp) -> Option<&Session> {
+        self.sessions.get(&id).filter(|session| session.expires_at > now.as_second())
+    }
+}
+
+impl Credentials {
+    pub fn new(account_id: AccountId, password_hash: String, now: Timestamp) -> Self {
+        Credentials { account_id, password_hash, changed_at: now.as_millisecond() }
+    }
+
+    fn item(&self, email: &Email) -> Result<Item, StorageError> {
+        let mut item = to_item(self)?;
+        item.extend(keys::credentials(email).item());
+        Ok(item)
+    }
+}
+
+/// Refused for one reason only.
+type Outcome<E> = Result<(), Refused<E>>;
+
 impl Table {
-    /// Makes an account; its address is then taken.
-    pub async fn create_account(&self, account: &Account, password_hash: &str) -> Result<(), Refused<EmailTaken>> {
-        let credentials = Credentials {
-            account_id: account.id,
-            email: account.email.clone(),
-            role: account.role,
-            created_at: account.created_at,
-            password_hash: password_hash.to_owned(),
-        };
-        let mut taken = to_item(&credentials)?;
-        taken.extend(keys::credentials(&account.email).item());
-        let mut item = to_item(account)?;
-        item.extend(keys::account(account.id).item());
+    /// Makes an administrator.
+    pub async fn create_administrator(&self, holder: &Holder, credentials: &Credentials) -> Outcome<EmailTaken> {
+        let transaction = Transaction::new().write(put_credentials(&holder.email, credentials)?, |_| Ok(EmailTaken));
+        transaction
+            .write(put_holder(holder)?, |_| Err(StorageError::Broken("an account id was made twice".into())))
+            .write(add_administrator(holder.id), |_| {
+                Err(StorageError::Broken("an administrator was made twice".into()))
+            })
+            .commit(self)
+            .await
+    }
+
+    /// Makes the account that a letter's link confirms.
+    pub async fn confirm_sign_up(
+        &self,
+        letter: &Letter,
+        holder: &Holder,
+        credentials: &Credentials,
+        now: Timestamp,
+    ) -> Outcome<LinkRefused> {
         Transaction::new()
-            .write(Write::put(taken).only_if_new(), |_| Ok(EmailTaken))
-            .write(Write::put(item).only_if_new(), |_| Err(StorageError::Broken("an account id was made twice".into())))
+            .write(letter.spend(now), |_| Ok(LinkRefused::Dead))
+            .write(put_credentials(&holder.email, credentials)?, |_| Ok(LinkRefused::EmailTaken))
+            .write(put_holder(holder)?, |_| Err(StorageError::Broken("an account id was made twice".into())))
             .commit(self)
             .await
     }
@@ -76,78 +142,245 @@ impl Table {
         self.get(&keys::credentials(email), false).await?.map(from_item).transpose()
     }
 
+    /// The account as it is now: one consistent read, of one unit for each 4 KB (ten sessions are below that).
+    pub async fn holder(&self, id: AccountId) -> Result<Option<Holder>, StorageError> {
+        self.get(&keys::account(id), true).await?.map(from_item).transpose()
+    }
+
+    /// Keeps the same password under newer parameters.
     pub async fn replace_password_hash(&self, email: &Email, old: &str, new: &str) -> Result<(), StorageError> {
         let write = Write::update(&keys::credentials(email), "SET password_hash = :new")
             .only_if("password_hash = :old")
             .text(":new", new)
             .text(":old", old);
-        match Transaction::new().write(write, |_| Ok(())).commit(self).await {
-            // Somebody else has replaced it in the meantime; theirs is as good.
-            Ok(()) | Err(Refused::By(_)) => Ok(()),
-            Err(Refused::Failed(error)) => Err(error),
-        }
+        // Somebody else may have replaced it in the meantime; theirs is as good.
+        self.update(&write).await.map(drop)
     }
 
-    pub async fn account(&self, id: AccountId) -> Result<Option<Account>, StorageError> {
-        self.get(&keys::account(id), false).await?.map(from_item).transpose()
-    }
-
-    pub async fn open_session(&self, session: &Session) -> Result<(), StorageError> {
-        let mut item = to_item(session)?;
-        item.extend(keys::session(session.account_id, session.id).item());
-        // Without a condition: ids are random, and the SDK sends a write again whose reply was lost.
-        Transaction::<()>::new()
-            .write(Write::put(item), |_| Ok(()))
-            .commit(self)
-            .await
-            .or_else(|refused| refused.first())
-    }
-
-    pub async fn session(&self, account: AccountId, id: SessionId) -> Result<Option<Session>, StorageError> {
-        self.get(&keys::session(account, id), true).await?.map(from_item).transpose()
-    }
-
-    /// Exchanges the session's token. Of several that present the same one, one is served.
-    pub async fn rotate_session(
+    /// Sets a new password, ends every session but `kept`, and writes the letter that tells of it.
+    pub async fn change_password(
         &self,
-        session: &Session,
-        token_hash: &str,
-        expires_at: i64,
+        holder: &Holder,
+        kept: SessionId,
+        old: &Credentials,
+        hash: &str,
+        letter: &Letter,
         now: Timestamp,
-    ) -> Result<Rotation, StorageError> {
-        let key = keys::session(session.account_id, session.id);
-        let write = Write::update(&key, format!("SET token_hash = :new, {EXPIRES_AT} = :until"))
-            .only_if(format!("token_hash = :present AND {EXPIRES_AT} > :now"))
-            .text(":present", &session.token_hash)
-            .text(":new", token_hash)
-            .number(":until", expires_at)
-            .number(":now", now.as_second());
-        let new = AttributeValue::S(token_hash.to_owned());
-        // The new token in the way is our own: the SDK sends a write again whose reply was lost.
-        let meaning = move |item: Item| match item.get("token_hash") {
-            Some(present) if *present == new => Ok(Rotation::Rotated),
-            Some(_) | None => Ok(Rotation::Refused),
-        };
-        match Transaction::new().write(write, meaning).commit(self).await {
-            Ok(()) => Ok(Rotation::Rotated),
-            Err(refused) => refused.first(),
-        }
-    }
-
-    /// Ends a session; ending one that has ended is no error.
-    pub async fn end_session(&self, account: AccountId, id: SessionId) -> Result<(), StorageError> {
-        let write = Write::delete(&keys::session(account, id));
-        Transaction::<()>::new().write(write, |_| Ok(())).commit(self).await.or_else(|refused| refused.first())
-    }
-
-    /// Keeps a ticket that opens one WebSocket, by its hash.
-    pub async fn issue_ticket(&self, account: AccountId, hash: &str, until: Timestamp) -> Result<(), StorageError> {
-        let mut item = keys::ticket(account, hash).item();
-        item.insert(EXPIRES_AT.into(), AttributeValue::N(until.as_second().to_string()));
-        Transaction::<()>::new()
-            .write(Write::put(item), |_| Ok(()))
+    ) -> Outcome<NotChanged> {
+        Transaction::new()
+            .write(set_password(&holder.email, old, hash, now), |_| Ok(NotChanged::Changed))
+            .write(keep_sessions(holder, Some(kept)), |_| Ok(NotChanged::Changed))
+            .write(letter.put()?, |_| Ok(NotChanged::Changed))
             .commit(self)
             .await
-            .or_else(|refused| refused.first())
     }
+
+    /// Sets a new password by a letter's link, and ends every session.
+    pub async fn reset_password(
+        &self,
+        letter: &Letter,
+        credentials: &Credentials,
+        hash: &str,
+        notice: &Letter,
+        now: Timestamp,
+    ) -> Outcome<LinkRefused> {
+        let sessions = AttributeValue::M(Item::new());
+        let end_all = Write::update(&keys::account(credentials.account_id), "SET #sessions = :none")
+            .only_if("attribute_exists(pk)")
+            .name("#sessions", "sessions")
+            .value(":none", sessions);
+        Transaction::new()
+            .write(letter.spend(now), |_| Ok(LinkRefused::Dead))
+            .write(set_password(&letter.to, credentials, hash, now), |_| Ok(LinkRefused::Dead))
+            .write(end_all, |_| Ok(LinkRefused::Dead))
+            .write(notice.put()?, |_| Ok(LinkRefused::Dead))
+            .commit(self)
+            .await
+    }
+
+    /// Gives an account the address that a letter's link confirms.
+    pub async fn change_email(
+        &self,
+        letter: &Letter,
+        holder: &Holder,
+        credentials: &Credentials,
+        notice: &Letter,
+        now: Timestamp,
+    ) -> Outcome<LinkRefused> {
+        let renewed = Credentials { changed_at: now.as_millisecond(), ..credentials.clone() };
+        let release = Write::delete(&keys::credentials(&holder.email))
+            .only_if("account_id = :account AND changed_at = :seen")
+            .text(":account", holder.id)
+            .number(":seen", credentials.changed_at);
+        let change = Write::update(&keys::account(holder.id), "SET email = :new")
+            .only_if("email = :old AND attribute_not_exists(leaving_since)")
+            .text(":new", &letter.to)
+            .text(":old", &holder.email);
+        Transaction::new()
+            .write(letter.spend(now), |_| Ok(LinkRefused::Dead))
+            .write(put_credentials(&letter.to, &renewed)?, |_| Ok(LinkRefused::EmailTaken))
+            .write(release, |_| Ok(LinkRefused::Dead))
+            .write(change, |_| Ok(LinkRefused::Dead))
+            .write(notice.put()?, |_| Ok(LinkRefused::Dead))
+            .commit(self)
+            .await
+    }
+
+    /// Sets or removes the holder's name; None when there is no such account.
+    pub async fn rename(&self, id: AccountId, name: Option<&Line<1, 120>>) -> Result<Option<Holder>, StorageError> {
+        let expression = if name.is_some() { "SET #name = :name" } else { "REMOVE #name" };
+        let mut write = Write::update(&keys::account(id), expression).only_if("attribute_exists(pk)");
+        write = write.name("#name", "name");
+        if let Some(name) = name {
+            write = write.text(":name", name);
+        }
+        self.update(&write).await?.ok().map(from_item).transpose()
+    }
+
+    /// Gives an account another role, from this moment on for all its sessions.
+    pub async fn change_role(&self, holder: &Holder, role: Role) -> Outcome<NotChanged> {
+        let change = Write::update(&keys::account(holder.id), "SET #role = :new")
+            .only_if("#role = :old AND attribute_not_exists(leaving_since)")
+            .name("#role", "role")
+            .value(":new", role_value(role)?)
+            .value(":old", role_value(holder.role)?);
+        let mut transaction = Transaction::new().write(change, |_| Ok(NotChanged::Changed));
+        if role == Role::Administrator {
+            transaction = transaction.write(add_administrator(holder.id), |_| Ok(NotChanged::Changed));
+        } else if holder.role == Role::Administrator {
+            transaction = transaction.write(remove_administrator(holder.id), |_| Ok(NotChanged::LastAdministrator));
+        }
+        transaction.commit(self).await
+    }
+
+    /// Those who may give and take roles: one read, and one for each of them.
+    pub async fn administrators(&self) -> Result<Vec<Holder>, StorageError> {
+        let item = self.get(&keys::administrators(), true).await?.unwrap_or_default();
+        let mut ids: Vec<AccountId> = item.keys().filter_map(|name| name.parse().ok()).collect();
+        ids.sort();
+        let mut holders = Vec::new();
+        for id in ids {
+            holders.extend(self.holder(id).await?);
+        }
+        Ok(holders)
+    }
+
+    /// Begins to delete an account: from now on its holder can log in and go on deleting, and nothing else. Answers
+    /// the account; None when it is gone.
+    pub async fn begin_to_leave(&self, id: AccountId, now: Timestamp) -> Result<Option<Holder>, StorageError> {
+        let since = "SET leaving_since = if_not_exists(leaving_since, :now)";
+        let write = Write::update(&keys::account(id), since).only_if("attribute_exists(pk)").text(":now", now);
+        self.update(&write).await?.ok().map(from_item).transpose()
+    }
+
+    /// Thinks better of it.
+    pub async fn stay(&self, id: AccountId) -> Result<(), StorageError> {
+        let write = Write::update(&keys::account(id), "REMOVE leaving_since").only_if("attribute_exists(pk)");
+        self.update(&write).await.map(drop)
+    }
+
+    /// Deletes what an account has beside its orders: cart, addresses, tickets, connections, letters to its address.
+    pub async fn clear_out(&self, holder: &Holder, mailbox: &str) -> Result<(), StorageError> {
+        let own = self.partition(&keys::account(holder.id).pk).await?;
+        let letters = self.partition(&keys::letters_to(mailbox)).await?;
+        for item in own.iter().chain(&letters) {
+            let key = keys::of(item).ok_or_else(|| StorageError::Broken("an item without a key".into()))?;
+            if key != keys::account(holder.id) {
+                self.delete(&key).await?;
+            }
+        }
+        for connection in self.connections_of(holder.id).await? {
+            self.disconnect(&connection.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the account itself, and frees its address.
+    pub async fn leave(&self, holder: &Holder) -> Outcome<NotChanged> {
+        let account = Write::delete(&keys::account(holder.id)).only_if("attribute_exists(leaving_since)");
+        let credentials = Write::delete(&keys::credentials(&holder.email))
+            .only_if("account_id = :account")
+            .text(":account", holder.id);
+        let mut transaction = Transaction::new()
+            .write(account, |_| Ok(NotChanged::Changed))
+            .write(credentials, |_| Ok(NotChanged::Changed));
+        if holder.role == Role::Administrator {
+            transaction = transaction.write(remove_administrator(holder.id), |_| Ok(NotChanged::LastAdministrator));
+        }
+        transaction.commit(self).await
+    }
+
+    /// Keeps a ticket that opens one WebSocket for a session, by its hash.
+    pub async fn issue_ticket(
+        &self,
+        account: AccountId,
+        session: SessionId,
+        hash: &str,
+        until: Timestamp,
+    ) -> Result<(), StorageError> {
+        let mut item = keys::ticket(account, hash).item();
+        item.insert("session".into(), AttributeValue::S(session.to_string()));
+        item.insert(EXPIRES_AT.into(), AttributeValue::N(until.as_second().to_string()));
+        self.write(Write::put(item)).await
+    }
+}
+
+fn put_holder(holder: &Holder) -> Result<Write, StorageError> {
+    let mut item = to_item(holder)?;
+    item.extend(keys::account(holder.id).item());
+    Ok(Write::put(item).only_if_new())
+}
+
+fn put_credentials(email: &Email, credentials: &Credentials) -> Result<Write, StorageError> {
+    Ok(Write::put(credentials.item(email)?).only_if_new())
+}
+
+/// Only while the credentials are the ones that were read.
+fn set_password(email: &Email, seen: &Credentials, hash: &str, now: Timestamp) -> Write {
+    Write::update(&keys::credentials(email), "SET password_hash = :hash, changed_at = :now")
+        .only_if("account_id = :account AND changed_at = :seen")
+        .text(":hash", hash)
+        .text(":account", seen.account_id)
+        .number(":now", now.as_millisecond())
+        .number(":seen", seen.changed_at)
+}
+
+/// Ends the sessions that were read, but for one; refused if there are others by now.
+pub(crate) fn keep_sessions(holder: &Holder, kept: Option<SessionId>) -> Write {
+    let ended: Vec<_> = holder.sessions.keys().filter(|id| Some(**id) != kept).collect();
+    let paths: Vec<_> = (0..ended.len()).map(|number| format!("#sessions.#s{number}")).collect();
+    let expression = match paths.is_empty() {
+        true => "SET created_at = created_at".to_owned(),
+        false => format!("REMOVE {}", paths.join(", ")),
+    };
+    let mut write = Write::update(&keys::account(holder.id), expression)
+        .only_if("size(#sessions) = :count")
+        .name("#sessions", "sessions")
+        .number(":count", i64::try_from(holder.sessions.len()).unwrap_or(i64::MAX));
+    for (number, id) in ended.iter().enumerate() {
+        write = write.name(&format!("#s{number}"), &id.to_string());
+    }
+    write
+}
+
+fn role_value(role: Role) -> Result<AttributeValue, StorageError> {
+    serde_dynamo::to_attribute_value(role).map_err(|error| StorageError::Broken(error.to_string()))
+}
+
+fn add_administrator(id: AccountId) -> Write {
+    Write::update(&keys::administrators(), "SET #id = :is ADD #count :one")
+        .only_if("attribute_not_exists(#id)")
+        .name("#id", &id.to_string())
+        .name("#count", "count")
+        .value(":is", AttributeValue::Bool(true))
+        .number(":one", 1)
+}
+
+fn remove_administrator(id: AccountId) -> Write {
+    Write::update(&keys::administrators(), "REMOVE #id ADD #count :minus")
+        .only_if("attribute_exists(#id) AND #count > :one")
+        .name("#id", &id.to_string())
+        .name("#count", "count")
+        .number(":one", 1)
+        .number(":minus", -1)
 }

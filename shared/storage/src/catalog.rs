@@ -172,27 +172,4 @@ impl Table {
         }
         Ok(offers)
     }
-
-    /// All items of a small partition: one query for each 1 MB.
-    async fn partition(&self, pk: &str) -> Result<Vec<Item>, StorageError> {
-        let mut items = Vec::new();
-        let mut start = None;
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(StorageError::from_sdk)?;
-            items.extend(answer.items.unwrap_or_default());
-            match answer.last_evaluated_key {
-                Some(last) => start = Some(last),
-                None => return Ok(items),
-            }
-        }
-    }
 }

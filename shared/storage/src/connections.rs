@@ -1,15 +1,29 @@
 //! Open WebSockets, by connection and by account.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
 use waybill_domain::Timestamp;
-use waybill_domain::id::AccountId;
+use waybill_domain::id::{AccountId, SessionId};
 
-use crate::keys::{self, EXPIRES_AT, Index};
-use crate::table::{StorageError, Table};
+use crate::keys::{self, EXPIRES_AT, Index, SUMMARY};
+use crate::table::{StorageError, Table, from_item, to_item};
 use crate::transaction::{Refused, Transaction, Write};
 
 /// Seconds since 1970.
 const CONNECTED_AT: &str = "connected_at";
+
+/// An open WebSocket, and the session that it was opened for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    pub id: String,
+    pub session: SessionId,
+}
+
+/// What the index has of a connection.
+#[derive(Serialize, Deserialize)]
+struct Summary {
+    session: SessionId,
+}
 
 /// The ticket was used before, has expired or never was one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,16 +34,20 @@ impl Table {
     pub async fn connect(
         &self,
         account: AccountId,
+        session: SessionId,
         ticket_hash: &str,
         connection: &str,
         now: Timestamp,
         forget_at: Timestamp,
     ) -> Result<(), Refused<TicketRefused>> {
         let spend = Write::delete(&keys::ticket(account, ticket_hash))
-            .only_if(format!("{EXPIRES_AT} > :now"))
+            .only_if(format!("{EXPIRES_AT} > :now AND #session = :session"))
+            .name("#session", "session")
+            .text(":session", session)
             .number(":now", now.as_second());
         let mut item = keys::connection(connection).item();
         item.extend(keys::connections_of(account, connection).item());
+        item.insert(SUMMARY.into(), AttributeValue::M(to_item(&Summary { session })?));
         item.insert(CONNECTED_AT.into(), AttributeValue::N(now.as_second().to_string()));
         item.insert(EXPIRES_AT.into(), AttributeValue::N(forget_at.as_second().to_string()));
         Transaction::new()
@@ -41,8 +59,7 @@ impl Table {
 
     /// Forgets a connection; one that is not known is forgotten already.
     pub async fn disconnect(&self, connection: &str) -> Result<(), StorageError> {
-        let write = Write::delete(&keys::connection(connection));
-        Transaction::<()>::new().write(write, |_| Ok(())).commit(self).await.or_else(|refused| refused.first())
+        self.delete(&keys::connection(connection)).await
     }
 
     /// Forgets a connection that the gateway calls gone, if it was opened before `opened_before`.
@@ -56,8 +73,8 @@ impl Table {
         })
     }
 
-    /// The ids of an account's open connections: one query.
-    pub async fn connections_of(&self, account: AccountId) -> Result<Vec<String>, StorageError> {
+    /// An account's open connections: one query.
+    pub async fn connections_of(&self, account: AccountId) -> Result<Vec<Connection>, StorageError> {
         let partition = keys::connections_of(account, "").pk;
         let mut connections = Vec::new();
         let mut start = None;
@@ -73,8 +90,14 @@ impl Table {
                 .send()
                 .await
                 .map_err(StorageError::from_sdk)?;
-            let ids = answer.items.unwrap_or_default().into_iter().filter_map(|mut item| item.remove("gsi1sk"));
-            connections.extend(ids.filter_map(|id| id.as_s().ok().cloned()));
+            for mut item in answer.items.unwrap_or_default() {
+                let (Some(AttributeValue::S(id)), Some(AttributeValue::M(summary))) =
+                    (item.remove("gsi1sk"), item.remove(SUMMARY))
+                else {
+                    return Err(StorageError::Broken("a connection has no summary".into()));
+                };
+                connections.push(Connection { id, session: from_item::<Summary>(summary)?.session });
+            }
             match answer.last_evaluated_key {
                 Some(last) => start = Some(last),
                 None => return Ok(connections),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use waybill_domain::Timestamp;
-use waybill_domain::id::{AccountId, CategoryId, OrderId, ProductId, SessionId};
+use waybill_domain::id::{AccountId, CategoryId, LetterId, OrderId, ProductId};
 use waybill_domain::order::Status;
 use waybill_domain::text::{Email, Sku, Slug};
 
@@ -46,6 +46,12 @@ impl Key {
     }
 }
 
+/// The key of an item that was read.
+pub fn of(item: &Item) -> Option<Key> {
+    let text = |name| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok()).cloned();
+    Some(Key { pk: text("pk")?, sk: text("sk")? })
+}
+
 impl Index {
     pub fn name(self) -> &'static str {
         match self {
@@ -74,8 +80,30 @@ pub fn credentials(email: &Email) -> Key {
     Key { pk: format!("EMAIL#{email}"), sk: "EMAIL".into() }
 }
 
-pub fn session(account: AccountId, id: SessionId) -> Key {
-    Key { pk: format!("ACCOUNT#{account}"), sk: format!("SESSION#{id}") }
+/// Who administrates: an attribute for each, and their number.
+pub fn administrators() -> Key {
+    Key { pk: "ADMINISTRATORS".into(), sk: "ADMINISTRATORS".into() }
+}
+
+pub fn address_book(account: AccountId) -> Key {
+    Key { pk: format!("ACCOUNT#{account}"), sk: "ADDRESSES".into() }
+}
+
+/// What every sort key of a letter begins with; template.yaml's stream filter names it too.
+pub const LETTER: &str = "LETTER#";
+
+/// Letters to one address, which the key does not tell.
+pub fn letters_to(mailbox: &str) -> String {
+    format!("LETTERS#{mailbox}")
+}
+
+pub fn letter(mailbox: &str, id: LetterId) -> Key {
+    Key { pk: letters_to(mailbox), sk: format!("{LETTER}{id}") }
+}
+
+/// How often a subject has used a limit in the window that ends at `until`.
+pub fn limit(name: &str, subject: &str, until: i64) -> Key {
+    Key { pk: format!("LIMIT#{name}#{subject}"), sk: format!("LIMIT#{until}") }
 }
 
 pub fn cart(buyer: AccountId) -> Key {
@@ -141,8 +169,11 @@ pub fn category_products(category: CategoryId, id: ProductId) -> Place {
     Place { index: Index::Gsi2, pk: products_in(category), sk: id.to_string() }
 }
 
+/// The sort key of every order.
+pub const ORDER: &str = "ORDER";
+
 pub fn order(id: OrderId) -> Key {
-    Key { pk: format!("ORDER#{id}"), sk: "ORDER".into() }
+    Key { pk: format!("ORDER#{id}"), sk: ORDER.into() }
 }
 
 pub fn orders_of(buyer: AccountId) -> String {

@@ -8,9 +8,8 @@ use utoipa::ToSchema;
 use waybill_domain::Timestamp;
 use waybill_domain::cart::{PricedLine, Quote};
 use waybill_domain::id::{AccountId, OrderId};
-use waybill_domain::message::Message;
 use waybill_domain::money::Money;
-use waybill_domain::order::{FulfilmentStatus, Order, PaymentStatus, Status};
+use waybill_domain::order::{Contact, FulfilmentStatus, Order, PaymentStatus, Status};
 use waybill_domain::product::Offer;
 use waybill_domain::text::{Email, Sku};
 
@@ -23,7 +22,10 @@ use crate::transaction::{Refused, Transaction, Write};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderSummary {
     pub id: OrderId,
-    pub email: Email,
+    /// Left out once the buyer has deleted their account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub email: Option<Email>,
     pub total: Money,
     pub units: u32,
     pub payment_status: PaymentStatus,
@@ -177,7 +179,11 @@ impl Table {
             names.insert(format!("#a{number}"), attribute);
             values.insert(format!(":a{number}"), value);
         }
-        let mut write = Write::update(&key, format!("SET {}", assignments.join(", ")))
+        let gone = match after.contact {
+            Contact::Known { .. } => "",
+            Contact::Forgotten { .. } => " REMOVE fingerprint",
+        };
+        let mut write = Write::update(&key, format!("SET {}{gone}", assignments.join(", ")))
             .only_if("#version = :before")
             .name("#version", "version")
             .number(":before", i64::from(before.version()));
@@ -221,6 +227,21 @@ impl Table {
         self.page(Index::Gsi1, &keys::orders_of(buyer), limit, cursor).await
     }
 
+    /// A page of a customer's orders with all that is known of them, the newest first: one query, and one read for each.
+    pub async fn orders_in_full(
+        &self,
+        buyer: AccountId,
+        limit: u8,
+        cursor: Option<Cursor>,
+    ) -> Result<Page<Order>, StorageError> {
+        let page = self.orders_of(buyer, limit, cursor).await?;
+        let mut items = Vec::new();
+        for summary in page.items {
+            items.extend(self.order(summary.id).await?);
+        }
+        Ok(Page { items, next: page.next })
+    }
+
     /// A page of all orders in one status, the newest first.
     pub async fn orders_with(
         &self,
@@ -230,18 +251,6 @@ impl Table {
     ) -> Result<Page<OrderSummary>, StorageError> {
         self.page(Index::Gsi2, &keys::orders_with(status), limit, cursor).await
     }
-}
-
-/// The message that announces an order's latest change, from its item in the table's stream. None if the item is not
-/// an order.
-pub fn announcement(image: serde_dynamo::Item) -> Result<Option<Message>, StorageError> {
-    match image.get("sk") {
-        Some(serde_dynamo::AttributeValue::S(sk)) if sk == "ORDER" => {}
-        _ => return Ok(None),
-    }
-    let order: Order = serde_dynamo::from_item(image)
-        .map_err(|error| StorageError::Broken(format!("an order in the stream cannot be read: {error}")))?;
-    Ok(Message::latest(&order))
 }
 
 fn take_stock(line: &PricedLine) -> Write {
@@ -256,7 +265,7 @@ fn take_stock(line: &PricedLine) -> Write {
 fn order_item(order: &Order) -> Result<Item, StorageError> {
     let summary = OrderSummary {
         id: order.id,
-        email: order.email.clone(),
+        email: order.contact.email().cloned(),
         total: order.total,
         units: order.lines.iter().map(|line| line.quantity.get()).sum(),
         payment_status: order.state.payment_status(),

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::Client;
 use std::error::Error;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -51,6 +52,29 @@ impl Table {
             .await
             .map_err(StorageError::from_sdk)?;
         Ok(answer.item)
+    }
+
+    /// All items of a small partition: one query for each 1 MB.
+    pub(crate) async fn partition(&self, pk: &str) -> Result<Vec<Item>, StorageError> {
+        let mut items = Vec::new();
+        let mut start = None;
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(StorageError::from_sdk)?;
+            items.extend(answer.items.unwrap_or_default());
+            match answer.last_evaluated_key {
+                Some(last) => start = Some(last),
+                None => return Ok(items),
+            }
+        }
     }
 }
 

@@ -179,6 +179,16 @@ async fn commit_one<E>(table: &Table, write: &Write, meaning: &Meaning<E>) -> Re
 }
 
 impl Table {
+    /// Writes one item that nothing can refuse.
+    pub(crate) async fn write(&self, write: Write) -> Result<(), StorageError> {
+        Transaction::<()>::new().write(write, |_| Ok(())).commit(self).await.or_else(|refused| refused.first())
+    }
+
+    /// Deletes an item; one that is not there is deleted already.
+    pub(crate) async fn delete(&self, key: &Key) -> Result<(), StorageError> {
+        self.write(Write::delete(key)).await
+    }
+
     /// Updates one item and answers it as it is then; or, where the condition does not hold, as it is.
     pub(crate) async fn update(&self, write: &Write) -> Result<Result<Item, Item>, StorageError> {
         let mut attempt = 0;

@@ -1,46 +1,92 @@
-//! Who is calling. A route that takes a `Caller` is for people who are logged in, one that takes `Staff` for staff.
+//! Who is calling. A route that takes a `Caller` is for people who are logged in, one that takes `Staff<…>` for those
+//! whose role has the permission named there.
+
+use std::marker::PhantomData;
 
 use axum::extract::{FromRef, FromRequestParts};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use waybill_domain::account::Role;
+use waybill_domain::account::Permission;
 use waybill_domain::id::{AccountId, SessionId};
 use waybill_domain::message::Actor;
 use waybill_domain::order::Order;
-use waybill_domain::text::Email;
 use waybill_lambda::clock;
+use waybill_storage::accounts::Holder;
 
-use crate::Problem;
-use crate::tokens::{TokenError, Verifier};
+use crate::guard::Guard;
+use crate::limits::Limit;
+use crate::tokens::TokenError;
+use crate::{Kind, Problem};
 
-/// Somebody with a valid access token.
+/// Somebody with a valid access token of a session that has not ended.
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub account: AccountId,
     pub session: SessionId,
-    pub email: Email,
-    pub role: Role,
+    /// Whether the session was opened with a second factor.
+    pub second_factor: bool,
+    /// The account as it was when the request came.
+    pub holder: Box<Holder>,
 }
 
-/// A caller with a role that may use the staff's routes.
+/// A caller whose account may be in the middle of being deleted.
 #[derive(Clone, Debug)]
-pub struct Staff(pub Caller);
+pub struct Leaver(pub Caller);
+
+/// A caller who has the permission `P` at this moment, in a session with a second factor.
+#[derive(Clone, Debug)]
+pub struct Staff<P> {
+    pub caller: Caller,
+    permission: PhantomData<P>,
+}
+
+/// The permission that a route names.
+pub trait Names {
+    const PERMISSION: Permission;
+}
+
+/// The permissions, as routes name them: `Staff<may::ReadOrders>`.
+pub mod may {
+    use waybill_domain::account::Permission;
+
+    use super::Names;
+
+    macro_rules! named {
+        ($($name:ident)*) => {
+            $(
+                #[derive(Clone, Copy, Debug)]
+                pub struct $name;
+
+                impl Names for $name {
+                    const PERMISSION: Permission = Permission::$name;
+                }
+            )*
+        };
+    }
+
+    named!(ReadOrders FulfilOrders WriteCatalog ManagePeople);
+}
 
 impl Caller {
     pub fn actor(&self) -> Actor {
-        Actor::person(self.account, self.role)
+        Actor::person(self.account, self.holder.role)
+    }
+
+    /// Whether the caller may do what staff may.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.second_factor && self.holder.role.may(permission)
     }
 
     /// Whether the order is the caller's to see: their own, or any for staff.
     pub fn may_see(&self, order: &Order) -> bool {
-        order.buyer == self.account || self.role.is_staff()
+        order.buyer == self.account || self.may(Permission::ReadOrders)
     }
 }
 
-impl<S> FromRequestParts<S> for Caller
+impl<S> FromRequestParts<S> for Leaver
 where
     S: Send + Sync,
-    Verifier: FromRef<S>,
+    Guard: FromRef<S>,
 {
     type Rejection = Problem;
 
@@ -53,24 +99,57 @@ where
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim())
             .ok_or_else(|| Problem::unauthorized("Please log in and send the access token as a bearer token."))?;
-        let claims = Verifier::from_ref(state).verify(token, clock::now()).await.map_err(|error| match error {
+        let (guard, now) = (Guard::from_ref(state), clock::now());
+        let claims = guard.verifier.verify(token, now).await.map_err(|error| match error {
             TokenError::Invalid => Problem::unauthorized("The access token is not valid."),
             TokenError::Expired => Problem::unauthorized("The access token has expired; refresh it."),
             TokenError::Storage(error) => error.into(),
         })?;
-        Ok(Caller { account: claims.sub, session: claims.sid, email: claims.email, role: claims.role })
+        guard.limits.take(Limit::RequestsAccount, &claims.sub.to_string(), now).await?;
+        // The token says who opened the session; whether it still stands, and what its holder may do, the table says.
+        let holder = guard.table.holder(claims.sub).await?;
+        let session = holder.and_then(|holder| {
+            let second_factor = holder.session(claims.sid, now)?.second_factor;
+            Some(Caller { account: claims.sub, session: claims.sid, second_factor, holder: Box::new(holder) })
+        });
+        session.map(Leaver).ok_or_else(|| Problem::unauthorized("The session has ended. Please log in again."))
     }
 }
 
-impl<S> FromRequestParts<S> for Staff
+impl<S> FromRequestParts<S> for Caller
 where
     S: Send + Sync,
-    Verifier: FromRef<S>,
+    Guard: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Leaver(caller) = Leaver::from_request_parts(parts, state).await?;
+        match caller.holder.leaving_since {
+            None => Ok(caller),
+            Some(_) => Err(Problem::new(Kind::Leaving, "This account is being deleted.")),
+        }
+    }
+}
+
+impl<S, P> FromRequestParts<S> for Staff<P>
+where
+    S: Send + Sync,
+    Guard: FromRef<S>,
+    P: Names,
 {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, state).await?;
-        if caller.role.is_staff() { Ok(Staff(caller)) } else { Err(Problem::forbidden()) }
+        if !caller.holder.role.may(P::PERMISSION) {
+            let detail = format!("This takes the permission {}, which your role has not.", P::PERMISSION.name());
+            return Err(Problem::new(Kind::Forbidden, detail));
+        }
+        if !caller.second_factor {
+            let detail = "Staff work with a second factor. Set one up, or log in with its code.";
+            return Err(Problem::new(Kind::SecondFactorMissing, detail));
+        }
+        Ok(Staff { caller, permission: PhantomData })
     }
 }

@@ -40,11 +40,19 @@ kinds! {
     MalformedJson = BAD_REQUEST "malformed-json": "The body is not JSON.";
     BadSignature = BAD_REQUEST "bad-signature": "The header Stripe-Signature does not fit the body, or is too old.";
     Unauthorized = UNAUTHORIZED "unauthorized": "There is no valid token, or the credentials are wrong.";
+    SecondFactor = UNAUTHORIZED "second-factor": "The password is right; the account also asks for a code, and none was given, or it is wrong or was used before.";
+    SecondFactorMissing = FORBIDDEN "second-factor-missing": "Staff work in sessions that were opened with a second factor.";
     Forbidden = FORBIDDEN "forbidden": "The caller's role does not allow this.";
     NotFound = NOT_FOUND "not-found": "There is no such thing, or it is not the caller's to see.";
     UnknownRoute = NOT_FOUND "unknown-route": "There is nothing at this address.";
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed": "The address does not take this method.";
     Taken = CONFLICT "taken": "A name that has to be unique belongs to something else already.";
+    SecondFactorOn = CONFLICT "second-factor-on": "The account has a second factor already.";
+    LastAdministrator = CONFLICT "last-administrator": "The shop would be without an administrator.";
+    OpenOrders = CONFLICT "open-orders": "An order is under way, or can still be paid.";
+    Leaving = CONFLICT "leaving": "The account is being deleted; nothing else can be done with it.";
+    AddressBookFull = CONFLICT "address-book-full": "The account keeps as many addresses as it can.";
+    Changed = CONFLICT "changed": "Somebody else has changed it at the same moment. Read it again.";
     CartFull = CONFLICT "cart-full": "The cart holds as many different SKUs as it can.";
     CartChanged = CONFLICT "cart-changed": "The cart is not the quoted one any more. Read it again.";
     OutOfStock = CONFLICT "out-of-stock": "Not everything in the cart can be had; `errors` names the lines. Nothing was ordered.";
@@ -58,6 +66,7 @@ kinds! {
     TooLarge = PAYLOAD_TOO_LARGE "too-large": "The body is too large.";
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type": "The body has to be JSON, and its Content-Type has to say so.";
     Invalid = UNPROCESSABLE_ENTITY "invalid": "The request was understood, but fields of it cannot be accepted; `errors` names each.";
+    RateLimited = TOO_MANY_REQUESTS "rate-limited": "Too much was asked. Try again after `Retry-After` seconds; `RateLimit-Policy` names the limit.";
     Internal = INTERNAL_SERVER_ERROR "internal": "Something went wrong on our side. The request id leads to the cause.";
     Unavailable = SERVICE_UNAVAILABLE "unavailable": "The shop, or one that it depends on, is too busy just now. Try again after `Retry-After` seconds.";
 }

@@ -2,7 +2,9 @@
 
 pub mod body;
 pub mod caller;
+pub mod guard;
 mod kind;
+pub mod limits;
 mod objects;
 pub mod openapi;
 pub mod problem;
@@ -13,7 +15,8 @@ mod serve;
 pub mod tokens;
 
 pub use body::{Body, Fields};
-pub use caller::{Caller, Staff};
+pub use caller::{Caller, Leaver, Staff, may};
+pub use guard::Guard;
 pub use kind::Kind;
 pub use problem::Problem;
 pub use segment::Segment;

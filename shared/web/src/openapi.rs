@@ -8,6 +8,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{OpenApi, Required};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
+use waybill_domain::account::Permission;
 use waybill_domain::text::IdempotencyKey;
 
 use crate::Kind;
@@ -28,7 +29,9 @@ const ABOUT: &str = "\
 Orders, payments and all that belongs to them, for one online shop.
 
 **Log in** with `POST /v1/sessions` and send the access token as a bearer token. It lives 15 minutes; \
-`POST /v1/sessions/refresh` brings the next. Routes under `/v1/admin` are for staff.
+`POST /v1/sessions/refresh` brings the next. A session that has ended is refused at once, whatever its token says. Routes \
+under `/v1/admin` are for staff, in sessions with a second factor; each names the permission that it takes, and a role that \
+changes changes at once.
 
 **Money** is a whole number of minor units (cents, for USD) with its ISO 4217 currency. **Times** are RFC 3339 in UTC. \
 **Ids** carry a prefix that names their kind and are otherwise opaque.
@@ -42,6 +45,9 @@ request did, with the header `Idempotent-Replayed: true`; with another body it i
 **What goes wrong** is a problem document (RFC 9457) whose `type` tells the kinds apart; those that a route may answer stand \
 with it. A 4xx has changed nothing. A 503 may be sent again after `Retry-After` seconds. What the gateway itself answers, \
 such as 429 when too much is asked at once or a 5xx when a function died, carries a JSON `message` instead.
+
+**Rate limits** answer 429 with `Retry-After`, `RateLimit-Policy` and `RateLimit`. They count by address, by account and \
+by what is asked.
 
 **Limits**: bodies of 64 KiB, JSON 128 levels deep, 29 seconds for an answer. Unknown fields and parameters are refused. \
 New fields may be added to answers at any time; a client has to pass over those that it does not know.
@@ -101,12 +107,15 @@ pub fn document(parts: Vec<Part>) -> Value {
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "An access token. `staff` beside it means that the account's role must be one of the staff's.",
+                    "description": "An access token. A name beside it is the permission that the account's role must have, in a session with a second factor.",
                 },
             },
         },
     })
 }
+
+/// The one route that somebody whose account is being deleted may still use.
+const LEAVING_ROUTE: &str = "/v1/account/deletion";
 
 /// Adds what holds for every operation of its kind: the problems that it may answer, and the headers of all answers.
 fn complete(path: &str, operation: &mut Value, problems: &mut BTreeMap<String, Value>) {
@@ -142,11 +151,20 @@ fn complete(path: &str, operation: &mut Value, problems: &mut BTreeMap<String, V
     if has("path") {
         may(Kind::NotFound);
     }
-    if operation["security"].is_array() {
+    if let Some([required]) = operation["security"].as_array().map(Vec::as_slice) {
         may(Kind::Unauthorized);
+        if path != LEAVING_ROUTE {
+            may(Kind::Leaving);
+        }
+        for permission in required["bearer"].as_array().into_iter().flatten() {
+            let name = permission.as_str().unwrap_or_default();
+            let known = Permission::ALL.iter().any(|permission| permission.name() == name);
+            assert!(known, "{path}: there is no permission {name:?}");
+            [Kind::Forbidden, Kind::SecondFactorMissing].into_iter().for_each(&mut may);
+        }
     }
-    if path.starts_with("/v1/admin/") {
-        may(Kind::Forbidden);
+    if path != "/v1/stripe/events" {
+        may(Kind::RateLimited);
     }
     [Kind::Internal, Kind::Unavailable].into_iter().for_each(&mut may);
 
@@ -181,6 +199,11 @@ fn refusal(status: StatusCode, kinds: &[Kind]) -> Value {
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers["retry-after"] = json!({ "$ref": "#/components/headers/retry-after" });
     }
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        for name in ["retry-after", "ratelimit-policy", "ratelimit"] {
+            headers[name] = json!({ "$ref": format!("#/components/headers/{name}") });
+        }
+    }
     if status == StatusCode::UNAUTHORIZED {
         headers["www-authenticate"] = json!({ "$ref": "#/components/headers/www-authenticate" });
     }
@@ -203,6 +226,8 @@ fn headers() -> Value {
     json!({
         "request-id": { "description": "The request's id, also that of its log lines.", "schema": { "type": "string" } },
         "retry-after": { "description": "Seconds.", "schema": { "type": "string", "pattern": "^[0-9]+$" } },
+        "ratelimit": { "description": "What is left of the limit and the seconds until it is whole again (IETF draft).", "schema": { "type": "string" } },
+        "ratelimit-policy": { "description": "The limit that was reached: its name, uses and seconds (IETF draft).", "schema": { "type": "string" } },
         "www-authenticate": { "description": "RFC 9110.", "schema": { "type": "string", "const": "Bearer" } },
     })
 }

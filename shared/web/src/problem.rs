@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 use waybill_domain::cart::MAX_LINES;
@@ -14,6 +14,7 @@ use waybill_storage::orders::Unchanged;
 use waybill_storage::{Refused, StorageError};
 
 use crate::kind::Kind;
+use crate::limits::Rate;
 use crate::serve::request_id;
 
 /// A refusal or a failure, on its way to the client.
@@ -22,6 +23,16 @@ pub struct Problem {
     kind: Kind,
     detail: String,
     errors: Vec<FieldError>,
+    /// The limit that was reached.
+    limit: Option<Reached>,
+}
+
+/// A limit that was reached, and when its window ends.
+#[derive(Clone, Copy, Debug)]
+struct Reached {
+    name: &'static str,
+    rate: Rate,
+    seconds_left: i64,
 }
 
 /// What is wrong with one field of the request.
@@ -50,7 +61,7 @@ const RETRY_AFTER_SECONDS: &str = "1";
 
 impl Problem {
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Problem { kind, detail: detail.into(), errors: Vec::new() }
+        Problem { kind, detail: detail.into(), errors: Vec::new(), limit: None }
     }
 
     pub fn not_found(what: &str) -> Self {
@@ -61,8 +72,10 @@ impl Problem {
         Problem::new(Kind::Unauthorized, detail)
     }
 
-    pub fn forbidden() -> Self {
-        Problem::new(Kind::Forbidden, "This is for staff only.")
+    /// A use too many of a limit whose window ends in so many seconds.
+    pub fn too_many(name: &'static str, rate: Rate, seconds_left: i64) -> Self {
+        let detail = format!("Too many requests. Please try again in {seconds_left} seconds.");
+        Problem { limit: Some(Reached { name, rate, seconds_left }), ..Problem::new(Kind::RateLimited, detail) }
     }
 
     /// A request that was understood but has fields that cannot be accepted.
@@ -146,6 +159,17 @@ impl IntoResponse for Problem {
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(Reached { name, rate: Rate { quota, seconds }, seconds_left }) = self.limit {
+            // https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
+            let fields = [
+                ("retry-after", seconds_left.to_string()),
+                ("ratelimit-policy", format!("\"{name}\";q={quota};w={seconds}")),
+                ("ratelimit", format!("\"{name}\";r=0;t={seconds_left}")),
+            ];
+            for (name, value) in fields {
+                headers.extend(HeaderValue::from_str(&value).ok().map(|value| (HeaderName::from_static(name), value)));
+            }
         }
         response
     }

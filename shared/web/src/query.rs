@@ -6,9 +6,10 @@ use axum::extract::{FromRequestParts, Query};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use utoipa::ToSchema;
-use waybill_domain::text::IdempotencyKey;
+use waybill_domain::text::{IdempotencyKey, Invalid};
 use waybill_storage::{Cursor, Page};
 
 use crate::problem::{FieldError, Place};
@@ -108,21 +109,24 @@ pub struct Idempotency(pub IdempotencyKey);
 
 impl Idempotency {
     pub const HEADER: &str = "Idempotency-Key";
+
+    /// The key of a request that may do without.
+    pub fn optional(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+        headers.get(Self::HEADER).map(Self::parse).transpose()
+    }
+
+    fn parse(value: &HeaderValue) -> Result<IdempotencyKey, Problem> {
+        let key = value.to_str().unwrap_or_default().parse();
+        key.map_err(|invalid: Invalid| Problem::invalid_header(Self::HEADER, invalid.to_string()))
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Idempotency {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Some(value) = parts.headers.get(Self::HEADER) else {
-            return Err(Problem::invalid_header(
-                Self::HEADER,
-                "must be given, such as a fresh UUID for each new attempt",
-            ));
-        };
-        let key = value.to_str().unwrap_or_default().parse();
-        key.map(Idempotency).map_err(|invalid: waybill_domain::text::Invalid| {
-            Problem::invalid_header(Self::HEADER, invalid.to_string())
-        })
+        let missing = "must be given, such as a fresh UUID for each new attempt";
+        let key = Self::optional(&parts.headers)?;
+        key.map(Idempotency).ok_or_else(|| Problem::invalid_header(Self::HEADER, missing))
     }
 }

@@ -3,14 +3,16 @@
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
-use axum::middleware::{Next, from_fn};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue};
 use lambda_http::RequestExt;
 use tracing::Instrument;
+use waybill_lambda::clock;
 
 use crate::body::MAX_BODY;
+use crate::limits::{Address, Limit, Limits};
 use crate::{Kind, Problem};
 
 tokio::task_local! {
@@ -23,8 +25,8 @@ pub fn request_id() -> Option<String> {
 }
 
 /// A function's routes with what every answer has: a request id, security headers, problems for unknown routes, wrong
-/// methods and bodies over [`MAX_BODY`] bytes.
-pub fn app(routes: Router) -> Router {
+/// methods and bodies over [`MAX_BODY`] bytes. With `limits`, no address may ask too often.
+pub fn app(routes: Router, limits: Option<Limits>) -> Router {
     routes
         .fallback(|| async { Problem::new(Kind::UnknownRoute, "There is nothing at this address.") })
         .method_not_allowed_fallback(|| async {
@@ -32,13 +34,34 @@ pub fn app(routes: Router) -> Router {
             Problem::new(Kind::MethodNotAllowed, detail)
         })
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(limits, admit))
         .layer(from_fn(observe))
 }
 
 /// Serves a function's routes until Lambda ends the process.
-pub async fn run(routes: Router) -> Result<(), lambda_http::Error> {
-    lambda_http::run(app(routes)).await
+pub async fn run(routes: Router, limits: Option<Limits>) -> Result<(), lambda_http::Error> {
+    lambda_http::run(app(routes, limits)).await
 }
+
+async fn admit(State(limits): State<Option<Limits>>, address: Address, request: Request, next: Next) -> Response {
+    if let Some(limits) = limits
+        && let Err(problem) = limits.take(Limit::RequestsAddress, &address.0, clock::now()).await
+    {
+        return problem.into_response();
+    }
+    next.run(request).await
+}
+
+/// Headers of every answer, where the answer does not have its own. Nothing of ours is a page that others may show, and
+/// nothing is kept but what says so. The browser's own rules: https://owasp.org/www-project-secure-headers/
+const HEADERS: [(&str, &str); 6] = [
+    ("cache-control", "no-store"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("cross-origin-resource-policy", "same-site"),
+    ("referrer-policy", "no-referrer"),
+    ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+    ("x-content-type-options", "nosniff"),
+];
 
 async fn observe(request: Request, next: Next) -> Response {
     let id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
@@ -52,8 +75,9 @@ async fn observe(request: Request, next: Next) -> Response {
         if let Ok(id) = HeaderValue::from_str(&request_id().unwrap_or_default()) {
             headers.insert(HeaderName::from_static("request-id"), id);
         }
-        headers.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.entry(http::header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        for (name, value) in HEADERS {
+            headers.entry(name).or_insert(HeaderValue::from_static(value));
+        }
         let status = response.status().as_u16();
         // The route, not the path: a path may hold what is nobody's business.
         tracing::info!(%method, route, status, duration_ms = begin.elapsed().as_secs_f32() * 1e3, "served");

@@ -5,9 +5,7 @@ use std::sync::{Arc, RwLock};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::{Deserialize, Serialize};
-use waybill_domain::account::Role;
 use waybill_domain::id::{AccountId, SessionId};
-use waybill_domain::text::Email;
 use waybill_storage::signing_keys::SigningKey;
 use waybill_storage::{StorageError, Table};
 
@@ -20,15 +18,18 @@ const LEEWAY: u64 = 5;
 /// Seconds between two looks for a key that is not known, so that forged tokens cannot make us read the table.
 const REFRESH_PAUSE: i64 = 10;
 
-/// What an access token says.
+/// Seconds after which the keys are read again, so that one that is not published any more dies everywhere.
+const KEYS_LIFETIME: i64 = 5 * 60;
+/// What the header of an access token says that it is (RFC 9068).
+pub const TOKEN_TYPE: &str = "at+jwt";
+
+/// What an access token says: whose session it is of. What its holder may do is not in it, because that may change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     pub iss: String,
     pub aud: String,
     pub sub: AccountId,
     pub sid: SessionId,
-    pub email: Email,
-    pub role: Role,
     pub iat: i64,
     pub nbf: i64,
     pub exp: i64,
@@ -67,7 +68,10 @@ impl Verifier {
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
         let header = decode_header(token).map_err(|_| TokenError::Invalid)?;
         let kid = header.kid.ok_or(TokenError::Invalid)?;
-        let key = match self.known_key(&kid) {
+        if header.typ.as_deref() != Some(TOKEN_TYPE) {
+            return Err(TokenError::Invalid);
+        }
+        let key = match self.known_key(&kid, now) {
             Some(key) => key,
             None => self.look_again(&kid, now).await?.ok_or(TokenError::Invalid)?,
         };
@@ -86,8 +90,11 @@ impl Verifier {
         }
     }
 
-    fn known_key(&self, kid: &str) -> Option<DecodingKey> {
+    fn known_key(&self, kid: &str, now: Timestamp) -> Option<DecodingKey> {
         let known = self.known.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if now.as_second() - known.read_at.as_second() >= KEYS_LIFETIME {
+            return None;
+        }
         known.keys.iter().find(|(name, _)| name == kid).map(|(_, key)| key.clone())
     }
 
@@ -101,7 +108,7 @@ impl Verifier {
         }
         let keys = read(self.table.signing_keys().await?);
         self.known.write().unwrap_or_else(|poisoned| poisoned.into_inner()).keys = keys;
-        Ok(self.known_key(kid))
+        Ok(self.known_key(kid, now))
     }
 }
 

@@ -90,6 +90,10 @@ fn parameters(
     }
     let value = |(name, parameter): (&String, &Value)| {
         let value = given.get(name).map(|value| json!(value)).or_else(|| parameter.get("Default").cloned());
+        let value = value.map(|value| match value.as_str() {
+            Some(list) if parameter["Type"] == "CommaDelimitedList" => list.split(',').map(str::trim).collect(),
+            _ => value,
+        });
         value.map(|value| (name.clone(), value)).ok_or_else(|| format!("the parameter {name} must be given"))
     };
     declared.iter().map(value).collect()

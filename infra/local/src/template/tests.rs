@@ -5,7 +5,8 @@ const AWS: &str = "http://127.0.0.1:3005";
 
 fn ours() -> Template {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
-    Template::read(&path, &BTreeMap::from([("ShopUrl".into(), "http://localhost:5173".into())]), AWS).unwrap()
+    Template::read(&path, &BTreeMap::from([("Origins".into(), "http://localhost:5173, http://other".into())]), AWS)
+        .unwrap()
 }
 
 #[test]
@@ -21,18 +22,18 @@ fn our_own_template_is_read_whole() {
         template.http.routes.iter().any(|route| route.key == "POST /v1/orders" && route.function == "OrdersFunction")
     );
     assert!(template.http.routes.iter().any(|route| route.key == "$default"));
-    assert_eq!(template.http.cors.unwrap().allow_origins, ["http://localhost:5173"]);
+    assert_eq!(template.http.cors.unwrap().allow_origins, ["http://localhost:5173", "http://other"]);
     let websocket = template.websocket.unwrap();
     assert_eq!((websocket.stage.as_str(), websocket.routes.len()), ("live", 3));
     assert_eq!(template.queues.len(), 5);
-    assert_eq!(template.secrets.len(), 4);
+    assert_eq!(template.secrets.len(), 6);
     assert_eq!(template.tables[0].ttl_attribute.as_deref(), Some("expires_at"));
     let mail = template.queue_mappings.iter().find(|mapping| mapping.queue == "MailQueue").unwrap();
     assert_eq!((mail.function.as_str(), mail.batch_size, mail.reports_item_failures), ("EmailFunction", 10, true));
     let stream = &template.stream_mappings[0];
     assert_eq!((stream.table.as_str(), stream.max_retries, stream.bisects), ("Table", Some(10), true));
     assert_eq!(stream.on_failure.as_deref(), Some("AnnounceDeadLetters"));
-    assert_eq!(stream.filters.len(), 1);
+    assert_eq!(stream.filters.len(), 2);
 }
 
 #[test]

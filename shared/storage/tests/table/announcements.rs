@@ -1,14 +1,45 @@
 //! The table's stream as the relay reads it.
 
 use waybill_domain::id::AccountId;
-use waybill_domain::message::{Event, Message};
-use waybill_domain::order::PaymentStatus;
-use waybill_storage::orders::announcement;
+use waybill_domain::message::{AccountEvent, Event, Message};
+use waybill_domain::order::{Order, PaymentStatus};
+use waybill_storage::outbox::{Announcement, announcement};
 
-use crate::shop::{Shop, customer, pay};
+use crate::accounts::letter;
+use crate::shop::{Shop, at, customer, pay};
 
 async fn announced(shop: &Shop) -> Vec<Message> {
-    shop.images().await.into_iter().filter_map(|image| announcement(image).unwrap()).collect()
+    let announced = shop.images().await.into_iter().filter_map(|image| announcement(image).unwrap());
+    let order = |announcement| match announcement {
+        Announcement::Order(message) => Some(*message),
+        Announcement::Letter(_) => None,
+    };
+    announced.filter_map(order).collect()
+}
+
+#[tokio::test]
+async fn a_letter_is_announced_without_what_it_keeps() {
+    let shop = Shop::open().await;
+    let mut letter = letter("ann@example.com", AccountEvent::SignUpRequested, 0);
+    letter.password_hash = Some("$hash".into());
+    shop.table.write_letter(&letter).await.unwrap();
+    let announced: Vec<_> = shop.images().await.into_iter().filter_map(|image| announcement(image).unwrap()).collect();
+    let [Announcement::Letter(message)] = announced.as_slice() else { panic!("{announced:?}") };
+    assert_eq!((message.id, &message.to, message.event), (letter.id, &letter.to, letter.event));
+    assert!(!serde_json::to_string(message).unwrap().contains("hash"));
+}
+
+#[tokio::test]
+async fn an_order_whose_buyer_is_forgotten_is_not_announced_again() {
+    let shop = Shop::open().await;
+    let tea = shop.sells("TEA", 450, 5).await;
+    let placed = shop.placed(&tea).await;
+    let forget = |order: &Order| order.forget_buyer(at(2)).ok_or(());
+    let forgotten = shop.table.change_order(placed.id, None, forget).await.unwrap();
+    assert_eq!(shop.table.order(placed.id).await.unwrap().unwrap(), forgotten);
+    assert_eq!(announced(&shop).await.len(), 1);
+    let stored = shop.stored(&format!("ORDER#{}", placed.id), "ORDER").await.to_string();
+    assert!(!stored.contains("ann@") && !stored.contains("Main St") && !stored.contains("fingerprint"), "{stored}");
 }
 
 #[tokio::test]

@@ -2,10 +2,12 @@
 
 use waybill_domain::message::Actor;
 use waybill_domain::order::{Command, Order, Status};
+use waybill_storage::sessions::Proof;
 
-use crate::accounts::session;
+use crate::accounts::ann;
 use crate::changing::stripe_event;
-use crate::shop::{Shop, at, category, customer, offer, order, pay, product, usd};
+use crate::sessions::session;
+use crate::shop::{Shop, at, category, customer, offer, order, pay, product, session_id, usd};
 
 fn decline(order: &Order) -> Result<Order, waybill_domain::order::Refusal> {
     order.decide(Command::DeclinePayment, Actor::Stripe, at(1))
@@ -108,15 +110,19 @@ async fn a_product_is_made_in_one_transaction_and_an_offer_changed_in_one_write(
 }
 
 #[tokio::test]
-async fn logging_in_is_a_read_and_a_write_and_a_refresh_one_write_more_than_its_read() {
+async fn logging_in_is_a_read_and_a_write_a_refresh_one_write_and_every_request_one_read() {
     let shop = Shop::open().await;
-    let session = session(customer());
-    shop.table.credentials(&"ann@example.com".parse().unwrap()).await.unwrap();
-    shop.table.open_session(&session).await.unwrap();
-    assert_eq!(shop.wire.calls(), ["GetItem", "PutItem"]);
-    shop.table.session(session.account_id, session.id).await.unwrap();
-    shop.table.rotate_session(&session, "second", at(200).as_second(), at(1)).await.unwrap();
+    let (ann, id) = (ann(&shop).await, session_id());
+    shop.wire.calls();
+    shop.table.credentials(&ann.email).await.unwrap();
+    shop.table.open_session(ann.id, id, &session(0), &Proof::Password).await.unwrap();
     assert_eq!(shop.wire.calls(), ["GetItem", "UpdateItem"]);
+    shop.table.rotate_session(ann.id, id, "first", "second", at(200).as_second(), at(1)).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["UpdateItem"]);
+    shop.table.holder(ann.id).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem"]);
+    shop.table.count("log-in-email", "ann", 600, 1, 20).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["UpdateItem"]);
 }
 
 #[tokio::test]

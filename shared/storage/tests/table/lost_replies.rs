@@ -1,13 +1,15 @@
 //! A call that took effect but whose reply was lost: the SDK sends it again, and it must not meet itself as a stranger.
 
-use waybill_domain::account::{Account, Role};
-use waybill_domain::message::Actor;
+use waybill_domain::message::{AccountEvent, Actor};
 use waybill_domain::order::Order;
-use waybill_storage::accounts::Rotation;
+use waybill_storage::addresses::AddressBook;
+use waybill_storage::sessions::{Opened, Proof, Rotation};
 
-use crate::accounts::session;
+use crate::accounts::{ann, letter};
+use crate::addresses::ADDRESS;
 use crate::changing::stripe_event;
-use crate::shop::{Shop, at, customer, order, pay};
+use crate::sessions::session;
+use crate::shop::{SESSION, Shop, address, at, customer, order, pay, session_id};
 
 #[tokio::test]
 async fn an_order_is_placed_although_the_reply_was_lost() {
@@ -27,10 +29,9 @@ async fn an_order_is_placed_although_the_reply_was_lost() {
 #[tokio::test]
 async fn an_account_is_made_although_the_reply_was_lost() {
     let shop = Shop::open().await;
-    let email = "ann@example.com".parse().unwrap();
-    let ann = Account { id: customer(), email, role: Role::Customer, created_at: at(0) };
-    shop.wire.lose_next_reply();
-    shop.table.create_account(&ann, "$hash").await.unwrap();
+    // The reply to the second write; the first is the letter's.
+    shop.wire.lose_reply_after(1);
+    ann(&shop).await;
 }
 
 #[tokio::test]
@@ -51,12 +52,46 @@ async fn an_order_is_changed_once_although_the_reply_was_lost() {
 #[tokio::test]
 async fn a_session_is_opened_and_rotated_although_the_replies_were_lost() {
     let shop = Shop::open().await;
-    let session = session(customer());
+    let (ann, id) = (ann(&shop).await, session_id());
     shop.wire.lose_next_reply();
-    shop.table.open_session(&session).await.unwrap();
+    let opened = shop.table.open_session(ann.id, id, &session(0), &Proof::Password).await.unwrap();
+    assert!(matches!(opened, Opened::Opened(_)), "{opened:?}");
     shop.wire.lose_next_reply();
-    let rotation = shop.table.rotate_session(&session, "second", at(200).as_second(), at(1)).await.unwrap();
-    assert!(matches!(rotation, Rotation::Rotated));
+    let until = at(200).as_second();
+    let rotation = shop.table.rotate_session(ann.id, id, "first", "second", until, at(1)).await.unwrap();
+    assert!(matches!(rotation, Rotation::Rotated(_)), "{rotation:?}");
+}
+
+#[tokio::test]
+async fn a_code_opens_a_session_although_the_reply_was_lost() {
+    let shop = Shop::open().await;
+    let (ann, id) = (ann(&shop).await, session_id());
+    shop.table.open_session(ann.id, id, &session(0), &Proof::Password).await.unwrap();
+    shop.table.set_up_second_factor(ann.id, "sealed").await.unwrap();
+    let factor = shop.table.holder(ann.id).await.unwrap().unwrap().second_factor.unwrap();
+    let notice = letter("ann@example.com", AccountEvent::SecondFactorChanged, 2);
+    let factor = factor.confirmed(7, ["one".to_owned()], at(2));
+    shop.wire.lose_next_reply();
+    shop.table.confirm_second_factor(ann.id, id, &factor, &notice).await.unwrap();
+    for proof in [Proof::Code { step: 8 }, Proof::RecoveryCode { hash: "one".into() }] {
+        // The reply to the second write: the first one says that a code is needed.
+        shop.wire.lose_reply_after(1);
+        let opened = shop.table.open_session(ann.id, session_id(), &session(3), &proof).await.unwrap();
+        assert!(matches!(opened, Opened::Opened(_)), "{opened:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_is_kept_once_although_the_reply_was_lost() {
+    let shop = Shop::open().await;
+    let account = customer();
+    shop.wire.lose_reply_after(1);
+    let keep = |book: &mut AddressBook| {
+        if book.addresses.is_empty() { Ok(book.addresses.insert(ADDRESS.parse().unwrap(), address())) } else { Err(()) }
+            .map(drop)
+    };
+    let book = shop.table.change_address_book(account, keep).await.unwrap();
+    assert_eq!((book.addresses.len(), shop.table.address_book(account).await.unwrap().addresses.len()), (1, 1));
 }
 
 #[tokio::test]
@@ -64,9 +99,9 @@ async fn a_ticket_is_issued_and_opens_a_connection_although_the_replies_were_los
     let shop = Shop::open().await;
     let ann = customer();
     shop.wire.lose_next_reply();
-    shop.table.issue_ticket(ann, "ticket", at(30)).await.unwrap();
+    shop.table.issue_ticket(ann, SESSION, "ticket", at(30)).await.unwrap();
     shop.wire.lose_next_reply();
-    shop.table.connect(ann, "ticket", "one", at(1), at(7200)).await.unwrap();
+    shop.table.connect(ann, SESSION, "ticket", "one", at(1), at(7200)).await.unwrap();
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! what comes of replies that are lost or say that the table is busy.
 
 mod accounts;
+mod addresses;
 mod announcements;
 mod budgets;
 mod busy;
@@ -13,6 +14,7 @@ mod lists;
 mod lost_replies;
 mod mails;
 mod placing;
+mod sessions;
 mod shop;
 mod signing_keys;
 mod wire;

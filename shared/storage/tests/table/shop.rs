@@ -132,6 +132,12 @@ impl Shop {
         self.call("DynamoDB_20120810.GetItem", key).await["Item"].take()
     }
 
+    /// Every item of the table.
+    pub async fn items(&self) -> Value {
+        let scan = json!({ "TableName": self.name, "ConsistentRead": true });
+        self.call("DynamoDB_20120810.Scan", scan).await["Items"].take()
+    }
+
     /// Commands an order as staff does.
     pub async fn command(&self, order: &Order, command: Command) -> Order {
         let decide = |order: &Order| order.decide(command.clone(), Actor::Customer, at(1));
@@ -163,7 +169,7 @@ pub fn number() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-fn uuid() -> Uuid {
+pub fn uuid() -> Uuid {
     Uuid::from_u128(number().into())
 }
 
@@ -178,6 +184,9 @@ pub fn cart_id() -> CartId {
 pub fn session_id() -> SessionId {
     SessionId::new(uuid())
 }
+
+/// Whose WebSockets tests open.
+pub const SESSION: SessionId = SessionId::new(Uuid::nil());
 
 pub fn order_id() -> OrderId {
     OrderId::new(uuid())
@@ -229,8 +238,8 @@ pub fn line(offer: &Offer, units: i64) -> CartLine {
     CartLine { product_id: offer.product_id, quantity: units.try_into().unwrap() }
 }
 
-pub fn order(key: &str, quote: &Quote, now: Timestamp) -> Order {
-    let address = Address {
+pub fn address() -> Address {
+    Address {
         name: "Ann".parse().unwrap(),
         line1: "1 Main St".parse().unwrap(),
         line2: None,
@@ -238,9 +247,12 @@ pub fn order(key: &str, quote: &Quote, now: Timestamp) -> Order {
         region: None,
         postal_code: "12345".parse().unwrap(),
         country: "US".parse().unwrap(),
-    };
+    }
+}
+
+pub fn order(key: &str, quote: &Quote, now: Timestamp) -> Order {
     let id = OrderId::for_placement(quote.buyer, &key.parse().unwrap());
-    order::place(id, quote.clone(), "ann@example.com".parse().unwrap(), address, now)
+    order::place(id, quote.clone(), "ann@example.com".parse().unwrap(), address(), now)
 }
 
 pub fn pay(order: &Order) -> Command {

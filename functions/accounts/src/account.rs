@@ -1,0 +1,106 @@
+//! The caller's own account: what it says, and its password.
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
+use waybill_domain::account::{Account, Password};
+use waybill_domain::message::AccountEvent;
+use waybill_domain::text::Line;
+use waybill_lambda::clock;
+use waybill_storage::Refused;
+use waybill_web::{Body, Caller, Fields, Kind, Problem};
+
+use crate::{App, passwords};
+
+/// Read one's account
+#[utoipa::path(
+    get,
+    path = "/v1/account",
+    responses((status = 200, description = "The caller's own account.", body = Account)),
+    security(("bearer" = [])),
+)]
+pub async fn read_account(caller: Caller) -> Json<Account> {
+    Json(caller.holder.account())
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountChange {
+    /// Null removes it.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Line<1, 120>>, required = false, example = "Ann Example")]
+    name: Option<Option<String>>,
+}
+
+/// Tells null from a field that is not there.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Change one's account
+#[utoipa::path(
+    patch,
+    path = "/v1/account",
+    request_body = AccountChange,
+    responses((status = 200, description = "The account as it is now.", body = Account)),
+    security(("bearer" = [])),
+)]
+pub async fn change_account(
+    State(app): State<App>,
+    caller: Caller,
+    Body(body): Body<AccountChange>,
+) -> Result<Json<Account>, Problem> {
+    let Some(name) = body.name else { return Ok(Json(caller.holder.account())) };
+    let mut fields = Fields::default();
+    let name: Option<Line<1, 120>> = fields.take_optional("/name", name.map(|name| name.parse()));
+    fields.finish(|| Some(()))?;
+    let holder = app.table.rename(caller.account, name.as_ref()).await?;
+    holder.map(|holder| Json(holder.account())).ok_or_else(|| Problem::not_found("account"))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    #[schema(value_type = Password)]
+    current_password: String,
+    #[schema(value_type = Password)]
+    new_password: String,
+}
+
+/// Change one's password
+///
+/// Ends all other sessions. A mail tells of it.
+#[utoipa::path(
+    put,
+    path = "/v1/account/password",
+    request_body = PasswordChange,
+    responses((status = 204, description = "The password is changed."), (status = 409, description = "changed")),
+    security(("bearer" = [])),
+)]
+pub async fn change_password(
+    State(app): State<App>,
+    caller: Caller,
+    Body(body): Body<PasswordChange>,
+) -> Result<StatusCode, Problem> {
+    let mut fields = Fields::default();
+    let new: Option<Password> = fields.take("/new_password", body.new_password.parse());
+    if let Some(new) = &new {
+        fields.take("/new_password", passwords::check_new(new, &caller.holder.email, &app.shop));
+    }
+    let new = fields.finish(|| new)?;
+    let now = clock::now();
+    let credentials = app.reauthenticate(&caller, "/current_password", &body.current_password, now).await?;
+    let hash = passwords::hash(&new).map_err(Problem::internal)?;
+    let notice = app.letter(&caller.holder.email, AccountEvent::PasswordChanged, now);
+    let changed = app.table.change_password(&caller.holder, caller.session, &credentials, &hash, &notice, now).await;
+    match changed {
+        Ok(()) => {
+            tracing::info!(account.id = %caller.account, "a password was changed");
+            Ok(StatusCode::NO_CONTENT)
+        }
+        Err(Refused::By(_)) => Err(Problem::new(Kind::Changed, "The account has just changed. Please try again.")),
+        Err(Refused::Failed(error)) => Err(error.into()),
+    }
+}

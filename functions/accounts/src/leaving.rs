@@ -1,0 +1,190 @@
+//! Taking one's data along, and leaving.
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use waybill_domain::Timestamp;
+use waybill_domain::account::{Account, KeptAddress, Password, Role};
+use waybill_domain::cart::PricedLine;
+use waybill_domain::id::{AccountId, OrderId};
+use waybill_domain::money::Money;
+use waybill_domain::order::{Address, Order, Status};
+use waybill_domain::text::{Email, Sku};
+use waybill_lambda::clock;
+use waybill_lambda::links::mailbox;
+use waybill_storage::accounts::NotChanged;
+use waybill_storage::orders::Unchanged;
+use waybill_storage::{Cursor, Refused, Table};
+use waybill_web::query::{List, Parameters};
+use waybill_web::{Body, Caller, Kind, Leaver, Problem};
+
+use crate::App;
+use crate::sessions::{self, SessionView};
+use crate::staff::last_administrator;
+
+/// Orders that one page of an export has.
+const EXPORT_PAGE: u8 = 50;
+/// Orders that are looked at in one go while an account is deleted.
+const ORDERS_PAGE: u8 = 100;
+
+#[derive(Serialize, ToSchema)]
+pub struct Export {
+    account: Account,
+    addresses: Vec<KeptAddress>,
+    sessions: Vec<SessionView>,
+    cart: Vec<ExportedLine>,
+    /// The newest first, fifty on a page.
+    orders: Vec<ExportedOrder>,
+    /// What to send as `cursor` for more orders; null when there are no more.
+    #[schema(required)]
+    next: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ExportedLine {
+    sku: Sku,
+    quantity: u32,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ExportedOrder {
+    id: OrderId,
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    email: Option<Email>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    shipping_address: Option<Address>,
+    lines: Vec<PricedLine>,
+    total: Money,
+    placed_at: Timestamp,
+}
+
+impl From<Order> for ExportedOrder {
+    fn from(order: Order) -> Self {
+        ExportedOrder {
+            id: order.id,
+            status: order.state.status(),
+            email: order.contact.email().cloned(),
+            shipping_address: order.contact.shipping_address().cloned(),
+            lines: order.lines,
+            total: order.total,
+            placed_at: order.placed_at,
+        }
+    }
+}
+
+/// Export one's data
+///
+/// All that the shop keeps of the caller. Orders come by the page.
+#[utoipa::path(
+    get,
+    path = "/v1/account/export",
+    params(("cursor" = Option<String>, Query, description = "The `next` of the page before.")),
+    responses((status = 200, description = "The caller's data.", body = Export)),
+    security(("bearer" = [])),
+)]
+pub async fn export_account(
+    State(app): State<App>,
+    caller: Caller,
+    mut parameters: Parameters,
+) -> Result<Json<Export>, Problem> {
+    let cursor = parameters.cursor(Cursor::among_orders);
+    parameters.finish()?;
+    let (book, cart, orders) = tokio::try_join!(
+        app.table.address_book(caller.account),
+        app.table.cart(caller.account),
+        app.table.orders_in_full(caller.account, EXPORT_PAGE, cursor)
+    )?;
+    let lines = cart.map(|cart| cart.lines).unwrap_or_default();
+    let List { items: orders, next } = orders.into();
+    Ok(Json(Export {
+        account: caller.holder.account(),
+        addresses: book.entries(),
+        sessions: sessions::views(&caller.holder, caller.session, clock::now()),
+        cart: lines.into_iter().map(|(sku, line)| ExportedLine { sku, quantity: line.quantity.get() }).collect(),
+        orders,
+        next,
+    }))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Farewell {
+    /// The account's.
+    #[schema(value_type = Password)]
+    password: String,
+}
+
+/// Delete one's account
+///
+/// At once and for good. Orders keep their lines and totals, and lose who they were for. Refused while an order is paid and
+/// not delivered, or can still be paid. Should it be interrupted, log in and ask again: it goes on where it was.
+#[utoipa::path(
+    post,
+    path = "/v1/account/deletion",
+    request_body = Farewell,
+    responses((status = 204, description = "The account is gone."), (status = 409, description = "open-orders, last-administrator")),
+    security(("bearer" = [])),
+)]
+pub async fn delete_account(
+    State(app): State<App>,
+    Leaver(caller): Leaver,
+    Body(body): Body<Farewell>,
+) -> Result<StatusCode, Problem> {
+    let now = clock::now();
+    app.reauthenticate(&caller, "/password", &body.password, now).await?;
+    let is_last = async || Ok::<_, Problem>(app.table.administrators().await?.len() < 2);
+    if caller.holder.role == Role::Administrator && is_last().await? {
+        return Err(last_administrator());
+    }
+    // From here on nothing new begins: no order, no cart, no address.
+    let Some(holder) = app.table.begin_to_leave(caller.account, now).await? else { return Ok(StatusCode::NO_CONTENT) };
+    if let Err(problem) = forget_orders(&app.table, caller.account, now).await {
+        app.table.stay(caller.account).await?;
+        return Err(problem);
+    }
+    app.table.clear_out(&holder, &mailbox(&holder.email)).await?;
+    match app.table.leave(&holder).await {
+        Ok(()) => {}
+        Err(Refused::By(reasons)) if reasons.contains(&NotChanged::LastAdministrator) => {
+            app.table.stay(caller.account).await?;
+            return Err(last_administrator());
+        }
+        Err(Refused::By(_)) => {
+            return Err(Problem::new(Kind::Changed, "The account has just changed. Please try again."));
+        }
+        Err(Refused::Failed(error)) => return Err(error.into()),
+    }
+    tracing::info!(account.id = %caller.account, "an account was deleted");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes the person out of all their orders; none is touched while one is open.
+async fn forget_orders(table: &Table, account: AccountId, now: Timestamp) -> Result<(), Problem> {
+    let open = || Problem::new(Kind::OpenOrders, "An order is under way, or can still be paid.");
+    let mut ids = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = table.orders_in_full(account, ORDERS_PAGE, cursor).await?;
+        for order in page.items {
+            order.forget_buyer(now).ok_or_else(open)?;
+            ids.push(order.id);
+        }
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => break,
+        }
+    }
+    for id in ids {
+        match table.change_order(id, None, |order| order.forget_buyer(now).ok_or(())).await {
+            Ok(_) | Err(Unchanged::UnknownOrder | Unchanged::EventSeen) => {}
+            Err(Unchanged::Refused(())) => return Err(open()),
+            Err(Unchanged::Failed(error)) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}

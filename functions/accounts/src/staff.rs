@@ -1,0 +1,129 @@
+//! Who is staff, for administrators.
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use waybill_domain::account::{Account, Role};
+use waybill_domain::id::AccountId;
+use waybill_domain::text::Email;
+use waybill_lambda::clock;
+use waybill_storage::Refused;
+use waybill_storage::accounts::{Holder, NotChanged};
+use waybill_web::query::{List, Parameters};
+use waybill_web::{Body, Kind, Problem, Segment, Staff, may};
+
+use crate::{App, second_factor};
+
+/// Find an account by its address
+#[utoipa::path(
+    get,
+    path = "/v1/admin/accounts",
+    params(("email" = Email, Query)),
+    responses((status = 200, description = "The account, or nothing.", body = List<Account>)),
+    security(("bearer" = ["people:manage"])),
+)]
+pub async fn find_account(
+    State(app): State<App>,
+    _: Staff<may::ManagePeople>,
+    mut parameters: Parameters,
+) -> Result<Json<List<Account>>, Problem> {
+    let email: Option<Email> = parameters.take("email", |text| text.parse::<Email>());
+    if email.is_none() && !parameters.has_errors() {
+        parameters.refuse("email", "must be given");
+    }
+    parameters.finish()?;
+    let email = email.ok_or_else(|| Problem::internal("an address is missing though it was not refused"))?;
+    let items = match app.table.credentials(&email).await? {
+        Some(known) => app.table.holder(known.account_id).await?.into_iter().map(|holder| holder.account()).collect(),
+        None => Vec::new(),
+    };
+    Ok(Json(List { items, next: None }))
+}
+
+/// List the administrators
+#[utoipa::path(
+    get,
+    path = "/v1/admin/administrators",
+    responses((status = 200, description = "All who may give and take roles.", body = List<Account>)),
+    security(("bearer" = ["people:manage"])),
+)]
+pub async fn list_administrators(
+    State(app): State<App>,
+    _: Staff<may::ManagePeople>,
+) -> Result<Json<List<Account>>, Problem> {
+    let items = app.table.administrators().await?.iter().map(Holder::account).collect();
+    Ok(Json(List { items, next: None }))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleChange {
+    role: Role,
+}
+
+/// Give an account another role
+///
+/// From this moment on, for every session of it.
+#[utoipa::path(
+    put,
+    path = "/v1/admin/accounts/{id}/role",
+    params(("id" = AccountId, Path)),
+    request_body = RoleChange,
+    responses((status = 200, description = "The account as it is now.", body = Account), (status = 409, description = "last-administrator, changed")),
+    security(("bearer" = ["people:manage"])),
+)]
+pub async fn change_role(
+    State(app): State<App>,
+    staff: Staff<may::ManagePeople>,
+    Segment(id): Segment,
+    Body(body): Body<RoleChange>,
+) -> Result<Json<Account>, Problem> {
+    let mut holder = holder(&app, &id).await?;
+    if holder.role != body.role {
+        match app.table.change_role(&holder, body.role).await {
+            Ok(()) => {}
+            Err(Refused::By(reasons)) if reasons.contains(&NotChanged::LastAdministrator) => {
+                return Err(last_administrator());
+            }
+            Err(Refused::By(_)) => {
+                return Err(Problem::new(Kind::Changed, "The account has just changed. Please read it again."));
+            }
+            Err(Refused::Failed(error)) => return Err(error.into()),
+        }
+        tracing::info!(account.id = %holder.id, by = %staff.caller.account, role = ?body.role, "a role was changed");
+        holder.role = body.role;
+    }
+    Ok(Json(holder.account()))
+}
+
+/// Take somebody's second factor away
+///
+/// For a person who has lost it and the recovery codes. Their sessions end.
+#[utoipa::path(
+    delete,
+    path = "/v1/admin/accounts/{id}/totp",
+    params(("id" = AccountId, Path)),
+    responses((status = 204, description = "A password is enough for them from now on."), (status = 409, description = "changed")),
+    security(("bearer" = ["people:manage"])),
+)]
+pub async fn reset_totp(
+    State(app): State<App>,
+    staff: Staff<may::ManagePeople>,
+    Segment(id): Segment,
+) -> Result<StatusCode, Problem> {
+    let holder = holder(&app, &id).await?;
+    second_factor::take_away(&app, &holder, true, clock::now()).await?;
+    tracing::info!(account.id = %holder.id, by = %staff.caller.account, "a second factor was reset");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn holder(app: &App, id: &str) -> Result<Holder, Problem> {
+    let unknown = || Problem::not_found("account");
+    app.table.holder(id.parse().map_err(|_| unknown())?).await?.ok_or_else(unknown)
+}
+
+pub fn last_administrator() -> Problem {
+    Problem::new(Kind::LastAdministrator, "This is the shop's last administrator; make another one first.")
+}

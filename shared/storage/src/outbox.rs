@@ -1,0 +1,34 @@
+//! The outbox: items that announce themselves. What a change is to tell others is written in the very write that makes
+//! it, and the table's stream carries it on.
+
+use waybill_domain::message::{AccountMessage, Message};
+use waybill_domain::order::Order;
+
+use crate::keys;
+use crate::letters::Letter;
+use crate::table::StorageError;
+
+/// What an item in the stream calls for.
+#[derive(Clone, Debug)]
+pub enum Announcement {
+    /// An order's latest change.
+    Order(Box<Message>),
+    /// A mail about an account.
+    Letter(AccountMessage),
+}
+
+/// Reads an item of the table's stream. None for one that tells nobody anything.
+pub fn announcement(image: serde_dynamo::Item) -> Result<Option<Announcement>, StorageError> {
+    let unreadable = |error| StorageError::Broken(format!("an item in the stream cannot be read: {error}"));
+    match image.get("sk") {
+        Some(serde_dynamo::AttributeValue::S(sk)) if sk == keys::ORDER => {
+            let order: Order = serde_dynamo::from_item(image).map_err(unreadable)?;
+            Ok(Message::latest(&order).map(|message| Announcement::Order(Box::new(message))))
+        }
+        Some(serde_dynamo::AttributeValue::S(sk)) if sk.starts_with(keys::LETTER) => {
+            let letter: Letter = serde_dynamo::from_item(image).map_err(unreadable)?;
+            Ok(Some(Announcement::Letter(letter.message())))
+        }
+        _ => Ok(None),
+    }
+}

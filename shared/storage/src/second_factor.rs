@@ -1,0 +1,111 @@
+//! Second factors: a secret that makes codes, and codes for the day that it is lost.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+use waybill_domain::Timestamp;
+use waybill_domain::id::{AccountId, SessionId};
+
+use crate::accounts::NotChanged;
+use crate::keys;
+use crate::letters::Letter;
+use crate::table::{Table, to_item};
+use crate::transaction::{Refused, Transaction, Write};
+
+/// TOTP (RFC 6238), set up by its holder and in force once a code of it was given.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SecondFactor {
+    /// The secret, encrypted by the function that made it.
+    pub sealed: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<Timestamp>,
+    /// The time step of the last code that was taken. No code of it or before it is taken again.
+    pub last_step: u64,
+    /// Hashes of the codes that are left.
+    pub recovery_codes: BTreeMap<String, bool>,
+}
+
+impl Table {
+    /// Keeps a secret that is not in force yet. Refused when one is.
+    pub async fn set_up_second_factor(&self, account: AccountId, sealed: &str) -> Result<(), Refused<NotChanged>> {
+        let factor = SecondFactor {
+            sealed: sealed.to_owned(),
+            confirmed_at: None,
+            last_step: 0,
+            recovery_codes: BTreeMap::new(),
+        };
+        let write = Write::update(&keys::account(account), "SET second_factor = :factor")
+            .only_if("attribute_exists(pk) AND attribute_not_exists(second_factor.confirmed_at)")
+            .value(":factor", AttributeValue::M(to_item(&factor)?));
+        Transaction::new().write(write, |_| Ok(NotChanged::Changed)).commit(self).await
+    }
+
+    /// Puts the secret in force that the code of `step` came from; the session that gave it then has a second factor.
+    pub async fn confirm_second_factor(
+        &self,
+        account: AccountId,
+        session: SessionId,
+        factor: &SecondFactor,
+        notice: &Letter,
+    ) -> Result<(), Refused<NotChanged>> {
+        let confirm =
+            Write::update(&keys::account(account), "SET second_factor = :factor, #sessions.#id.second_factor = :yes")
+                .only_if(
+                    "second_factor.sealed = :sealed AND attribute_not_exists(second_factor.confirmed_at) \
+                     AND attribute_exists(#sessions.#id)",
+                )
+                .name("#sessions", "sessions")
+                .name("#id", &session.to_string())
+                .value(":factor", AttributeValue::M(to_item(factor)?))
+                .value(":yes", AttributeValue::Bool(true))
+                .text(":sealed", &factor.sealed);
+        Transaction::new()
+            .write(confirm, |_| Ok(NotChanged::Changed))
+            .write(notice.put()?, |_| Ok(NotChanged::Changed))
+            .commit(self)
+            .await
+    }
+
+    /// Takes a second factor away; the sessions that it opened lose it. With `ends_sessions` they end.
+    pub async fn remove_second_factor(
+        &self,
+        account: AccountId,
+        sessions: &[SessionId],
+        ends_sessions: bool,
+        notice: &Letter,
+    ) -> Result<(), Refused<NotChanged>> {
+        let paths: Vec<_> = (0..sessions.len()).map(|number| format!("#sessions.#s{number}")).collect();
+        let expression = match ends_sessions {
+            true => "SET #sessions = :none REMOVE second_factor".to_owned(),
+            false => {
+                let lose: Vec<_> = paths.iter().map(|path| format!("{path}.second_factor = :no")).collect();
+                format!("SET {} REMOVE second_factor", lose.join(", "))
+            }
+        };
+        let mut write = Write::update(&keys::account(account), expression).name("#sessions", "sessions");
+        let mut condition = "attribute_exists(pk)".to_owned();
+        if ends_sessions {
+            write = write.value(":none", AttributeValue::M(Default::default()));
+        } else {
+            write = write.value(":no", AttributeValue::Bool(false));
+            for (number, id) in sessions.iter().enumerate() {
+                write = write.name(&format!("#s{number}"), &id.to_string());
+                condition += &format!(" AND attribute_exists({})", paths[number]);
+            }
+        }
+        Transaction::new()
+            .write(write.only_if(condition), |_| Ok(NotChanged::Changed))
+            .write(notice.put()?, |_| Ok(NotChanged::Changed))
+            .commit(self)
+            .await
+    }
+}
+
+impl SecondFactor {
+    /// The same, in force.
+    pub fn confirmed(self, step: u64, recovery_codes: impl IntoIterator<Item = String>, now: Timestamp) -> Self {
+        let recovery_codes = recovery_codes.into_iter().map(|hash| (hash, true)).collect();
+        SecondFactor { confirmed_at: Some(now), last_step: step, recovery_codes, ..self }
+    }
+}

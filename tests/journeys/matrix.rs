@@ -1,0 +1,350 @@
+//! Who may do what: every route of the document, as everybody that there is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use accounts::Signer;
+use reqwest::Method;
+use serde_json::{Value, json};
+use waybill_domain::SignedDuration;
+use waybill_domain::account::{Permission, Role};
+use waybill_local::workspace;
+use waybill_tests::{PASSWORD, Person, TestShop, address, code};
+
+/// A route of the document.
+struct Route {
+    method: Method,
+    path: String,
+    needs_token: bool,
+    permission: Option<Permission>,
+    /// The names of the fields that its body may have; None where it takes none.
+    fields: Option<BTreeSet<String>>,
+}
+
+/// What a route is asked in the matrix, and what comes of it.
+struct Case {
+    /// With names filled in.
+    path: String,
+    body: Option<Value>,
+    /// For its owner, and for all who may.
+    allowed: u16,
+    /// For customers to whom what it names does not belong.
+    other: u16,
+    /// For staff to whom it does not belong either.
+    staff: u16,
+}
+
+fn document() -> Value {
+    serde_json::from_str(&std::fs::read_to_string(workspace().join("infra/openapi.json")).unwrap()).unwrap()
+}
+
+fn routes() -> Vec<Route> {
+    let document = document();
+    let permission = |operation: &Value| {
+        let name = operation["security"][0]["bearer"][0].as_str()?;
+        Some(*Permission::ALL.iter().find(|permission| permission.name() == name).unwrap())
+    };
+    let fields = |operation: &Value| {
+        let schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str()?;
+        let schema = document.pointer(&schema[1..]).unwrap();
+        Some(schema["properties"].as_object().unwrap().keys().cloned().collect())
+    };
+    let paths = document["paths"].as_object().unwrap();
+    let operations = paths.iter().flat_map(|(path, methods)| {
+        methods.as_object().unwrap().iter().map(move |(method, operation)| (path, method, operation))
+    });
+    operations
+        .map(|(path, method, operation)| Route {
+            method: method.to_uppercase().parse().unwrap(),
+            path: path.clone(),
+            needs_token: operation["security"].is_array(),
+            permission: permission(operation),
+            fields: fields(operation),
+        })
+        .collect()
+}
+
+/// For every route, in the order in which they are asked: the last two end sessions.
+fn cases(order: &str, product: &str) -> Vec<(&'static str, Case)> {
+    let same = |path: &str, body: Option<Value>, status: u16| Case {
+        path: path.replace("{order}", order).replace("{product}", product),
+        body,
+        allowed: status,
+        other: status,
+        staff: status,
+    };
+    let nothing = || Some(json!({}));
+    let nobody = "acc_00000000000000000000000000";
+    let paying = "/v1/orders/{order}/payment-sessions";
+    vec![
+        ("GET /.well-known/jwks.json", same("/.well-known/jwks.json", None, 200)),
+        ("GET /openapi.json", same("/openapi.json", None, 200)),
+        ("GET /docs", same("/docs", None, 200)),
+        ("GET /v1/categories", same("/v1/categories", None, 200)),
+        ("GET /v1/products", same("/v1/products", None, 200)),
+        ("GET /v1/products/{id}", same("/v1/products/{product}", None, 200)),
+        ("POST /v1/accounts", same("/v1/accounts", nothing(), 422)),
+        ("POST /v1/accounts/confirm", same("/v1/accounts/confirm", nothing(), 422)),
+        ("POST /v1/sessions", same("/v1/sessions", nothing(), 422)),
+        ("POST /v1/sessions/refresh", same("/v1/sessions/refresh", nothing(), 422)),
+        ("POST /v1/password-resets", same("/v1/password-resets", nothing(), 422)),
+        ("POST /v1/password-resets/confirm", same("/v1/password-resets/confirm", nothing(), 422)),
+        ("POST /v1/account/email-changes/confirm", same("/v1/account/email-changes/confirm", nothing(), 422)),
+        ("POST /v1/stripe/events", same("/v1/stripe/events", nothing(), 400)),
+        ("GET /v1/account", same("/v1/account", None, 200)),
+        ("PATCH /v1/account", same("/v1/account", Some(json!({ "name": "Somebody" })), 200)),
+        ("PUT /v1/account/password", same("/v1/account/password", nothing(), 422)),
+        ("POST /v1/account/email-changes", same("/v1/account/email-changes", nothing(), 422)),
+        ("GET /v1/account/addresses", same("/v1/account/addresses", None, 200)),
+        ("POST /v1/account/addresses", same("/v1/account/addresses", Some(address()), 201)),
+        (
+            "PUT /v1/account/addresses/{id}",
+            same("/v1/account/addresses/adr_00000000000000000000000000", Some(address()), 404),
+        ),
+        ("DELETE /v1/account/addresses/{id}", same("/v1/account/addresses/x", None, 404)),
+        ("GET /v1/account/export", same("/v1/account/export", None, 200)),
+        ("POST /v1/account/deletion", same("/v1/account/deletion", nothing(), 422)),
+        ("POST /v1/account/totp", same("/v1/account/totp", nothing(), 422)),
+        ("POST /v1/account/totp/confirm", same("/v1/account/totp/confirm", nothing(), 422)),
+        ("POST /v1/account/totp/removal", same("/v1/account/totp/removal", nothing(), 422)),
+        ("GET /v1/sessions", same("/v1/sessions", None, 200)),
+        ("DELETE /v1/sessions/{id}", same("/v1/sessions/ses_00000000000000000000000000", None, 404)),
+        ("POST /v1/websocket-tickets", same("/v1/websocket-tickets", nothing(), 201)),
+        ("GET /v1/cart", same("/v1/cart", None, 200)),
+        ("PUT /v1/cart/lines/{sku}", same("/v1/cart/lines/TEA", Some(json!({ "quantity": 1 })), 200)),
+        ("DELETE /v1/cart/lines/{sku}", same("/v1/cart/lines/TEA", None, 200)),
+        ("DELETE /v1/cart", same("/v1/cart", None, 200)),
+        ("GET /v1/orders", same("/v1/orders", None, 200)),
+        ("POST /v1/orders", same("/v1/orders", nothing(), 422)),
+        ("GET /v1/orders/{id}", Case { other: 404, ..same("/v1/orders/{order}", None, 200) }),
+        ("POST /v1/orders/{id}/payment-sessions", Case { other: 404, staff: 404, ..same(paying, nothing(), 201) }),
+        ("GET /v1/admin/orders", same("/v1/admin/orders?status=pending", None, 200)),
+        ("POST /v1/admin/orders/{id}/process", same("/v1/admin/orders/{order}/process", nothing(), 409)),
+        ("POST /v1/admin/orders/{id}/ship", same("/v1/admin/orders/{order}/ship", nothing(), 422)),
+        ("POST /v1/admin/orders/{id}/deliver", same("/v1/admin/orders/{order}/deliver", nothing(), 409)),
+        ("POST /v1/admin/categories", same("/v1/admin/categories", nothing(), 422)),
+        ("POST /v1/admin/products", same("/v1/admin/products", nothing(), 422)),
+        ("PATCH /v1/admin/skus/{sku}", same("/v1/admin/skus/TEA", nothing(), 204)),
+        ("GET /v1/admin/accounts", same("/v1/admin/accounts?email=nobody@example.com", None, 200)),
+        ("GET /v1/admin/administrators", same("/v1/admin/administrators", None, 200)),
+        (
+            "PUT /v1/admin/accounts/{id}/role",
+            same(&format!("/v1/admin/accounts/{nobody}/role"), Some(json!({ "role": "support" })), 404),
+        ),
+        ("DELETE /v1/admin/accounts/{id}/totp", same(&format!("/v1/admin/accounts/{nobody}/totp"), None, 404)),
+        ("DELETE /v1/sessions/current", same("/v1/sessions/current", None, 204)),
+        ("DELETE /v1/sessions", same("/v1/sessions", None, 204)),
+    ]
+}
+
+/// Somebody who calls, twice: `DELETE /v1/sessions/current` ends the first session, the last row needs another.
+struct Caller {
+    name: &'static str,
+    person: Person,
+    again: Person,
+    /// None for those whose token is worth nothing.
+    role: Option<Role>,
+}
+
+/// Logs somebody in again, with a code not used before.
+async fn again(shop: &TestShop, person: &Person, secret: Option<&str>) -> Person {
+    let mut body = json!({ "email": person.email, "password": PASSWORD });
+    if let Some(secret) = secret {
+        body["code"] = json!(code(secret, 1));
+    }
+    let logged_in = shop.anyone().post("/v1/sessions", body).await;
+    assert_eq!(logged_in.status, 201, "{}", logged_in.body);
+    shop.anyone().with_tokens(&logged_in)
+}
+
+/// A member of staff, logged in twice.
+async fn member(shop: &TestShop, name: &'static str, role: Role) -> Caller {
+    let person = shop.customer().await;
+    let path = format!("/v1/admin/accounts/{}/role", person.id);
+    let given = shop.administrator().await.put(&path, json!({ "role": role })).await;
+    assert_eq!(given.status, 200, "{}", given.body);
+    let secret = person.set_up_totp().await;
+    Caller { name, again: again(shop, &person, Some(&secret)).await, person, role: Some(role) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_answers_each_caller_as_the_document_says() {
+    let shop = TestShop::open().await;
+    let product = shop.product("TEA", 450, 10).await.text("/id");
+    let (owner, stranger) = (shop.customer().await, shop.customer().await);
+    let order = owner.order(&[("TEA", 1)]).await.text("/id");
+    let expired = {
+        let signer = Signer::from_secret(&shop.secret("TokenKey")).unwrap();
+        let session = owner.get("/v1/sessions").await.text("/items/0/id").parse().unwrap();
+        let an_hour_ago = waybill_lambda::clock::now() - SignedDuration::from_hours(1);
+        shop.anyone().with_token(&signer.sign(owner.id.parse().unwrap(), session, an_hour_ago).unwrap())
+    };
+    let logged_out = again(&shop, &owner, None).await;
+    assert_eq!(logged_out.delete("/v1/sessions/current").await.status, 204);
+    let nobody = |name, person: Person| Caller { name, again: person.clone(), person, role: None };
+    let customer = async |name, person: Person| Caller {
+        name,
+        again: again(&shop, &person, None).await,
+        person,
+        role: Some(Role::Customer),
+    };
+    let callers = [
+        nobody("anonymous", shop.anyone()),
+        nobody("expired token", expired),
+        nobody("logged-out token", logged_out),
+        customer("other customer", stranger).await,
+        customer("owner", owner).await,
+        member(&shop, "support", Role::Support).await,
+        member(&shop, "manager", Role::Manager).await,
+        member(&shop, "administrator", Role::Administrator).await,
+    ];
+
+    let mut routes: BTreeMap<String, Route> =
+        routes().into_iter().map(|route| (format!("{} {}", route.method, route.path), route)).collect();
+    let mut answers = 0;
+    for (name, case) in cases(&order, &product) {
+        let route = routes.remove(name).unwrap_or_else(|| panic!("{name} is not in the document, or here twice"));
+        for caller in &callers {
+            let expected = match (route.needs_token, route.permission, caller.role) {
+                (false, _, _) => case.allowed,
+                (true, _, None) => 401,
+                (true, Some(permission), Some(role)) if !role.may(permission) => 403,
+                (true, Some(_), Some(_)) => case.allowed,
+                (true, None, Some(Role::Customer)) if caller.name == "other customer" => case.other,
+                (true, None, Some(Role::Customer)) => case.allowed,
+                (true, None, Some(_)) => case.staff,
+            };
+            let person = if name == "DELETE /v1/sessions" { &caller.again } else { &caller.person };
+            let answer = person.send(route.method.clone(), &case.path, case.body.clone()).await;
+            assert_eq!(answer.status, expected, "{name} as {}: {}", caller.name, answer.body);
+            if expected >= 400 {
+                assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{name}");
+            }
+            if expected == 404 && case.path.contains(&order) {
+                let unknown = case.path.replace(&order, "ord_00000000000000000000000000");
+                let unknown = person.send(route.method.clone(), &unknown, case.body.clone()).await;
+                let told = |answer: &Value| (answer["type"].clone(), answer["title"].clone(), answer["detail"].clone());
+                assert_eq!(
+                    told(&answer.body),
+                    told(&unknown.body),
+                    "{name} as {}: tells that it is there",
+                    caller.name
+                );
+            }
+            answers += 1;
+        }
+    }
+    assert!(routes.is_empty(), "no row here for {:?}", routes.keys());
+    println!("{answers} answers");
+    for (method, path, status) in [(Method::GET, "/v1/nothing/here", 404), (Method::DELETE, "/v1/orders", 405)] {
+        for caller in &callers {
+            assert_eq!(caller.person.send(method.clone(), path, None).await.status, status);
+        }
+    }
+    shop.stop().await;
+}
+
+/// What only the server says of anything.
+const OWNED_BY_THE_SERVER: [&str; 19] = [
+    "id",
+    "role",
+    "account_id",
+    "email_verified",
+    "second_factor",
+    "created_at",
+    "sessions",
+    "permissions",
+    "buyer",
+    "total",
+    "status",
+    "payment_status",
+    "fulfilment_status",
+    "version",
+    "placed_at",
+    "timeline",
+    "available",
+    "password_hash",
+    "__proto__",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_route_takes_a_field_that_is_the_servers_own() {
+    let shop = TestShop::open().await;
+    let product = shop.product("TEA", 450, 10).await.text("/id");
+    let owner = shop.customer().await;
+    let order = owner.order(&[("TEA", 1)]).await.text("/id");
+    let quote = owner.quote(&[("TEA", 1)]).await;
+    let staff = shop.administrator().await;
+    let category = shop.category().await;
+    let token = json!("0123456789abcdef0123456789abcdef.let_00000000000000000000000001.x");
+    let credentials = json!({ "email": "new@example.com", "password": PASSWORD });
+    let slug = |slug: &str| json!({ "slug": slug, "title": "Tea", "description": "Leaves" });
+    let sku = json!({ "sku": "NEW", "variant": "new", "price": { "amount": 1, "currency": "USD" }, "stock": 1 });
+    let mut new_product = slug("new-product");
+    new_product["category_id"] = json!(category);
+    new_product["skus"] = json!([sku]);
+    // A body that each route takes.
+    let good: BTreeMap<&str, Value> = BTreeMap::from([
+        ("POST /v1/accounts", credentials.clone()),
+        ("POST /v1/accounts/confirm", json!({ "token": token, "password": PASSWORD })),
+        ("POST /v1/sessions", json!({ "email": owner.email, "password": PASSWORD })),
+        ("POST /v1/sessions/refresh", json!({ "refresh_token": owner.refresh_token })),
+        ("POST /v1/password-resets", json!({ "email": owner.email })),
+        ("POST /v1/password-resets/confirm", json!({ "token": token, "password": "another horse" })),
+        ("PATCH /v1/account", json!({ "name": "Mallory" })),
+        ("PUT /v1/account/password", json!({ "current_password": PASSWORD, "new_password": "another horse" })),
+        ("POST /v1/account/email-changes", credentials),
+        ("POST /v1/account/email-changes/confirm", json!({ "token": token })),
+        ("POST /v1/account/addresses", address()),
+        ("PUT /v1/account/addresses/{id}", address()),
+        ("POST /v1/account/deletion", json!({ "password": PASSWORD })),
+        ("POST /v1/account/totp", json!({ "password": PASSWORD })),
+        ("POST /v1/account/totp/confirm", json!({ "code": "123456" })),
+        ("POST /v1/account/totp/removal", json!({ "password": PASSWORD })),
+        ("PUT /v1/admin/accounts/{id}/role", json!({ "role": "manager" })),
+        ("PUT /v1/cart/lines/{sku}", json!({ "quantity": 7 })),
+        ("POST /v1/orders", json!({ "quote": quote, "shipping_address": address() })),
+        ("POST /v1/admin/orders/{id}/ship", json!({ "carrier": "UPS", "tracking_number": "1Z" })),
+        ("POST /v1/admin/categories", slug("new-category")),
+        ("POST /v1/admin/products", new_product),
+        ("PATCH /v1/admin/skus/{sku}", json!({ "active": false })),
+    ]);
+    let state = async || {
+        let mut state = Vec::new();
+        for path in ["/v1/account", "/v1/account/addresses", "/v1/cart", "/v1/orders", &format!("/v1/orders/{order}")] {
+            let mut answer = owner.get(path).await.body;
+            // Sealed anew at each reading.
+            answer.as_object_mut().unwrap().remove("quote");
+            state.push(answer);
+        }
+        for path in ["/v1/categories", "/v1/products", &format!("/v1/products/{product}")] {
+            state.push(owner.get(path).await.body);
+        }
+        state
+    };
+    let before = state().await;
+    let mut refused = 0;
+    for route in routes() {
+        let Some(fields) = &route.fields else { continue };
+        let name = format!("{} {}", route.method, route.path);
+        let body = good.get(name.as_str()).unwrap_or_else(|| panic!("{name} has no body here"));
+        let person = if route.permission.is_some() { staff } else { &owner };
+        let path = route.path.replace("{sku}", "TEA").replace("addresses/{id}", "addresses/x");
+        let path = path.replace("accounts/{id}", &format!("accounts/{}", owner.id)).replace("{id}", &order);
+        for field in OWNED_BY_THE_SERVER.iter().filter(|field| !fields.contains(**field)) {
+            let mut body = body.clone();
+            body[*field] = json!("administrator");
+            let request = person.request(route.method.clone(), &path).header("idempotency-key", waybill_tests::key());
+            let answer = waybill_tests::Answer::of(request.json(&body).send().await.unwrap()).await;
+            if route.path == "/v1/account/addresses/{id}" {
+                assert!(matches!(answer.status, 404 | 422), "{name} takes {field}: {}", answer.body);
+                continue;
+            }
+            answer.assert_problem(422, "invalid");
+            assert!(answer.body.to_string().contains("unknown field"), "{name} {field}: {}", answer.body);
+            refused += 1;
+        }
+    }
+    println!("{refused} fields refused");
+    assert_eq!(state().await, before);
+    shop.stop().await;
+}

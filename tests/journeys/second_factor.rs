@@ -1,0 +1,138 @@
+//! Second factors, and what staff may do with one.
+
+use serde_json::{Value, json};
+use waybill_tests::{Answer, PASSWORD, Person, TestShop, code};
+
+async fn log_in(shop: &TestShop, email: &str, more: Value) -> Answer {
+    let mut body = json!({ "email": email, "password": PASSWORD });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    shop.anyone().post("/v1/sessions", body).await
+}
+
+async fn give_role(shop: &TestShop, person: &Person, role: &str) -> Answer {
+    let path = format!("/v1/admin/accounts/{}/role", person.id);
+    shop.administrator().await.put(&path, json!({ "role": role })).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_in_takes_a_code_once_a_second_factor_is_confirmed_and_no_code_twice() {
+    let shop = TestShop::open().await;
+    let person = shop.customer().await;
+    let wrong = person.post("/v1/account/totp", json!({ "password": "a wrong horse" })).await;
+    assert_eq!(wrong.fields(), ["/password"]);
+    person.post("/v1/account/totp", json!({ "password": PASSWORD })).await;
+    let set_up = person.post("/v1/account/totp", json!({ "password": PASSWORD })).await;
+    let secret = set_up.text("/secret");
+    assert!(set_up.text("/uri").starts_with("otpauth://totp/") && set_up.text("/uri").contains(&secret));
+    // Not in force yet.
+    assert_eq!(log_in(&shop, &person.email, json!({})).await.status, 201);
+    let confirm = async |code: String| person.post("/v1/account/totp/confirm", json!({ "code": code })).await;
+    assert_eq!(confirm(code(&secret, 100)).await.fields(), ["/code"]);
+    let confirmed = confirm(code(&secret, 0)).await;
+    assert_eq!(confirmed.status, 200, "{}", confirmed.body);
+    confirm(code(&secret, 1)).await.assert_problem(409, "second-factor-on");
+    assert_eq!(person.get("/v1/account").await.body["second_factor"], true);
+
+    for (with, kind) in [
+        (json!({}), "second-factor"),
+        (json!({ "code": code(&secret, 0) }), "second-factor"),
+        (json!({ "code": code(&secret, 100) }), "second-factor"),
+        (json!({ "code": "" }), "second-factor"),
+        (json!({ "code": "12345é" }), "second-factor"),
+        (json!({ "recovery_code": "aaaa-aaaa-aaaa-aaaa" }), "second-factor"),
+        (json!({ "code": code(&secret, 1), "password": "a wrong horse" }), "unauthorized"),
+    ] {
+        log_in(&shop, &person.email, with).await.assert_problem(401, kind);
+    }
+    let next = json!({ "code": code(&secret, 1) });
+    assert_eq!(log_in(&shop, &person.email, next.clone()).await.status, 201);
+    log_in(&shop, &person.email, next).await.assert_problem(401, "second-factor");
+    let recovery = json!({ "recovery_code": confirmed.text("/recovery_codes/3").to_uppercase() });
+    assert_eq!(log_in(&shop, &person.email, recovery.clone()).await.status, 201);
+    log_in(&shop, &person.email, recovery).await.assert_problem(401, "second-factor");
+
+    // A new password by mail does not get past it.
+    shop.anyone().post("/v1/password-resets", json!({ "email": person.email })).await;
+    let token = shop.token_mailed_to(&person.email, "reset-password").await;
+    let reset = json!({ "token": token, "password": "a better horse" });
+    assert_eq!(shop.anyone().post("/v1/password-resets/confirm", reset).await.status, 204);
+    let after = json!({ "password": "a better horse" });
+    log_in(&shop, &person.email, after).await.assert_problem(401, "second-factor");
+    let stored = shop.items().await;
+    assert!(!stored.contains(&secret), "the secret is stored as it is");
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_without_a_second_factor_may_do_nothing() {
+    let shop = TestShop::open().await;
+    let person = shop.customer().await;
+    assert_eq!(give_role(&shop, &person, "support").await.status, 200);
+    let list = "/v1/admin/orders?status=pending";
+    person.get(list).await.assert_problem(403, "second-factor-missing");
+    let secret = person.set_up_totp().await;
+    assert_eq!(person.get(list).await.status, 200);
+    assert_eq!(person.post("/v1/account/totp/removal", json!({ "password": PASSWORD })).await.status, 204);
+    person.get(list).await.assert_problem(403, "second-factor-missing");
+    assert_eq!(log_in(&shop, &person.email, json!({ "code": code(&secret, 1) })).await.status, 201);
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_changes_at_once_for_sessions_that_are_open() {
+    let shop = TestShop::open().await;
+    shop.product("TEA", 450, 10).await;
+    let buyer = shop.customer().await;
+    let order = format!("/v1/orders/{}", buyer.order(&[("TEA", 1)]).await.text("/id"));
+    let person = shop.staff("manager").await;
+    assert_eq!(person.patch("/v1/admin/skus/TEA", json!({})).await.status, 204);
+    assert_eq!(person.get(&order).await.status, 200);
+    assert_eq!(give_role(&shop, &person, "support").await.text("/role"), "support");
+    person.patch("/v1/admin/skus/TEA", json!({})).await.assert_problem(403, "forbidden");
+    assert_eq!(person.get(&order).await.status, 200);
+    give_role(&shop, &person, "customer").await;
+    person.get(&order).await.assert_problem(404, "not-found");
+    person.get("/v1/admin/orders?status=pending").await.assert_problem(403, "forbidden");
+    give_role(&shop, &person, "administrator").await;
+    let found = person.get(&format!("/v1/admin/accounts?email={}", buyer.email)).await;
+    assert_eq!(found.text("/items/0/id"), buyer.id);
+    assert!(
+        person.get("/v1/admin/accounts?email=nobody@example.com").await.body["items"].as_array().unwrap().is_empty()
+    );
+    assert_eq!(person.get("/v1/admin/accounts").await.fields(), ["email"]);
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_administrator_stays() {
+    let shop = TestShop::open().await;
+    let first = shop.administrator().await;
+    let own = format!("/v1/admin/accounts/{}/role", first.id);
+    let step_down = json!({ "role": "manager" });
+    first.put(&own, step_down.clone()).await.assert_problem(409, "last-administrator");
+    let leave = json!({ "password": PASSWORD });
+    first.post("/v1/account/deletion", leave.clone()).await.assert_problem(409, "last-administrator");
+    let second = shop.staff("administrator").await;
+    assert_eq!(second.get("/v1/admin/administrators").await.body["items"].as_array().unwrap().len(), 2);
+    assert_eq!(first.put(&own, step_down).await.status, 200);
+    first.put(&own, json!({ "role": "administrator" })).await.assert_problem(403, "forbidden");
+    second.post("/v1/account/deletion", leave).await.assert_problem(409, "last-administrator");
+    second.get("/v1/admin/administrators").await;
+    assert_eq!(second.get("/v1/account").await.text("/role"), "administrator");
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_helps_whoever_has_lost_the_second_factor() {
+    let shop = TestShop::open().await;
+    let person = shop.staff("support").await;
+    let path = format!("/v1/admin/accounts/{}/totp", person.id);
+    person.delete(&path).await.assert_problem(403, "forbidden");
+    assert_eq!(shop.administrator().await.delete(&path).await.status, 204);
+    person.get("/v1/account").await.assert_problem(401, "unauthorized");
+    let logged_in = log_in(&shop, &person.email, json!({})).await;
+    assert_eq!(logged_in.status, 201);
+    let person = shop.anyone().with_tokens(&logged_in);
+    person.get("/v1/admin/orders?status=pending").await.assert_problem(403, "second-factor-missing");
+    shop.stop().await;
+}
