@@ -55,8 +55,10 @@ fn methods_at(path: &str) -> Vec<String> {
     // Read once, and only where somebody asks for what is not there.
     static READ: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(DOCUMENT).unwrap_or_default());
     let paths = READ["paths"].as_object();
-    let known = paths.into_iter().flatten().filter(|(template, _)| fits(template, path));
-    let methods = known.filter_map(|(_, methods)| methods.as_object()).flat_map(|methods| methods.keys());
+    let known: Vec<_> = paths.into_iter().flatten().filter(|(template, _)| fits(template, path)).collect();
+    // A name that stands in a route hides what takes any name.
+    let closest = known.iter().find(|(template, _)| *template == path).or(known.first());
+    let methods = closest.and_then(|(_, methods)| methods.as_object()).into_iter().flat_map(|methods| methods.keys());
     methods.map(|method| method.to_uppercase()).collect()
 }
 
@@ -79,6 +81,8 @@ mod tests {
     fn every_address_knows_its_methods() {
         assert_eq!(methods_at("/v1/orders"), ["GET", "POST"]);
         assert_eq!(methods_at("/v1/orders/ord_1/payment-sessions"), ["POST"]);
+        assert_eq!(methods_at("/v1/sessions/refresh"), ["POST"]);
+        assert_eq!(methods_at("/v1/sessions/ses_1"), ["DELETE"]);
         for nowhere in ["/", "/v1", "/v1/orders/", "/v1/orders/1/2", "/v2/orders"] {
             assert!(methods_at(nowhere).is_empty(), "{nowhere}");
         }
