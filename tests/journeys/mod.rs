@@ -16,4 +16,5 @@ mod second_factor;
 mod sessions;
 mod shopping;
 mod start;
+mod timing;
 mod webhooks;

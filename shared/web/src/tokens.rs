@@ -1,8 +1,9 @@
 //! Access tokens: Ed25519 JWTs that any function can verify and only `accounts` can sign.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::{Deserialize, Serialize};
 use waybill_domain::id::{AccountId, SessionId};
@@ -35,19 +36,20 @@ pub struct Claims {
     pub exp: i64,
 }
 
-/// Knows the published keys, and looks again when a token names one that it does not know.
-#[derive(Clone)]
-pub struct Verifier {
-    table: Table,
-    known: Arc<RwLock<Known>>,
-}
-
-struct Known {
-    keys: Vec<(String, DecodingKey)>,
-    read_at: Timestamp,
-}
+/// The public keys that tokens may be signed with, by their names.
+#[derive(Clone, Default)]
+pub struct Keys(Vec<(String, DecodingKey)>);
 
 /// Why a token was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejected {
+    /// Signed with a key of a name that is not among these, whatever the signature is worth.
+    UnknownKey,
+    Invalid,
+    Expired,
+}
+
+/// The same, or that the keys could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     #[error("the access token is not valid")]
@@ -58,60 +60,179 @@ pub enum TokenError {
     Storage(#[from] StorageError),
 }
 
-impl Verifier {
-    /// Reads the keys. Doing it at start also opens the connection that the first request then finds open.
-    pub async fn start(table: Table, now: Timestamp) -> Result<Self, StorageError> {
-        let keys = read(table.signing_keys().await?);
-        Ok(Verifier { table, known: Arc::new(RwLock::new(Known { keys, read_at: now })) })
+impl Keys {
+    pub fn new(keys: Vec<SigningKey>) -> Keys {
+        Keys(
+            keys.into_iter().filter_map(|key| Some((key.kid, DecodingKey::from_ed_components(&key.x).ok()?))).collect(),
+        )
     }
 
-    pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
-        let header = decode_header(token).map_err(|_| TokenError::Invalid)?;
-        let kid = header.kid.ok_or(TokenError::Invalid)?;
+    /// What a token says, if one of these keys signed it as an access token of this shop that is good at this moment.
+    pub fn verify(&self, token: &str) -> Result<Claims, Rejected> {
+        let header = decode_header(token).map_err(|_| Rejected::Invalid)?;
         if header.typ.as_deref() != Some(TOKEN_TYPE) {
-            return Err(TokenError::Invalid);
+            return Err(Rejected::Invalid);
         }
-        let key = match self.known_key(&kid, now) {
-            Some(key) => key,
-            None => self.look_again(&kid, now).await?.ok_or(TokenError::Invalid)?,
-        };
+        let kid = header.kid.ok_or(Rejected::Invalid)?;
+        let (_, key) = self.0.iter().find(|(name, _)| *name == kid).ok_or(Rejected::UnknownKey)?;
         let mut rules = Validation::new(Algorithm::EdDSA);
         rules.set_issuer(&[ISSUER]);
         rules.set_audience(&[AUDIENCE]);
         rules.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
         rules.validate_nbf = true;
         rules.leeway = LEEWAY;
-        match decode::<Claims>(token, &key, &rules) {
+        match decode::<Claims>(token, key, &rules) {
             Ok(token) => Ok(token.claims),
-            Err(error) if *error.kind() == jsonwebtoken::errors::ErrorKind::ExpiredSignature => {
-                Err(TokenError::Expired)
-            }
-            Err(_) => Err(TokenError::Invalid),
+            Err(error) if *error.kind() == ErrorKind::ExpiredSignature => Err(Rejected::Expired),
+            Err(_) => Err(Rejected::Invalid),
         }
-    }
-
-    fn known_key(&self, kid: &str, now: Timestamp) -> Option<DecodingKey> {
-        let known = self.known.read().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if now.as_second() - known.read_at.as_second() >= KEYS_LIFETIME {
-            return None;
-        }
-        known.keys.iter().find(|(name, _)| name == kid).map(|(_, key)| key.clone())
-    }
-
-    async fn look_again(&self, kid: &str, now: Timestamp) -> Result<Option<DecodingKey>, StorageError> {
-        {
-            let mut known = self.known.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-            if !known.keys.is_empty() && now.as_second() - known.read_at.as_second() < REFRESH_PAUSE {
-                return Ok(None);
-            }
-            known.read_at = now;
-        }
-        let keys = read(self.table.signing_keys().await?);
-        self.known.write().unwrap_or_else(|poisoned| poisoned.into_inner()).keys = keys;
-        Ok(self.known_key(kid, now))
     }
 }
 
-fn read(keys: Vec<SigningKey>) -> Vec<(String, DecodingKey)> {
-    keys.into_iter().filter_map(|key| Some((key.kid, DecodingKey::from_ed_components(&key.x).ok()?))).collect()
+/// Knows the published keys, and looks again when a token names one that it does not know, or after
+/// [`KEYS_LIFETIME`] seconds.
+#[derive(Clone)]
+pub struct Verifier {
+    table: Table,
+    known: Arc<RwLock<Known>>,
+}
+
+struct Known {
+    keys: Keys,
+    read_at: Timestamp,
+}
+
+impl Verifier {
+    /// Reads the keys. Doing it at start also opens the connection that the first request then finds open.
+    pub async fn start(table: Table, now: Timestamp) -> Result<Self, StorageError> {
+        let keys = Keys::new(table.signing_keys().await?);
+        Ok(Verifier { table, known: Arc::new(RwLock::new(Known { keys, read_at: now })) })
+    }
+
+    pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
+        let (mut verdict, age) = {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            (known.keys.verify(token), now.as_second() - known.read_at.as_second())
+        };
+        if age >= KEYS_LIFETIME || (verdict == Err(Rejected::UnknownKey) && age >= REFRESH_PAUSE) {
+            verdict = self.look_again(now).await?.verify(token);
+        }
+        verdict.map_err(|rejected| match rejected {
+            Rejected::UnknownKey | Rejected::Invalid => TokenError::Invalid,
+            Rejected::Expired => TokenError::Expired,
+        })
+    }
+
+    async fn look_again(&self, now: Timestamp) -> Result<Keys, StorageError> {
+        // Others who ask in the meantime do not read too.
+        self.known.write().unwrap_or_else(PoisonError::into_inner).read_at = now;
+        let keys = Keys::new(self.table.signing_keys().await?);
+        self.known.write().unwrap_or_else(PoisonError::into_inner).keys = keys.clone();
+        Ok(keys)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+    use base64::Engine;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+    use jsonwebtoken::{EncodingKey, Header};
+    use serde_json::{Value, json};
+    use waybill_lambda::clock;
+
+    use super::*;
+
+    struct Pair {
+        private: EncodingKey,
+        public: SigningKey,
+    }
+
+    fn pair(kid: &str, seed: u8) -> Pair {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
+        let private = AsDer::<Pkcs8V1Der>::as_der(&pair).unwrap();
+        let x = BASE64_URL_SAFE_NO_PAD.encode(pair.public_key());
+        Pair { private: EncodingKey::from_ed_der(private.as_ref()), public: SigningKey { kid: kid.into(), x } }
+    }
+
+    fn claims() -> Value {
+        let now = clock::now().as_second();
+        json!({
+            "iss": ISSUER, "aud": AUDIENCE, "iat": now, "nbf": now, "exp": now + ACCESS_LIFETIME,
+            "sub": "acc_00000000000000000000000001", "sid": "ses_00000000000000000000000001",
+        })
+    }
+
+    fn header(kid: &str) -> Header {
+        Header { kid: Some(kid.into()), typ: Some(TOKEN_TYPE.into()), ..Header::new(Algorithm::EdDSA) }
+    }
+
+    fn with(field: &str, value: Value) -> Value {
+        let mut claims = claims();
+        claims[field] = value;
+        claims
+    }
+
+    #[test]
+    fn every_claim_is_checked() {
+        let ours = pair("ours", 1);
+        let keys = Keys::new(vec![ours.public.clone()]);
+        let sign = |claims: &Value| jsonwebtoken::encode(&header("ours"), claims, &ours.private).unwrap();
+        assert!(keys.verify(&sign(&claims())).is_ok());
+        let now = clock::now().as_second();
+        let cases = [
+            ("iss", json!("another shop"), Rejected::Invalid),
+            ("aud", json!("another api"), Rejected::Invalid),
+            ("aud", json!([]), Rejected::Invalid),
+            ("exp", json!(now - 6), Rejected::Expired),
+            ("exp", json!(-1), Rejected::Invalid),
+            ("exp", json!("tomorrow"), Rejected::Invalid),
+            ("nbf", json!(now + 60), Rejected::Invalid),
+            ("sub", json!("somebody"), Rejected::Invalid),
+            ("sid", json!(7), Rejected::Invalid),
+        ];
+        for (field, value, why) in cases {
+            assert_eq!(keys.verify(&sign(&with(field, value.clone()))), Err(why), "{field} {value}");
+        }
+        for field in ["iss", "aud", "exp", "nbf", "sub", "sid"] {
+            let mut claims = claims();
+            claims.as_object_mut().unwrap().remove(field);
+            assert_eq!(keys.verify(&sign(&claims)), Err(Rejected::Invalid), "without {field}");
+        }
+    }
+
+    #[test]
+    fn the_header_names_our_key_our_algorithm_and_what_it_is() {
+        let (ours, foreign) = (pair("ours", 1), pair("foreign", 2));
+        let keys = Keys::new(vec![ours.public.clone()]);
+        let sign = |header: &Header, key: &EncodingKey| jsonwebtoken::encode(header, &claims(), key).unwrap();
+        assert_eq!(keys.verify(&sign(&header("foreign"), &foreign.private)), Err(Rejected::UnknownKey));
+        assert_eq!(keys.verify(&sign(&header("ours"), &foreign.private)), Err(Rejected::Invalid));
+        let nameless = Header { kid: None, ..header("ours") };
+        assert_eq!(keys.verify(&sign(&nameless, &ours.private)), Err(Rejected::Invalid));
+        for typ in [None, Some("JWT".to_owned())] {
+            assert_eq!(keys.verify(&sign(&Header { typ, ..header("ours") }, &ours.private)), Err(Rejected::Invalid));
+        }
+        // The public key as the secret of a symmetric algorithm.
+        let swapped = Header { alg: Algorithm::HS256, ..header("ours") };
+        for secret in [ours.public.x.as_bytes(), &BASE64_URL_SAFE_NO_PAD.decode(&ours.public.x).unwrap()] {
+            assert_eq!(keys.verify(&sign(&swapped, &EncodingKey::from_secret(secret))), Err(Rejected::Invalid));
+        }
+        let good = sign(&header("ours"), &ours.private);
+        let [_, body, signature] = good.split('.').collect::<Vec<_>>()[..] else { panic!("{good}") };
+        let none = BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"none","kid":"ours","typ":"at+jwt"}"#);
+        for forged in [format!("{none}.{body}."), format!("{none}.{body}.{signature}"), good[..good.len() - 2].into()] {
+            assert_eq!(keys.verify(&forged), Err(Rejected::Invalid), "{forged}");
+        }
+    }
+
+    #[test]
+    fn while_a_key_gives_way_to_another_both_are_good() {
+        let (old, new) = (pair("old", 1), pair("new", 2));
+        let sign = |pair: &Pair| jsonwebtoken::encode(&header(&pair.public.kid), &claims(), &pair.private).unwrap();
+        let both = Keys::new(vec![new.public.clone(), old.public.clone()]);
+        assert!(both.verify(&sign(&old)).is_ok() && both.verify(&sign(&new)).is_ok());
+        assert_eq!(Keys::new(vec![new.public.clone()]).verify(&sign(&old)), Err(Rejected::UnknownKey));
+    }
 }
