@@ -173,7 +173,7 @@ async fn every_route_answers_each_caller_as_the_document_says() {
     let (owner, stranger) = (shop.customer().await, shop.customer().await);
     let order = owner.order(&[("TEA", 1)]).await.text("/id");
     let expired = {
-        let signer = Signer::from_secret(&shop.secret("TokenKey")).unwrap();
+        let signer = Signer::from_secret(&shop.secret("TokenKey").await).unwrap();
         let session = owner.get("/v1/sessions").await.text("/items/0/id").parse().unwrap();
         let an_hour_ago = waybill_lambda::clock::now() - SignedDuration::from_hours(1);
         shop.anyone().with_token(&signer.sign(owner.id.parse().unwrap(), session, an_hour_ago).unwrap())

@@ -50,7 +50,7 @@ async fn nobody_can_tell_by_the_time_of_an_answer_whether_an_address_has_an_acco
             let is_known = match (times[0].len(), times[1].len()) {
                 (ASKED, _) => false,
                 (_, ASKED) => true,
-                _ => order % 2 == 0,
+                _ => order.is_multiple_of(2),
             };
             let unknown = format!("{:032x}@example.com", order ^ number as u64);
             let (path, body) = ask(if is_known { &customer.email } else { &unknown });

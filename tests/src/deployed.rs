@@ -55,14 +55,9 @@ impl Deployed {
             aws: stack.endpoint.clone(),
         };
         let http = Client::new();
-        let secret = async |name: &str| {
-            let asked = json!({ "SecretId": stack.resources[name] });
-            let answer = call(&http, &stack.endpoint, "secretsmanager.GetSecretValue", &asked).await;
-            answer["SecretString"].as_str().unwrap_or_else(|| panic!("no secret {name}: {answer}")).to_owned()
-        };
         let settings = stripe::Settings {
-            secret_key: secret("StripeApiKey").await,
-            webhook_secret: secret("StripeWebhookKey").await,
+            secret_key: secret(&http, &stack, "StripeApiKey").await,
+            webhook_secret: secret(&http, &stack, "StripeWebhookKey").await,
             webhook_url: format!("{}/v1/stripe/events", addresses.api),
             store: None,
             public_url: stripe_url,
@@ -130,6 +125,16 @@ impl Deployed {
         call(&self.http, &self.stack.endpoint, &format!("AmazonSQS.{action}"), &asked).await
     }
 
+    pub async fn secret(&self, name: &str) -> String {
+        secret(&self.http, &self.stack, name).await
+    }
+
+    /// Scans the table, or an index of it.
+    pub async fn scan(&self, mut scan: Value) -> Value {
+        scan["TableName"] = json!(self.stack.resources["Table"]);
+        call(&self.http, &self.stack.endpoint, "DynamoDB_20120810.Scan", &scan).await
+    }
+
     /// All but the signing keys: running functions hold their halves of them.
     async fn empty(&self) {
         for queue in ["MailQueue", "PushQueue", "MailDeadLetters", "PushDeadLetters", "AnnounceDeadLetters"] {
@@ -158,6 +163,12 @@ impl Deployed {
             }
         }
     }
+}
+
+async fn secret(http: &Client, stack: &Stack, name: &str) -> String {
+    let asked = json!({ "SecretId": stack.resources[name] });
+    let answer = call(http, &stack.endpoint, "secretsmanager.GetSecretValue", &asked).await;
+    answer["SecretString"].as_str().unwrap_or_else(|| panic!("no secret {name}: {answer}")).to_owned()
 }
 
 fn names(addresses: &Value, email: &str) -> bool {

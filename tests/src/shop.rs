@@ -101,35 +101,38 @@ impl TestShop {
         }
     }
 
-    /// A secret of infra/local's.
-    pub fn secret(&self, name: &str) -> String {
+    /// A secret of the template, as functions get it.
+    pub async fn secret(&self, name: &str) -> String {
         match &self.place {
             Place::Local(shop) => shop.secret(name).unwrap_or_else(|| panic!("there is no secret {name}")),
-            Place::Deployed(_) => panic!("only infra/local tells its secrets"),
+            Place::Deployed(deployed) => deployed.secret(name).await,
         }
     }
 
     /// Every item of the table and its indexes, as text.
     pub async fn items(&self) -> String {
         let mut items = String::new();
-        for index in [None, Some("gsi1"), Some("gsi2")] {
-            let mut scan = json!({ "TableName": "Table" });
-            if let Some(index) = index {
-                scan["IndexName"] = json!(index);
-            }
-            let request = self
-                .http
-                .post(&self.addresses().dynamodb)
-                .header("x-amz-target", "DynamoDB_20120810.Scan")
-                .header("x-amz-date", "20260101T000000Z")
-                .header("content-type", "application/x-amz-json-1.0")
-                .header("authorization", SIGNATURE);
-            let answer: Value = request.body(scan.to_string()).send().await.unwrap().json().await.unwrap();
-            assert!(answer["Items"].is_array(), "{answer}");
-            assert!(answer["LastEvaluatedKey"].is_null(), "more than a page");
-            items += &answer["Items"].to_string();
+        for index in [json!({}), json!({ "IndexName": "gsi1" }), json!({ "IndexName": "gsi2" })] {
+            let found = self.scan(index).await;
+            assert!(found["Items"].is_array() && found["LastEvaluatedKey"].is_null(), "not all: {found}");
+            items += &found["Items"].to_string();
         }
         items
+    }
+
+    async fn scan(&self, mut scan: Value) -> Value {
+        if let Place::Deployed(deployed) = &self.place {
+            return deployed.scan(scan).await;
+        }
+        scan["TableName"] = json!("Table");
+        let request = self
+            .http
+            .post(&self.addresses().dynamodb)
+            .header("x-amz-target", "DynamoDB_20120810.Scan")
+            .header("x-amz-date", "20260101T000000Z")
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("authorization", SIGNATURE);
+        request.body(scan.to_string()).send().await.unwrap().json().await.unwrap()
     }
 
     pub fn http(&self) -> &reqwest::Client {
