@@ -117,7 +117,7 @@ async fn browsers_may_call_from_the_shops_pages_only_and_are_told_what_not_to_do
     }
     let headers = [
         ("cache-control", "no-store"),
-        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("content-security-policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
         ("cross-origin-resource-policy", "same-site"),
         ("referrer-policy", "no-referrer"),
         ("strict-transport-security", "max-age=31536000; includeSubDomains"),

@@ -130,6 +130,7 @@ fn cases(order: &str, product: &str) -> Vec<(&'static str, Case)> {
             "PUT /v1/admin/accounts/{id}/role",
             same(&format!("/v1/admin/accounts/{nobody}/role"), Some(json!({ "role": "support" })), 404),
         ),
+        ("DELETE /v1/admin/accounts/{id}/sessions", same(&format!("/v1/admin/accounts/{nobody}/sessions"), None, 404)),
         ("DELETE /v1/admin/accounts/{id}/totp", same(&format!("/v1/admin/accounts/{nobody}/totp"), None, 404)),
         ("DELETE /v1/sessions/current", same("/v1/sessions/current", None, 204)),
         ("DELETE /v1/sessions", same("/v1/sessions", None, 204)),

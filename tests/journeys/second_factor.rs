@@ -39,7 +39,7 @@ async fn a_log_in_takes_a_code_once_a_second_factor_is_confirmed_and_no_code_twi
         (json!({ "code": code(&secret, 100) }), "second-factor"),
         (json!({ "code": "" }), "second-factor"),
         (json!({ "code": "12345é" }), "second-factor"),
-        (json!({ "recovery_code": "aaaa-aaaa-aaaa-aaaa" }), "second-factor"),
+        (json!({ "recovery_code": "aaaa-aaaa-aaaa-aaaa-aaaa-aaaa" }), "second-factor"),
         (json!({ "code": code(&secret, 1), "password": "a wrong horse" }), "unauthorized"),
     ] {
         log_in(&shop, &person.email, with).await.assert_problem(401, kind);
@@ -119,6 +119,21 @@ async fn the_last_administrator_stays() {
     second.post("/v1/account/deletion", leave).await.assert_problem(409, "last-administrator");
     second.get("/v1/admin/administrators").await;
     assert_eq!(second.get("/v1/account").await.text("/role"), "administrator");
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_ends_all_sessions_of_somebody() {
+    let shop = TestShop::open().await;
+    let (person, other) = (shop.customer().await, shop.customer().await);
+    let again = shop.anyone().with_tokens(&log_in(&shop, &person.email, json!({})).await);
+    let path = format!("/v1/admin/accounts/{}/sessions", person.id);
+    assert_eq!(shop.administrator().await.delete(&path).await.status, 204);
+    for ended in [&person, &again] {
+        ended.get("/v1/account").await.assert_problem(401, "unauthorized");
+        shop.anyone().refresh(&ended.refresh_token).await.assert_problem(401, "unauthorized");
+    }
+    assert_eq!(other.get("/v1/account").await.status, 200);
     shop.stop().await;
 }
 

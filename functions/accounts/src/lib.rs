@@ -76,6 +76,7 @@ pub fn routes(app: App) -> Router {
         .route("/v1/admin/accounts", get(staff::find_account))
         .route("/v1/admin/administrators", get(staff::list_administrators))
         .route("/v1/admin/accounts/{id}/role", put(staff::change_role))
+        .route("/v1/admin/accounts/{id}/sessions", delete(staff::end_sessions))
         .route("/v1/admin/accounts/{id}/totp", delete(staff::reset_totp))
         .with_state(app)
 }
@@ -113,6 +114,7 @@ pub fn routes(app: App) -> Router {
         staff::find_account,
         staff::list_administrators,
         staff::change_role,
+        staff::end_sessions,
         staff::reset_totp
     ),
     components(schemas(IdempotencyKey))

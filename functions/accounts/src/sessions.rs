@@ -54,7 +54,7 @@ pub fn fresh(device: Option<&HeaderValue>, now: Timestamp) -> (SessionId, String
         last_used_at: now,
         expires_at: now.as_second() + SESSION_LIFETIME,
         device: device.chars().take(DEVICE_LENGTH).collect(),
-        second_factor: false,
+        second_factor_at: None,
     };
     (SessionId::new(random::uuid_at(now)), secret, session)
 }
@@ -145,14 +145,14 @@ pub struct SessionView {
 
 /// The sessions of an account that have not ended, the newest first.
 pub fn views(holder: &Holder, current: SessionId, now: Timestamp) -> Vec<SessionView> {
-    let live = holder.sessions.iter().rev().filter(|(_, session)| session.expires_at > now.as_second());
+    let live = holder.sessions.iter().rev().filter(|(_, session)| session.lives(now));
     live.map(|(id, session)| SessionView {
         id: *id,
         created_at: session.created_at,
         last_used_at: session.last_used_at,
-        expires_at: Timestamp::from_second(session.expires_at).unwrap_or(Timestamp::MAX),
+        expires_at: session.ends_at(),
         device: session.device.clone(),
-        second_factor: session.second_factor,
+        second_factor: session.second_factor_at.is_some(),
         current: *id == current,
     })
     .collect()
@@ -160,7 +160,7 @@ pub fn views(holder: &Holder, current: SessionId, now: Timestamp) -> Vec<Session
 
 /// List one's sessions
 ///
-/// At most ten: a log-in more ends the one that was unused for longest.
+/// At most ten, which end 30 days after their last refresh and 90 days after the log-in. A log-in more ends the one that was unused for longest.
 #[utoipa::path(
     get,
     path = "/v1/sessions",

@@ -119,6 +119,27 @@ pub async fn reset_totp(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// End all sessions of an account
+///
+/// At once, such as when somebody leaves or a device is stolen.
+#[utoipa::path(
+    delete,
+    path = "/v1/admin/accounts/{id}/sessions",
+    params(("id" = AccountId, Path)),
+    responses((status = 204, description = "They have ended, and their tokens are refused from now on.")),
+    security(("bearer" = ["people:manage"])),
+)]
+pub async fn end_sessions(
+    State(app): State<App>,
+    staff: Staff<may::ManagePeople>,
+    Segment(id): Segment,
+) -> Result<StatusCode, Problem> {
+    let holder = holder(&app, &id).await?;
+    app.table.end_sessions(holder.id).await?;
+    tracing::info!(account.id = %holder.id, by = %staff.caller.account, "sessions were ended");
+    Ok(StatusCode::NO_CONTENT)
+}
+
 async fn holder(app: &App, id: &str) -> Result<Holder, Problem> {
     let unknown = || Problem::not_found("account");
     app.table.holder(id.parse().map_err(|_| unknown())?).await?.ok_or_else(unknown)

@@ -89,7 +89,7 @@ impl Holder {
 
     /// The session, if it has not ended.
     pub fn session(&self, id: SessionId, now: Timestamp) -> Option<&Session> {
-        self.sessions.get(&id).filter(|session| session.expires_at > now.as_second())
+        self.sessions.get(&id).filter(|session| session.lives(now))
     }
 }
 

@@ -50,7 +50,7 @@ impl Table {
         notice: &Letter,
     ) -> Result<(), Refused<NotChanged>> {
         let confirm =
-            Write::update(&keys::account(account), "SET second_factor = :factor, #sessions.#id.second_factor = :yes")
+            Write::update(&keys::account(account), "SET second_factor = :factor, #sessions.#id.second_factor_at = :at")
                 .only_if(
                     "second_factor.sealed = :sealed AND attribute_not_exists(second_factor.confirmed_at) \
                      AND attribute_exists(#sessions.#id)",
@@ -58,7 +58,7 @@ impl Table {
                 .name("#sessions", "sessions")
                 .name("#id", &session.to_string())
                 .value(":factor", AttributeValue::M(to_item(factor)?))
-                .value(":yes", AttributeValue::Bool(true))
+                .text(":at", notice.written_at)
                 .text(":sealed", &factor.sealed);
         Transaction::new()
             .write(confirm, |_| Ok(NotChanged::Changed))
@@ -76,19 +76,18 @@ impl Table {
         notice: &Letter,
     ) -> Result<(), Refused<NotChanged>> {
         let paths: Vec<_> = (0..sessions.len()).map(|number| format!("#sessions.#s{number}")).collect();
-        let expression = match ends_sessions {
-            true => "SET #sessions = :none REMOVE second_factor".to_owned(),
+        let mut write = match ends_sessions {
+            true => Write::update(&keys::account(account), "SET #sessions = :none REMOVE second_factor")
+                .name("#sessions", "sessions")
+                .value(":none", AttributeValue::M(Default::default())),
             false => {
-                let lose: Vec<_> = paths.iter().map(|path| format!("{path}.second_factor = :no")).collect();
-                format!("SET {} REMOVE second_factor", lose.join(", "))
+                let lose = paths.iter().map(|path| format!(", {path}.second_factor_at")).collect::<String>();
+                Write::update(&keys::account(account), format!("REMOVE second_factor{lose}"))
             }
         };
-        let mut write = Write::update(&keys::account(account), expression).name("#sessions", "sessions");
         let mut condition = "attribute_exists(pk)".to_owned();
-        if ends_sessions {
-            write = write.value(":none", AttributeValue::M(Default::default()));
-        } else {
-            write = write.value(":no", AttributeValue::Bool(false));
+        if !ends_sessions && !sessions.is_empty() {
+            write = write.name("#sessions", "sessions");
             for (number, id) in sessions.iter().enumerate() {
                 write = write.name(&format!("#s{number}"), &id.to_string());
                 condition += &format!(" AND attribute_exists({})", paths[number]);

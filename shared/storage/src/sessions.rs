@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
-use waybill_domain::Timestamp;
 use waybill_domain::id::{AccountId, SessionId};
+use waybill_domain::{SignedDuration, Timestamp};
 
 use crate::accounts::{Holder, keep_sessions};
 use crate::keys::{self, Item};
@@ -12,6 +12,10 @@ use crate::transaction::Write;
 
 /// Sessions that an account has at most; a log-in more ends the one unused for longest.
 pub const MAX_SESSIONS: usize = 10;
+/// However often it is refreshed, a session ends then.
+pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How long a code that was given counts as a second factor: a working day.
+pub const SECOND_FACTOR_AGE: SignedDuration = SignedDuration::from_hours(12);
 /// Seconds within which a refresh that is sent again with the same idempotency key is answered again.
 pub const GRACE: i64 = 60;
 /// How often a write is tried that others of the same account are faster than.
@@ -27,8 +31,27 @@ pub struct Session {
     pub expires_at: i64,
     /// What the client calls itself.
     pub device: String,
-    /// Whether it was opened with a code.
-    pub second_factor: bool,
+    /// When a code was given in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_factor_at: Option<Timestamp>,
+}
+
+impl Session {
+    /// Whether it goes on: it was refreshed in time, and is not older than [`MAX_AGE`].
+    pub fn lives(&self, now: Timestamp) -> bool {
+        self.expires_at > now.as_second() && self.created_at > now - MAX_AGE
+    }
+
+    /// When it ends, if it is not refreshed before.
+    pub fn ends_at(&self) -> Timestamp {
+        let unused = Timestamp::from_second(self.expires_at).unwrap_or(Timestamp::MAX);
+        unused.min(self.created_at + MAX_AGE)
+    }
+
+    /// Whether a code was given in it within [`SECOND_FACTOR_AGE`].
+    pub fn has_second_factor(&self, now: Timestamp) -> bool {
+        self.second_factor_at.is_some_and(|at| at > now - SECOND_FACTOR_AGE)
+    }
 }
 
 /// What somebody who logs in has proven.
@@ -111,12 +134,16 @@ impl Table {
             "SET #sessions.#id.token_hash = :next, #sessions.#id.last_used_at = :used, \
              #sessions.#id.expires_at = :until",
         )
-        .only_if("#sessions.#id.token_hash = :present AND #sessions.#id.expires_at > :now")
+        .only_if(
+            "#sessions.#id.token_hash = :present AND #sessions.#id.expires_at > :now \
+             AND #sessions.#id.created_at > :oldest",
+        )
         .name("#sessions", "sessions")
         .name("#id", &id.to_string())
         .text(":present", token_hash)
         .text(":next", next_hash)
         .text(":used", now)
+        .text(":oldest", now - MAX_AGE)
         .number(":until", expires_at)
         .number(":now", now.as_second());
         let item = match self.update(&write).await? {
@@ -210,7 +237,7 @@ fn opening(
         condition += &format!(" AND attribute_exists(#sessions.#s{number})");
     }
     let remove = if remove.is_empty() { String::new() } else { format!(" REMOVE {}", remove.join(", ")) };
-    let session = Session { second_factor: has_factor, ..session.clone() };
+    let session = Session { second_factor_at: has_factor.then_some(session.created_at), ..session.clone() };
     let mut write = Write::update(&keys::account(account), set + &remove)
         .only_if(condition)
         .name("#sessions", "sessions")

@@ -23,7 +23,7 @@ use crate::{Kind, Problem};
 pub struct Caller {
     pub account: AccountId,
     pub session: SessionId,
-    /// Whether the session was opened with a second factor.
+    /// Whether a code was given in the session, today.
     pub second_factor: bool,
     /// The account as it was when the request came.
     pub holder: Box<Holder>,
@@ -101,15 +101,20 @@ where
             .ok_or_else(|| Problem::unauthorized("Please log in and send the access token as a bearer token."))?;
         let (guard, now) = (Guard::from_ref(state), clock::now());
         let claims = guard.verifier.verify(token, now).await.map_err(|error| match error {
-            TokenError::Invalid => Problem::unauthorized("The access token is not valid."),
-            TokenError::Expired => Problem::unauthorized("The access token has expired; refresh it."),
+            TokenError::Invalid | TokenError::Expired => {
+                tracing::info!(reason = %error, "a token was refused");
+                Problem::unauthorized(match error {
+                    TokenError::Expired => "The access token has expired; refresh it.",
+                    _ => "The access token is not valid.",
+                })
+            }
             TokenError::Storage(error) => error.into(),
         })?;
         guard.limits.take(Limit::RequestsAccount, &claims.sub.to_string(), now).await?;
         // The token says who opened the session; whether it still stands, and what its holder may do, the table says.
         let holder = guard.table.holder(claims.sub).await?;
         let session = holder.and_then(|holder| {
-            let second_factor = holder.session(claims.sid, now)?.second_factor;
+            let second_factor = holder.session(claims.sid, now)?.has_second_factor(now);
             Some(Caller { account: claims.sub, session: claims.sid, second_factor, holder: Box::new(holder) })
         });
         session.map(Leaver).ok_or_else(|| Problem::unauthorized("The session has ended. Please log in again."))
@@ -142,12 +147,15 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, state).await?;
+        if !caller.may(P::PERMISSION) {
+            tracing::warn!(account.id = %caller.account, permission = P::PERMISSION.name(), "not permitted");
+        }
         if !caller.holder.role.may(P::PERMISSION) {
             let detail = format!("This takes the permission {}, which your role has not.", P::PERMISSION.name());
             return Err(Problem::new(Kind::Forbidden, detail));
         }
         if !caller.second_factor {
-            let detail = "Staff work with a second factor. Set one up, or log in with its code.";
+            let detail = "Staff work in sessions in which a code was given today. Set up a second factor, or log in with its code.";
             return Err(Problem::new(Kind::SecondFactorMissing, detail));
         }
         Ok(Staff { caller, permission: PhantomData })

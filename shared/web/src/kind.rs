@@ -41,7 +41,7 @@ kinds! {
     BadSignature = BAD_REQUEST "bad-signature": "The header Stripe-Signature does not fit the body, or is too old.";
     Unauthorized = UNAUTHORIZED "unauthorized": "There is no valid token, or the credentials are wrong.";
     SecondFactor = UNAUTHORIZED "second-factor": "The password is right; the account also asks for a code, and none was given, or it is wrong or was used before.";
-    SecondFactorMissing = FORBIDDEN "second-factor-missing": "Staff work in sessions that were opened with a second factor.";
+    SecondFactorMissing = FORBIDDEN "second-factor-missing": "Staff work in sessions in which a code of their second factor was given within the last 12 hours.";
     Forbidden = FORBIDDEN "forbidden": "The caller's role does not allow this.";
     NotFound = NOT_FOUND "not-found": "There is no such thing, or it is not the caller's to see.";
     UnknownRoute = NOT_FOUND "unknown-route": "There is nothing at this address.";

@@ -56,7 +56,7 @@ async fn admit(State(limits): State<Option<Limits>>, address: Address, request: 
 /// nothing is kept but what says so. The browser's own rules: https://owasp.org/www-project-secure-headers/
 const HEADERS: [(&str, &str); 6] = [
     ("cache-control", "no-store"),
-    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("content-security-policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
     ("cross-origin-resource-policy", "same-site"),
     ("referrer-policy", "no-referrer"),
     ("strict-transport-security", "max-age=31536000; includeSubDomains"),

@@ -4,7 +4,7 @@ use waybill_domain::id::SessionId;
 use waybill_domain::message::AccountEvent;
 use waybill_storage::accounts::Holder;
 use waybill_storage::second_factor::SecondFactor;
-use waybill_storage::sessions::{MAX_SESSIONS, Opened, Proof, Rotation, Session};
+use waybill_storage::sessions::{MAX_AGE, MAX_SESSIONS, Opened, Proof, Rotation, SECOND_FACTOR_AGE, Session};
 
 use crate::accounts::{ann, letter};
 use crate::shop::{Shop, at, customer, session_id};
@@ -16,7 +16,7 @@ pub fn session(opened_at: i64) -> Session {
         last_used_at: at(opened_at),
         expires_at: at(100).as_second(),
         device: "a test".into(),
-        second_factor: false,
+        second_factor_at: None,
     }
 }
 
@@ -89,6 +89,27 @@ async fn neither_an_expired_nor_an_ended_session_can_be_rotated() {
 }
 
 #[tokio::test]
+async fn a_session_ends_in_the_end_however_often_it_is_refreshed() {
+    let shop = Shop::open().await;
+    let (ann, id) = opened(&shop).await;
+    let until = at(1_000_000_000).as_second();
+    let rotate = async |from, to, now| shop.table.rotate_session(ann.id, id, from, to, until, now).await.unwrap();
+    assert!(matches!(rotate("first", "second", at(1)).await, Rotation::Rotated(_)));
+    let (almost, end) = (at(-1) + MAX_AGE, at(0) + MAX_AGE);
+    let holder = shop.table.holder(ann.id).await.unwrap().unwrap();
+    assert!(holder.session(id, almost).is_some() && holder.session(id, end).is_none());
+    assert!(matches!(rotate("second", "third", almost).await, Rotation::Rotated(_)));
+    assert!(matches!(rotate("third", "fourth", end).await, Rotation::Ended));
+}
+
+#[test]
+fn a_code_counts_for_a_working_day() {
+    let session = Session { second_factor_at: Some(at(0)), ..session(0) };
+    assert!(session.has_second_factor(at(-1) + SECOND_FACTOR_AGE));
+    assert!(!session.has_second_factor(at(0) + SECOND_FACTOR_AGE));
+}
+
+#[tokio::test]
 async fn a_session_too_many_ends_the_one_unused_for_longest() {
     let shop = Shop::open().await;
     let ann = ann(&shop).await;
@@ -145,7 +166,7 @@ async fn a_second_factor_is_asked_for_once_it_is_confirmed_and_no_code_is_good_t
         let (id, opened) = open(&shop, &ann, 3, Proof::Code { step }).await;
         assert_eq!(matches!(opened, Opened::Opened(_)), good, "{step}");
         let holder = shop.table.holder(ann.id).await.unwrap().unwrap();
-        assert_eq!(holder.sessions.get(&id).map(|session| session.second_factor), good.then_some(true));
+        assert_eq!(holder.sessions.get(&id).and_then(|session| session.second_factor_at), good.then_some(at(3)));
     }
     for (hash, good) in [("one", true), ("one", false), ("three", false), ("two", true)] {
         let (_, opened) = open(&shop, &ann, 4, Proof::RecoveryCode { hash: hash.into() }).await;
@@ -154,7 +175,9 @@ async fn a_second_factor_is_asked_for_once_it_is_confirmed_and_no_code_is_good_t
     let ids = sessions(&shop, &ann).await;
     shop.table.remove_second_factor(ann.id, &ids, false, &notice).await.unwrap();
     let holder = shop.table.holder(ann.id).await.unwrap().unwrap();
-    assert!(holder.second_factor.is_none() && holder.sessions.values().all(|session| !session.second_factor));
+    assert!(
+        holder.second_factor.is_none() && holder.sessions.values().all(|session| session.second_factor_at.is_none())
+    );
     shop.table.remove_second_factor(ann.id, &[], true, &notice).await.unwrap();
     assert!(sessions(&shop, &ann).await.is_empty());
 }
