@@ -149,6 +149,9 @@ async fn nothing_secret_is_logged() {
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             let method: Method = method.to_uppercase().parse().unwrap();
+            if method == Method::DELETE && matches!(path.as_str(), "/v1/sessions" | "/v1/sessions/current") {
+                continue; // They would end the session that the others are asked in.
+            }
             let concrete = path.split('/').map(|part| if part.starts_with('{') { canary } else { part });
             let concrete = concrete.collect::<Vec<_>>().join("/");
             let schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
@@ -174,6 +177,7 @@ async fn nothing_secret_is_logged() {
         }
     }
     assert!(sent > 200, "{sent}");
+    assert_eq!(customer.get("/v1/account").await.status, 200, "the canaries were heard by somebody who is logged in");
     for body in [format!("{{\"{canary}\": "), canary.to_owned()] {
         let request = shop.anyone().request(Method::POST, "/v1/sessions").header("content-type", "application/json");
         assert!(matches!(request.body(body).send().await.unwrap().status().as_u16(), 400 | 422));

@@ -62,6 +62,12 @@ async fn of_fifty_refreshes_at_once_one_wins_and_the_family_dies() {
     assert_eq!(won.len(), 1, "{won:?}");
     shop.anyone().refresh(&won[0]).await.assert_problem(401, "unauthorized");
     customer.get("/v1/account").await.assert_problem(401, "unauthorized");
+    // What was never a token of a session does not end it.
+    let mut parts: Vec<_> = other.refresh_token.split('.').collect();
+    parts[2] = "garbage";
+    for forged in [parts.join("."), format!("{}x", other.refresh_token)] {
+        shop.anyone().refresh(&forged).await.assert_problem(401, "unauthorized");
+    }
     // Another log-in of the same person is another family.
     assert_eq!(other.get("/v1/account").await.status, 200);
     shop.stop().await;

@@ -44,6 +44,9 @@ pub async fn request_email_change(
 ) -> Result<(StatusCode, Json<MailSent>), Problem> {
     let mut fields = Fields::default();
     let email: Option<Email> = fields.take("/email", body.email.parse());
+    if email.as_ref() == Some(&caller.holder.email) {
+        fields.refuse("/email", "is the account's address already");
+    }
     let email = fields.finish(|| email)?;
     let now = clock::now();
     app.reauthenticate(&caller, "/password", &body.password, now).await?;

@@ -139,9 +139,10 @@ pub async fn delete_account(
     app.reauthenticate(&caller, "/password", &body.password, now).await?;
     let is_last = async || Ok::<_, Problem>(app.table.administrators().await?.len() < 2);
     if caller.holder.role == Role::Administrator && is_last().await? {
+        app.table.stay(caller.account).await?;
         return Err(last_administrator());
     }
-    // From here on nothing new begins: no order, no cart, no address.
+    // From here on requests that come begin nothing new: no order, no cart, no address.
     let Some(holder) = app.table.begin_to_leave(caller.account, now).await? else { return Ok(StatusCode::NO_CONTENT) };
     if let Err(problem) = forget_orders(&app.table, caller.account, now).await {
         app.table.stay(caller.account).await?;

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waybill_domain::account::Password;
 use waybill_domain::message::AccountEvent;
@@ -59,6 +59,12 @@ pub struct Reset {
     password: String,
 }
 
+#[derive(Serialize, ToSchema)]
+pub struct ResetDone {
+    /// To be sent with the log-in: whoever guesses the account's passwords meanwhile cannot keep its owner out.
+    device_token: String,
+}
+
 /// Set a new password by a mail's link
 ///
 /// Ends every session, and every other link that was asked for before. A second factor stays in force.
@@ -66,13 +72,13 @@ pub struct Reset {
     post,
     path = "/v1/password-resets/confirm",
     request_body = Reset,
-    responses((status = 204, description = "The password is set. Log in with it.")),
+    responses((status = 200, description = "The password is set. Log in with it.", body = ResetDone)),
 )]
 pub async fn confirm_reset(
     State(app): State<App>,
     address: Address,
     Body(body): Body<Reset>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Json<ResetDone>, Problem> {
     let mut fields = Fields::default();
     let password: Option<Password> = fields.take("/password", body.password.parse());
     let password = fields.finish(|| password)?;
@@ -90,7 +96,7 @@ pub async fn confirm_reset(
     match app.table.reset_password(&letter, &credentials, &hash, &notice, now).await {
         Ok(()) => {
             tracing::info!(account.id = %credentials.account_id, "a password was reset");
-            Ok(StatusCode::NO_CONTENT)
+            Ok(Json(ResetDone { device_token: app.vault.device_token(credentials.account_id) }))
         }
         Err(Refused::By(_)) => Err(dead_link()),
         Err(Refused::Failed(error)) => Err(error.into()),

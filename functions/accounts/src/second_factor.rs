@@ -150,8 +150,11 @@ pub async fn remove_totp(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Takes the second factor of an account away, and tells its holder.
+/// Takes the second factor of an account away, and tells its holder; where there is none, nothing happens.
 pub async fn take_away(app: &App, holder: &Holder, ends_sessions: bool, now: Timestamp) -> Result<(), Problem> {
+    if !holder.has_second_factor() {
+        return Ok(());
+    }
     let sessions: Vec<_> = holder.sessions.keys().copied().collect();
     let notice = app.letter(&holder.email, AccountEvent::SecondFactorChanged, now);
     match app.table.remove_second_factor(holder.id, &sessions, ends_sessions, &notice).await {

@@ -45,8 +45,9 @@ pub struct Tokens {
 }
 
 /// A new session, not yet kept: its id, the secret of its refresh token, and what the table is to know.
-pub fn fresh(device: Option<&HeaderValue>, now: Timestamp) -> (SessionId, String, Session) {
-    let secret = random::secret();
+pub fn fresh(app: &App, device: Option<&HeaderValue>, now: Timestamp) -> (SessionId, String, Session) {
+    let id = SessionId::new(random::uuid_at(now));
+    let secret = app.vault.secret(id);
     let device = device.and_then(|value| value.to_str().ok()).unwrap_or("unknown");
     let session = Session {
         token_hash: random::hash(&secret),
@@ -56,7 +57,7 @@ pub fn fresh(device: Option<&HeaderValue>, now: Timestamp) -> (SessionId, String
         device: device.chars().take(DEVICE_LENGTH).collect(),
         second_factor_at: None,
     };
-    (SessionId::new(random::uuid_at(now)), secret, session)
+    (id, secret, session)
 }
 
 pub fn tokens(app: &App, holder: &Holder, id: SessionId, secret: &str, now: Timestamp) -> Result<Tokens, Problem> {
@@ -101,14 +102,17 @@ pub async fn refresh(
     let refused = || Problem::unauthorized("The refresh token is not valid any more. Please log in again.");
     let attempt = Idempotency::optional(&headers)?;
     let (account, id, secret) = parse(&body.refresh_token).ok_or_else(refused)?;
+    if !app.vault.is_secret_of(id, secret) {
+        return Err(refused());
+    }
     let (limits, session, now) = (&app.guard.limits, id.to_string(), clock::now());
     tokio::try_join!(
         limits.take(Limit::RefreshAddress, &address.0, now),
         limits.take(Limit::RefreshSession, &session, now)
     )?;
     let next = match attempt {
-        Some(attempt) => app.vault.next_secret(secret, &attempt),
-        None => random::secret(),
+        Some(attempt) => app.vault.next_secret(id, secret, &attempt),
+        None => app.vault.secret(id),
     };
     let (present_hash, next_hash) = (random::hash(secret), random::hash(&next));
     let until = now.as_second() + SESSION_LIFETIME;

@@ -99,7 +99,7 @@ pub async fn confirm_sign_up(
     let hash = letter.password_hash.clone().filter(|hash| passwords::matches(&password, Some(hash)));
     let hash = hash.ok_or_else(|| Problem::unauthorized("This is not the password that was chosen at sign-up."))?;
     let mut holder = Holder::new(AccountId::new(random::uuid_at(now)), letter.to.clone(), Role::Customer, now);
-    let (id, secret, session) = sessions::fresh(headers.get(USER_AGENT), now);
+    let (id, secret, session) = sessions::fresh(&app, headers.get(USER_AGENT), now);
     holder.sessions.insert(id, session);
     let credentials = Credentials::new(holder.id, hash, now);
     match app.table.confirm_sign_up(&letter, &holder, &credentials, now).await {

@@ -100,7 +100,7 @@ pub async fn change_role(
 
 /// Take somebody's second factor away
 ///
-/// For a person who has lost it and the recovery codes. Their sessions end.
+/// For a person who has lost it and the recovery codes. Their sessions end. Where there is none, nothing happens.
 #[utoipa::path(
     delete,
     path = "/v1/admin/accounts/{id}/totp",

@@ -6,7 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use waybill_domain::id::AccountId;
+use waybill_domain::id::{AccountId, SessionId};
 use waybill_domain::text::IdempotencyKey;
 use waybill_lambda::random;
 
@@ -64,11 +64,29 @@ impl Vault {
         device.split_once('.')?.0.parse().ok()
     }
 
-    /// The refresh token's secret that follows another: the same for the same attempt, so that a reply that was lost
-    /// can be given again.
-    pub fn next_secret(&self, secret: &str, attempt: &IdempotencyKey) -> String {
+    /// A refresh token's secret for a session.
+    pub fn secret(&self, session: SessionId) -> String {
+        self.signed(session, &random::secret())
+    }
+
+    /// The one that follows another: the same for the same attempt, so that a reply that was lost can be given again.
+    pub fn next_secret(&self, session: SessionId, secret: &str, attempt: &IdempotencyKey) -> String {
         let tag = hmac::sign(&self.refreshes, format!("{secret}\n{}", attempt.as_str()).as_bytes());
-        BASE64_URL_SAFE_NO_PAD.encode(tag)
+        self.signed(session, &BASE64_URL_SAFE_NO_PAD.encode(tag))
+    }
+
+    /// Whether a secret was made for this session, be it used or not: what was never one ends no session.
+    pub fn is_secret_of(&self, session: SessionId, secret: &str) -> bool {
+        let parts =
+            secret.split_once('.').and_then(|(seed, tag)| Some((seed, BASE64_URL_SAFE_NO_PAD.decode(tag).ok()?)));
+        parts.is_some_and(|(seed, tag)| {
+            hmac::verify(&self.refreshes, format!("{session} {seed}").as_bytes(), &tag).is_ok()
+        })
+    }
+
+    fn signed(&self, session: SessionId, seed: &str) -> String {
+        let tag = hmac::sign(&self.refreshes, format!("{session} {seed}").as_bytes());
+        format!("{seed}.{}", BASE64_URL_SAFE_NO_PAD.encode(tag))
     }
 }
 

@@ -44,13 +44,19 @@ struct Arguments {
     /// Where the shop's front lives: browsers may call the API from there, and Stripe sends buyers back to it.
     #[arg(long, value_name = "URL", default_value = "http://localhost:5173")]
     shop_url: String,
-    /// Rate limits other than the defaults: name=uses/seconds, with commas between; * is every limit.
-    #[arg(long, value_name = "RATES")]
-    rate_limits: Option<String>,
+    /// Rate limits: name=uses/seconds, with commas between; * is every limit. On this machine everybody comes from one
+    /// address, so the limits on requests, orders and payments are out of the way unless this names them; the others
+    /// hold as they do on AWS.
+    #[arg(long, value_name = "RATES", default_value = "")]
+    rate_limits: String,
     /// Print an access token for the shop that is open at --port, and nothing else.
     #[arg(long, value_name = "WHO")]
     token: Option<Who>,
 }
+
+/// What one address needs that everybody comes from.
+const ROOMY: &str = "requests-address=1000000/60,requests-account=1000000/60,sign-up-address=1000/3600,\
+    order-address=1000000/60,order-account=1000000/60,payment-address=1000000/60,payment-account=1000000/60";
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Who {
@@ -89,11 +95,11 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let binaries = tokio::task::spawn_blocking(build_functions).await??;
     screen::say("Starting");
     let shop_url = arguments.shop_url.trim_end_matches('/').to_owned();
-    let mut parameters =
-        BTreeMap::from([("ShopUrl".to_owned(), shop_url.clone()), ("Origins".to_owned(), origin(&shop_url))]);
-    if let Some(rates) = arguments.rate_limits {
-        parameters.insert("RateLimits".to_owned(), rates);
-    }
+    let parameters = BTreeMap::from([
+        ("Origins".to_owned(), origin(&shop_url)),
+        ("RateLimits".to_owned(), format!("{ROOMY},{}", arguments.rate_limits)),
+        ("ShopUrl".to_owned(), shop_url),
+    ]);
     let options = Options {
         template: workspace().join("template.yaml"),
         binaries,

@@ -343,10 +343,11 @@ impl Order {
     }
 
     /// The order without the person behind it, which nobody is told of. None while something is still due to them: a
-    /// parcel that they have paid for, or a page that they can pay on.
+    /// parcel that they have paid for, or a page that they may have paid on.
     pub fn forget_buyer(&self, now: Timestamp) -> Option<Order> {
         let is_open = match &self.state {
-            State::Pending { attempt } => attempt.session.as_ref().is_some_and(|session| session.expires_at > now),
+            // Until Stripe says that the page has closed, somebody may have paid on it.
+            State::Pending { attempt } => attempt.session.is_some(),
             State::Paid { .. } | State::Processing { .. } | State::Shipped { .. } => true,
             State::Delivered { .. } => false,
         };

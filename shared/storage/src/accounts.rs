@@ -26,6 +26,8 @@ pub struct Holder {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Line<1, 120>>,
     pub created_at: Timestamp,
+    /// As the credentials have it: when the password or the address was last set, in milliseconds since 1970.
+    pub credentials_at: i64,
     pub sessions: BTreeMap<SessionId, Session>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_factor: Option<SecondFactor>,
@@ -67,8 +69,17 @@ pub enum NotChanged {
 impl Holder {
     /// A new account, nobody logged in.
     pub fn new(id: AccountId, email: Email, role: Role, now: Timestamp) -> Self {
-        let sessions = BTreeMap::new();
-        Holder { id, email, role, name: None, created_at: now, sessions, second_factor: None, leaving_since: None }
+        Holder {
+            id,
+            email,
+            role,
+            name: None,
+            created_at: now,
+            credentials_at: now.as_millisecond(),
+            sessions: BTreeMap::new(),
+            second_factor: None,
+            leaving_since: None,
+        }
     }
 
     pub fn account(&self) -> Account {
@@ -137,9 +148,9 @@ impl Table {
             .await
     }
 
-    /// One read of half a unit.
+    /// One consistent read of one unit: a password that was just changed must not be taken any more.
     pub async fn credentials(&self, email: &Email) -> Result<Option<Credentials>, StorageError> {
-        self.get(&keys::credentials(email), false).await?.map(from_item).transpose()
+        self.get(&keys::credentials(email), true).await?.map(from_item).transpose()
     }
 
     /// The account as it is now: one consistent read, of one unit for each 4 KB (ten sessions are below that).
@@ -169,7 +180,7 @@ impl Table {
     ) -> Outcome<NotChanged> {
         Transaction::new()
             .write(set_password(&holder.email, old, hash, now), |_| Ok(NotChanged::Changed))
-            .write(keep_sessions(holder, Some(kept)), |_| Ok(NotChanged::Changed))
+            .write(keep_sessions(holder, kept, now), |_| Ok(NotChanged::Changed))
             .write(letter.put()?, |_| Ok(NotChanged::Changed))
             .commit(self)
             .await
@@ -185,10 +196,12 @@ impl Table {
         now: Timestamp,
     ) -> Outcome<LinkRefused> {
         let sessions = AttributeValue::M(Item::new());
-        let end_all = Write::update(&keys::account(credentials.account_id), "SET #sessions = :none")
-            .only_if("attribute_exists(pk)")
-            .name("#sessions", "sessions")
-            .value(":none", sessions);
+        let end_all =
+            Write::update(&keys::account(credentials.account_id), "SET #sessions = :none, credentials_at = :now")
+                .only_if("attribute_exists(pk)")
+                .name("#sessions", "sessions")
+                .number(":now", now.as_millisecond())
+                .value(":none", sessions);
         Transaction::new()
             .write(letter.spend(now), |_| Ok(LinkRefused::Dead))
             .write(set_password(&letter.to, credentials, hash, now), |_| Ok(LinkRefused::Dead))
@@ -212,8 +225,9 @@ impl Table {
             .only_if("account_id = :account AND changed_at = :seen")
             .text(":account", holder.id)
             .number(":seen", credentials.changed_at);
-        let change = Write::update(&keys::account(holder.id), "SET email = :new")
+        let change = Write::update(&keys::account(holder.id), "SET email = :new, credentials_at = :now")
             .only_if("email = :old AND attribute_not_exists(leaving_since)")
+            .number(":now", now.as_millisecond())
             .text(":new", &letter.to)
             .text(":old", &holder.email);
         Transaction::new()
@@ -345,19 +359,23 @@ fn set_password(email: &Email, seen: &Credentials, hash: &str, now: Timestamp) -
         .number(":seen", seen.changed_at)
 }
 
-/// Ends the sessions that were read, but for one; refused if there are others by now.
-pub(crate) fn keep_sessions(holder: &Holder, kept: Option<SessionId>) -> Write {
-    let ended: Vec<_> = holder.sessions.keys().filter(|id| Some(**id) != kept).collect();
-    let paths: Vec<_> = (0..ended.len()).map(|number| format!("#sessions.#s{number}")).collect();
-    let expression = match paths.is_empty() {
-        true => "SET created_at = created_at".to_owned(),
-        false => format!("REMOVE {}", paths.join(", ")),
-    };
-    let mut write = Write::update(&keys::account(holder.id), expression)
-        .only_if("size(#sessions) = :count")
+/// Ends the sessions that were read, but for one, with the password that they were opened with; refused if they are not
+/// the same by now.
+fn keep_sessions(holder: &Holder, kept: SessionId, now: Timestamp) -> Write {
+    let read: Vec<_> = holder.sessions.keys().collect();
+    let ended = (0..read.len()).filter(|number| *read[*number] != kept);
+    let ended = ended.map(|number| format!("#sessions.#s{number}")).collect::<Vec<_>>();
+    let remove = if ended.is_empty() { String::new() } else { format!(" REMOVE {}", ended.join(", ")) };
+    let mut condition = "size(#sessions) = :count".to_owned();
+    for number in 0..read.len() {
+        condition += &format!(" AND attribute_exists(#sessions.#s{number})");
+    }
+    let mut write = Write::update(&keys::account(holder.id), format!("SET credentials_at = :now{remove}"))
+        .only_if(condition)
         .name("#sessions", "sessions")
+        .number(":now", now.as_millisecond())
         .number(":count", i64::try_from(holder.sessions.len()).unwrap_or(i64::MAX));
-    for (number, id) in ended.iter().enumerate() {
+    for (number, id) in read.iter().enumerate() {
         write = write.name(&format!("#s{number}"), &id.to_string());
     }
     write

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use waybill_domain::id::{AccountId, SessionId};
 use waybill_domain::{SignedDuration, Timestamp};
 
-use crate::accounts::{Holder, keep_sessions};
+use crate::accounts::{Credentials, Holder};
 use crate::keys::{self, Item};
 use crate::table::{StorageError, Table, from_item, to_item};
 use crate::transaction::Write;
@@ -74,7 +74,7 @@ pub enum Opened {
     Opened(Box<Holder>),
     /// The account asks for a second factor, and has none of this: the code was used before, or none was given.
     SecondFactor(Box<Holder>),
-    /// There is no such account any more.
+    /// There is no such account any more, or the credentials are not those that were proven.
     Gone,
 }
 
@@ -94,14 +94,14 @@ impl Table {
     /// [`MAX_SESSIONS`] sessions.
     pub async fn open_session(
         &self,
-        account: AccountId,
+        credentials: &Credentials,
         id: SessionId,
         session: &Session,
         proof: &Proof,
     ) -> Result<Opened, StorageError> {
         let mut seen: Option<Holder> = None;
         for _ in 0..TRIES {
-            let item = match self.update(&opening(account, id, session, proof, seen.as_ref())?).await? {
+            let item = match self.update(&opening(credentials, id, session, proof, seen.as_ref())?).await? {
                 Ok(item) => return Ok(Opened::Opened(Box::new(from_item(item)?))),
                 Err(item) if item.is_empty() => return Ok(Opened::Gone),
                 Err(item) => item,
@@ -110,6 +110,9 @@ impl Table {
             // Our own: the SDK sends a write again whose reply was lost.
             if present.sessions.get(&id).is_some_and(|there| there.token_hash == session.token_hash) {
                 return Ok(Opened::Opened(Box::new(present)));
+            }
+            if present.credentials_at != credentials.changed_at {
+                return Ok(Opened::Gone);
             }
             if !fits(&present, proof) {
                 return Ok(Opened::SecondFactor(Box::new(present)));
@@ -176,17 +179,6 @@ impl Table {
             .value(":none", AttributeValue::M(Item::new()));
         self.update(&write).await.map(drop)
     }
-
-    /// Ends every session but one.
-    pub async fn end_other_sessions(&self, account: AccountId, kept: SessionId) -> Result<(), StorageError> {
-        for _ in 0..TRIES {
-            let Some(holder) = self.holder(account).await? else { return Ok(()) };
-            if self.update(&keep_sessions(&holder, Some(kept))).await?.is_ok() {
-                return Ok(());
-            }
-        }
-        Err(StorageError::Busy("sessions were opened and ended again and again".into()))
-    }
 }
 
 /// Whether the proof is what the account asks for.
@@ -202,7 +194,7 @@ fn fits(holder: &Holder, proof: &Proof) -> bool {
 
 /// The write that opens a session, on an account as it was `seen`: those that make room for it go.
 fn opening(
-    account: AccountId,
+    credentials: &Credentials,
     id: SessionId,
     session: &Session,
     proof: &Proof,
@@ -212,7 +204,8 @@ fn opening(
     let has_factor = seen.is_some_and(Holder::has_second_factor);
     let mut set = "SET #sessions.#id = :session".to_owned();
     let mut remove: Vec<String> = (0..leaving.len()).map(|number| format!("#sessions.#s{number}")).collect();
-    let mut condition = "attribute_exists(pk)".to_owned();
+    // A password that was changed since it was read opens nothing.
+    let mut condition = "credentials_at = :credentials".to_owned();
     let mut write_proof: Box<dyn FnOnce(Write) -> Write> = Box::new(|write| write);
     match (has_factor, proof) {
         (false, _) => condition += " AND attribute_not_exists(second_factor.confirmed_at)",
@@ -238,8 +231,9 @@ fn opening(
     }
     let remove = if remove.is_empty() { String::new() } else { format!(" REMOVE {}", remove.join(", ")) };
     let session = Session { second_factor_at: has_factor.then_some(session.created_at), ..session.clone() };
-    let mut write = Write::update(&keys::account(account), set + &remove)
+    let mut write = Write::update(&keys::account(credentials.account_id), set + &remove)
         .only_if(condition)
+        .number(":credentials", credentials.changed_at)
         .name("#sessions", "sessions")
         .name("#id", &id.to_string())
         .value(":session", AttributeValue::M(to_item(&session)?))

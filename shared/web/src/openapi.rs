@@ -43,7 +43,7 @@ there is none.
 request did, with the header `Idempotent-Replayed: true`; with another body it is refused.
 
 **What goes wrong** is a problem document (RFC 9457) whose `type` tells the kinds apart; those that a route may answer stand \
-with it. A 4xx has changed nothing. A 503 may be sent again after `Retry-After` seconds. What the gateway itself answers, \
+with it. A 4xx has changed nothing (but that a refresh token which is used twice ends its session). A 503 may be sent again after `Retry-After` seconds. What the gateway itself answers, \
 such as 429 when too much is asked at once or a 5xx when a function died, carries a JSON `message` instead.
 
 **Rate limits** answer 429 with `Retry-After`, `RateLimit-Policy` and `RateLimit`. They count by address, by account and \

@@ -6,7 +6,7 @@ use waybill_storage::sessions::Proof;
 
 use crate::accounts::ann;
 use crate::changing::stripe_event;
-use crate::sessions::session;
+use crate::sessions::{known, session};
 use crate::shop::{Shop, at, category, customer, offer, order, pay, product, session_id, usd};
 
 fn decline(order: &Order) -> Result<Order, waybill_domain::order::Refusal> {
@@ -115,7 +115,7 @@ async fn logging_in_is_a_read_and_a_write_a_refresh_one_write_and_every_request_
     let (ann, id) = (ann(&shop).await, session_id());
     shop.wire.calls();
     shop.table.credentials(&ann.email).await.unwrap();
-    shop.table.open_session(ann.id, id, &session(0), &Proof::Password).await.unwrap();
+    shop.table.open_session(&known(&ann), id, &session(0), &Proof::Password).await.unwrap();
     assert_eq!(shop.wire.calls(), ["GetItem", "UpdateItem"]);
     shop.table.rotate_session(ann.id, id, "first", "second", at(200).as_second(), at(1)).await.unwrap();
     assert_eq!(shop.wire.calls(), ["UpdateItem"]);

@@ -8,7 +8,7 @@ use waybill_storage::sessions::{Opened, Proof, Rotation};
 use crate::accounts::{ann, letter};
 use crate::addresses::ADDRESS;
 use crate::changing::stripe_event;
-use crate::sessions::session;
+use crate::sessions::{known, session};
 use crate::shop::{SESSION, Shop, address, at, customer, order, pay, session_id};
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_session_is_opened_and_rotated_although_the_replies_were_lost() {
     let shop = Shop::open().await;
     let (ann, id) = (ann(&shop).await, session_id());
     shop.wire.lose_next_reply();
-    let opened = shop.table.open_session(ann.id, id, &session(0), &Proof::Password).await.unwrap();
+    let opened = shop.table.open_session(&known(&ann), id, &session(0), &Proof::Password).await.unwrap();
     assert!(matches!(opened, Opened::Opened(_)), "{opened:?}");
     shop.wire.lose_next_reply();
     let until = at(200).as_second();
@@ -66,7 +66,7 @@ async fn a_session_is_opened_and_rotated_although_the_replies_were_lost() {
 async fn a_code_opens_a_session_although_the_reply_was_lost() {
     let shop = Shop::open().await;
     let (ann, id) = (ann(&shop).await, session_id());
-    shop.table.open_session(ann.id, id, &session(0), &Proof::Password).await.unwrap();
+    shop.table.open_session(&known(&ann), id, &session(0), &Proof::Password).await.unwrap();
     shop.table.set_up_second_factor(ann.id, "sealed").await.unwrap();
     let factor = shop.table.holder(ann.id).await.unwrap().unwrap().second_factor.unwrap();
     let notice = letter("ann@example.com", AccountEvent::SecondFactorChanged, 2);
@@ -76,7 +76,7 @@ async fn a_code_opens_a_session_although_the_reply_was_lost() {
     for proof in [Proof::Code { step: 8 }, Proof::RecoveryCode { hash: "one".into() }] {
         // The reply to the second write: the first one says that a code is needed.
         shop.wire.lose_reply_after(1);
-        let opened = shop.table.open_session(ann.id, session_id(), &session(3), &proof).await.unwrap();
+        let opened = shop.table.open_session(&known(&ann), session_id(), &session(3), &proof).await.unwrap();
         assert!(matches!(opened, Opened::Opened(_)), "{opened:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use waybill_domain::id::SessionId;
 use waybill_domain::message::AccountEvent;
-use waybill_storage::accounts::Holder;
+use waybill_storage::accounts::{Credentials, Holder};
 use waybill_storage::second_factor::SecondFactor;
 use waybill_storage::sessions::{MAX_AGE, MAX_SESSIONS, Opened, Proof, Rotation, SECOND_FACTOR_AGE, Session};
 
@@ -20,9 +20,14 @@ pub fn session(opened_at: i64) -> Session {
     }
 }
 
+/// The credentials that an account was made with.
+pub fn known(holder: &Holder) -> Credentials {
+    Credentials { account_id: holder.id, password_hash: "$hash".into(), changed_at: holder.credentials_at }
+}
+
 async fn open(shop: &Shop, holder: &Holder, opened_at: i64, proof: Proof) -> (SessionId, Opened) {
     let id = session_id();
-    let opened = shop.table.open_session(holder.id, id, &session(opened_at), &proof).await.unwrap();
+    let opened = shop.table.open_session(&known(holder), id, &session(opened_at), &proof).await.unwrap();
     (id, opened)
 }
 
@@ -127,15 +132,26 @@ async fn a_session_too_many_ends_the_one_unused_for_longest() {
 }
 
 #[tokio::test]
-async fn sessions_end_all_or_all_but_one() {
+async fn sessions_end_with_the_password_that_opened_them_and_none_is_opened_with_it_later() {
     let shop = Shop::open().await;
     let (ann, kept) = opened(&shop).await;
     for number in 1..4 {
         open(&shop, &ann, number, Proof::Password).await;
     }
-    shop.table.end_other_sessions(ann.id, kept).await.unwrap();
+    let read = shop.table.holder(ann.id).await.unwrap().unwrap();
+    let old = shop.table.credentials(&ann.email).await.unwrap().unwrap();
+    let notice = letter("ann@example.com", AccountEvent::PasswordChanged, 5);
+    let change = async |holder: &Holder| shop.table.change_password(holder, kept, &old, "$new", &notice, at(5)).await;
+    // As many sessions as were read, but others: nothing is changed.
+    shop.table.end_session(ann.id, *read.sessions.keys().last().unwrap()).await.unwrap();
+    open(&shop, &ann, 4, Proof::Password).await;
+    change(&read).await.unwrap_err();
+    assert_eq!(sessions(&shop, &ann).await.len(), 4);
+    change(&shop.table.holder(ann.id).await.unwrap().unwrap()).await.unwrap();
     assert_eq!(sessions(&shop, &ann).await, [kept]);
-    shop.table.end_other_sessions(ann.id, kept).await.unwrap();
+    // A log-in that read the old password before opens nothing after.
+    let (_, late) = open(&shop, &ann, 6, Proof::Password).await;
+    assert!(matches!(late, Opened::Gone), "{late:?}");
     shop.table.end_sessions(ann.id).await.unwrap();
     assert!(sessions(&shop, &ann).await.is_empty());
     let (_, nobody) = open(&shop, &Holder { id: customer(), ..ann }, 1, Proof::Password).await;
@@ -192,9 +208,9 @@ async fn of_many_who_give_the_same_code_at_once_one_gets_in() {
     shop.table.confirm_second_factor(ann.id, id, &factor.confirmed(7, [], at(2)), &notice).await.unwrap();
     let tries: Vec<_> = (0..8)
         .map(|_| {
-            let (table, account) = (shop.table.clone(), ann.id);
+            let (table, known) = (shop.table.clone(), known(&ann));
             tokio::spawn(async move {
-                table.open_session(account, session_id(), &session(3), &Proof::Code { step: 8 }).await.unwrap()
+                table.open_session(&known, session_id(), &session(3), &Proof::Code { step: 8 }).await.unwrap()
             })
         })
         .collect();
