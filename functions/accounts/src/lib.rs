@@ -162,7 +162,10 @@ impl App {
         let credentials = credentials.filter(|credentials| {
             credentials.account_id == caller.account && passwords::matches(&given, Some(&credentials.password_hash))
         });
-        credentials.ok_or_else(|| Problem::invalid_field(pointer, "is not the account's password"))
+        credentials.ok_or_else(|| {
+            tracing::info!(account.id = %caller.account, "a password that was asked for again was refused");
+            Problem::invalid_field(pointer, "is not the account's password")
+        })
     }
 }
 

@@ -133,6 +133,7 @@ async fn even_out(begin: Instant) {
 }
 
 fn code_refused() -> Problem {
+    tracing::info!("a second factor was refused");
     let detail = "A code of the authenticator app is needed, which was not used before, or a recovery code.";
     Problem::new(Kind::SecondFactor, detail)
 }

@@ -186,11 +186,11 @@ fn totp(secret: &[u8], shop: &str, email: &str) -> Result<Totp, Problem> {
     totp.build().map_err(|_| Problem::internal("a secret makes no codes"))
 }
 
-/// 120 bits as six groups of four letters and digits: with so many, a plain hash keeps them (ASVS 6.5.2). Without those
+/// 140 bits as seven groups of four letters and digits: with so many, a plain hash keeps them (ASVS 6.5.2). Without those
 /// letters that are mistaken for digits.
 fn recovery_code() -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let bytes: [u8; 24] = random::bytes();
+    let bytes: [u8; 28] = random::bytes();
     let letters: Vec<char> = bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
     letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
 }
@@ -220,7 +220,7 @@ mod tests {
     fn a_recovery_code_is_read_as_people_type_it() {
         let account = "acc_00000000000000000000000001".parse().unwrap();
         let code = recovery_code();
-        assert_eq!(code.len(), 29);
+        assert_eq!(code.len(), 34);
         assert_eq!(recovery_hash(account, &code), recovery_hash(account, &code.to_uppercase().replace('-', " ")));
         assert_ne!(recovery_hash(account, &code), recovery_hash(account, &recovery_code()));
     }

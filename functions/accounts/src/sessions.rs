@@ -19,8 +19,8 @@ use waybill_web::{Body, Caller, Problem, Segment};
 
 use crate::App;
 
-/// Seconds that a session lives after its last refresh: 30 days.
-const SESSION_LIFETIME: i64 = 30 * 24 * 60 * 60;
+/// Seconds that a session lives after its last refresh: 14 days.
+const SESSION_LIFETIME: i64 = 14 * 24 * 60 * 60;
 /// Characters that are kept of what a client calls itself.
 const DEVICE_LENGTH: usize = 120;
 
@@ -164,7 +164,7 @@ pub fn views(holder: &Holder, current: SessionId, now: Timestamp) -> Vec<Session
 
 /// List one's sessions
 ///
-/// At most ten, which end 30 days after their last refresh and 90 days after the log-in. A log-in more ends the one that was unused for longest.
+/// At most ten, which end 14 days after their last refresh and 30 days after the log-in. A log-in more ends the one that was unused for longest.
 #[utoipa::path(
     get,
     path = "/v1/sessions",
@@ -203,6 +203,7 @@ pub async fn end_session(State(app): State<App>, caller: Caller, Segment(id): Se
         return Err(unknown());
     }
     app.table.end_session(caller.account, id).await?;
+    tracing::info!(account.id = %caller.account, session.id = %id, "a session was ended");
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -97,7 +97,10 @@ pub async fn confirm_sign_up(
     app.guard.limits.take(Limit::ConfirmAddress, &address.0, now).await?;
     let letter = app.letter_behind(&body.token, AccountEvent::SignUpRequested, now).await?;
     let hash = letter.password_hash.clone().filter(|hash| passwords::matches(&password, Some(hash)));
-    let hash = hash.ok_or_else(|| Problem::unauthorized("This is not the password that was chosen at sign-up."))?;
+    let hash = hash.ok_or_else(|| {
+        tracing::info!("the confirmation of a sign-up was refused");
+        Problem::unauthorized("This is not the password that was chosen at sign-up.")
+    })?;
     let mut holder = Holder::new(AccountId::new(random::uuid_at(now)), letter.to.clone(), Role::Customer, now);
     let (id, secret, session) = sessions::fresh(&app, headers.get(USER_AGENT), now);
     holder.sessions.insert(id, session);

@@ -114,6 +114,9 @@ pub async fn reset_totp(
     Segment(id): Segment,
 ) -> Result<StatusCode, Problem> {
     let holder = holder(&app, &id).await?;
+    if holder.id == staff.caller.account {
+        return Err(Problem::new(Kind::Forbidden, "Your own is removed with your password."));
+    }
     second_factor::take_away(&app, &holder, true, clock::now()).await?;
     tracing::info!(account.id = %holder.id, by = %staff.caller.account, "a second factor was reset");
     Ok(StatusCode::NO_CONTENT)

@@ -37,8 +37,17 @@ async fn serve(table: &Table, origins: &str, request: ApiGatewayWebsocketProxyRe
     let context = &request.request_context;
     let connection = context.connection_id.as_deref().ok_or("a request without a connection")?;
     match context.route_key.as_deref() {
-        Some("$connect") if !is_welcome(&request, origins) => Ok(403),
-        Some("$connect") => connect(table, &request, connection, clock::now()).await,
+        Some("$connect") if !is_welcome(&request, origins) => {
+            tracing::warn!("a page of another origin was refused");
+            Ok(403)
+        }
+        Some("$connect") => {
+            let status = connect(table, &request, connection, clock::now()).await?;
+            if status != 200 {
+                tracing::info!(status, "a ticket was refused");
+            }
+            Ok(status)
+        }
         Some("$disconnect") => {
             table.disconnect(connection).await?;
             Ok(200)

@@ -12,8 +12,8 @@ use crate::transaction::Write;
 
 /// Sessions that an account has at most; a log-in more ends the one unused for longest.
 pub const MAX_SESSIONS: usize = 10;
-/// However often it is refreshed, a session ends then.
-pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// However often it is refreshed, a session ends then (NIST SP 800-63B, level 1).
+pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long a code that was given counts as a second factor: a working day.
 pub const SECOND_FACTOR_AGE: SignedDuration = SignedDuration::from_hours(12);
 /// Seconds within which a refresh that is sent again with the same idempotency key is answered again.

@@ -117,7 +117,10 @@ where
             let second_factor = holder.session(claims.sid, now)?.has_second_factor(now);
             Some(Caller { account: claims.sub, session: claims.sid, second_factor, holder: Box::new(holder) })
         });
-        session.map(Leaver).ok_or_else(|| Problem::unauthorized("The session has ended. Please log in again."))
+        session.map(Leaver).ok_or_else(|| {
+            tracing::info!(account.id = %claims.sub, session.id = %claims.sid, "a session that has ended was refused");
+            Problem::unauthorized("The session has ended. Please log in again.")
+        })
     }
 }
 
