@@ -1,7 +1,9 @@
 //! Signing up, passwords, addresses, taking one's data along, leaving.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use waybill_tests::{PASSWORD, Person, TestShop, address, eventually};
+use waybill_tests::{PASSWORD, Person, TestShop, address, eventually, key};
 
 async fn mails(shop: &TestShop, email: &str, count: usize) -> Vec<Value> {
     eventually(&format!("{count} mails"), async || {
@@ -286,5 +288,32 @@ async fn who_leaves_is_gone_from_table_and_indexes_and_the_orders_keep_their_tot
     let next = shop.sign_up(&customer.email, PASSWORD).await;
     assert!(next.get("/v1/orders").await.body["items"].as_array().unwrap().is_empty());
     assert!(next.get("/v1/cart").await.body["lines"].as_array().unwrap().is_empty());
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_or_an_address_that_comes_while_somebody_leaves_does_not_outlive_them() {
+    let shop = TestShop::open().await;
+    shop.product("TEA", 450, 100).await;
+    let mut placed = 0;
+    for wait in (0..200).step_by(20) {
+        let buyer = shop.customer().await;
+        let (quote, key) = (buyer.quote(&[("TEA", 1)]).await, key());
+        // The password is checked first, which takes longer than all the rest.
+        let meanwhile = async {
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+            tokio::join!(buyer.place(&key, &quote), buyer.post("/v1/account/addresses", address()))
+        };
+        let leave = buyer.post("/v1/account/deletion", json!({ "password": PASSWORD }));
+        let (left, (order, kept)) = tokio::join!(leave, meanwhile);
+        assert_eq!(left.status, 204, "{}", left.body);
+        assert!([201, 401, 409].contains(&order.status) && [201, 401, 409].contains(&kept.status), "{}", order.body);
+        placed += u32::from(order.status == 201);
+        let items = shop.items().await;
+        for trace in [buyer.email.as_str(), "Ann Example", "1 Main St"] {
+            assert!(!items.contains(trace), "{trace} is left after {wait} ms: {items}");
+        }
+    }
+    println!("{placed} orders were placed in time");
     shop.stop().await;
 }

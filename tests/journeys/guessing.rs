@@ -49,7 +49,9 @@ async fn a_thousand_guesses_from_two_hundred_addresses_are_limited_and_the_owner
     for guesser in guessers {
         statuses.extend(guesser.await.unwrap());
     }
-    assert_eq!(count(&statuses), BTreeMap::from([(401, 20), (429, 980)]));
+    // An hour may end in between: then it is another twenty.
+    let counted = count(&statuses);
+    assert!([20, 40].contains(&counted[&401]) && counted[&401] + counted[&429] == 1000, "{counted:?}");
 
     // Who has logged in before is counted by themselves, wherever they are.
     let mut body = json!({ "email": owner.email, "password": PASSWORD, "device_token": owner.device_token });
@@ -90,7 +92,11 @@ async fn a_thousand_guesses_from_one_address_on_two_hundred_accounts_are_limited
                 0 => owner.email.clone(),
                 number => format!("account-{number}@example.com"),
             };
-            let answer = wrong(&guesser, &email).await;
+            // Whatever the guesser says of where it comes from.
+            let claimed = format!("203.0.113.{number}");
+            let request = guesser.request(Method::POST, "/v1/sessions").header("X-Forwarded-For", claimed);
+            let body = json!({ "email": email, "password": "a wrong horse of theirs" });
+            let answer = Answer::of(request.json(&body).send().await.unwrap()).await;
             if round == 4 && number == 199 {
                 answer.assert_problem(429, "rate-limited");
                 assert_eq!(answer.header("ratelimit-policy"), Some("\"log-in-address\";q=100;w=600"));

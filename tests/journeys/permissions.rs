@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use waybill_local::template::{Permission, Template};
-use waybill_tests::{PASSWORD, Person, Socket, TestShop, eventually, key};
+use waybill_tests::{PASSWORD, Person, Socket, TestShop, address, eventually, key};
 
 /// Every kind of work that each function has, so that each call that it can make is made.
 async fn work(shop: &TestShop) {
@@ -43,6 +43,7 @@ async fn work(shop: &TestShop) {
 
     let leaver = shop.customer().await;
     leaver.order(&[("TEA", 1)]).await;
+    leaver.post("/v1/account/addresses", address()).await;
     leaver.get("/v1/account/export").await;
     let left = leaver.post("/v1/account/deletion", json!({ "password": PASSWORD })).await;
     assert_eq!(left.status, 204, "{}", left.body);

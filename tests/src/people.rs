@@ -126,12 +126,13 @@ impl Person {
         self.send(Method::PUT, path, Some(body)).await
     }
 
-    /// Sets up a second factor, which this session then has; its secret.
-    pub async fn set_up_totp(&self) -> String {
+    /// Sets up a second factor; the person in the session that has it, and its secret.
+    pub async fn set_up_totp(self) -> (Person, String) {
         let secret = self.post("/v1/account/totp", json!({ "password": PASSWORD })).await.text("/secret");
         let confirmed = self.post("/v1/account/totp/confirm", json!({ "code": code(&secret, 0) })).await;
         assert_eq!(confirmed.status, 200, "{}", confirmed.body);
-        secret
+        let tokens = Answer { body: confirmed.body["tokens"].clone(), ..confirmed };
+        (self.with_tokens(&tokens), secret)
     }
 
     pub async fn patch(&self, path: &str, body: Value) -> Answer {

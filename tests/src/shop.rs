@@ -202,21 +202,23 @@ impl TestShop {
             }
             let logged_in = self.anyone().post("/v1/sessions", json!({ "email": email, "password": PASSWORD })).await;
             assert_eq!(logged_in.status, 201, "{}", logged_in.body);
-            let administrator = self.anyone().with_tokens(&logged_in);
-            administrator.set_up_totp().await;
-            administrator
+            self.anyone().with_tokens(&logged_in).set_up_totp().await.0
         };
         self.administrator.get_or_init(log_in).await
     }
 
     /// Somebody new whom the administrator has given a role, with a second factor.
     pub async fn staff(&self, role: &str) -> Person {
+        self.member(role).await.0
+    }
+
+    /// As `staff`, with the secret of the second factor.
+    pub async fn member(&self, role: &str) -> (Person, String) {
         let person = self.customer().await;
         let path = format!("/v1/admin/accounts/{}/role", person.id);
         let given = self.administrator().await.put(&path, json!({ "role": role })).await;
         assert_eq!(given.status, 200, "{}", given.body);
-        person.set_up_totp().await;
-        person
+        person.set_up_totp().await
     }
 
     /// A category of a new slug; its id.

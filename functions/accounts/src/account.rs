@@ -9,10 +9,9 @@ use waybill_domain::account::{Account, Password};
 use waybill_domain::message::AccountEvent;
 use waybill_domain::text::Line;
 use waybill_lambda::clock;
-use waybill_storage::Refused;
-use waybill_web::{Body, Caller, Fields, Kind, Problem};
+use waybill_web::{Body, Caller, Fields, Problem};
 
-use crate::{App, passwords};
+use crate::{App, Confirmed, not_changed, passwords};
 
 /// Read one's account
 #[utoipa::path(
@@ -67,6 +66,11 @@ pub struct PasswordChange {
     current_password: String,
     #[schema(value_type = Password)]
     new_password: String,
+    /// As with a log-in, where the account has a second factor.
+    #[schema(nullable = false)]
+    code: Option<String>,
+    #[schema(nullable = false)]
+    recovery_code: Option<String>,
 }
 
 /// Change one's password
@@ -91,16 +95,12 @@ pub async fn change_password(
     }
     let new = fields.finish(|| new)?;
     let now = clock::now();
-    let credentials = app.reauthenticate(&caller, "/current_password", &body.current_password, now).await?;
+    let given = Confirmed { password: body.current_password, code: body.code, recovery_code: body.recovery_code };
+    let credentials = app.reauthenticate(&caller, given, "/current_password", now).await?;
     let hash = passwords::hash(&new).map_err(Problem::internal)?;
     let notice = app.letter(&caller.holder.email, AccountEvent::PasswordChanged, now);
     let changed = app.table.change_password(&caller.holder, caller.session, &credentials, &hash, &notice, now).await;
-    match changed {
-        Ok(()) => {
-            tracing::info!(account.id = %caller.account, "a password was changed");
-            Ok(StatusCode::NO_CONTENT)
-        }
-        Err(Refused::By(_)) => Err(Problem::new(Kind::Changed, "The account has just changed. Please try again.")),
-        Err(Refused::Failed(error)) => Err(error.into()),
-    }
+    changed.map_err(not_changed)?;
+    tracing::info!(account.id = %caller.account, "a password was changed");
+    Ok(StatusCode::NO_CONTENT)
 }

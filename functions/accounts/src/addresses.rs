@@ -14,7 +14,7 @@ use waybill_domain::text::Line;
 use waybill_lambda::{clock, random};
 use waybill_storage::addresses::AddressBook;
 use waybill_web::query::List;
-use waybill_web::{Body, Caller, Fields, Kind, Problem, Segment};
+use waybill_web::{Body, Caller, Fields, Kind, NewAddress, Problem, Segment};
 
 use crate::App;
 
@@ -42,26 +42,11 @@ pub struct NewKeptAddress {
 
 impl NewKeptAddress {
     fn check(self) -> Result<(Address, bool), Problem> {
+        let NewKeptAddress { name, line1, line2, city, region, postal_code, country, is_default } = self;
         let mut fields = Fields::default();
-        let name = fields.take("/name", self.name.parse());
-        let line1 = fields.take("/line1", self.line1.parse());
-        let line2 = fields.take_optional("/line2", self.line2.map(|text| text.parse()));
-        let city = fields.take("/city", self.city.parse());
-        let region = fields.take_optional("/region", self.region.map(|text| text.parse()));
-        let postal_code = fields.take("/postal_code", self.postal_code.parse());
-        let country = fields.take("/country", self.country.parse());
-        let address = fields.finish(|| {
-            Some(Address {
-                name: name?,
-                line1: line1?,
-                line2,
-                city: city?,
-                region,
-                postal_code: postal_code?,
-                country: country?,
-            })
-        })?;
-        Ok((address, self.is_default))
+        let address = NewAddress { name, line1, line2, city, region, postal_code, country };
+        let address = address.check("", &mut fields);
+        Ok((fields.finish(|| address)?, is_default))
     }
 }
 
@@ -70,6 +55,8 @@ impl NewKeptAddress {
 enum Unkept {
     Full,
     Unknown,
+    /// The account is being deleted.
+    Leaving,
 }
 
 impl From<Unkept> for Problem {
@@ -79,6 +66,7 @@ impl From<Unkept> for Problem {
                 Problem::new(Kind::AddressBookFull, format!("An account keeps at most {MAX_ADDRESSES} addresses."))
             }
             Unkept::Unknown => Problem::not_found("address"),
+            Unkept::Leaving => Problem::new(Kind::Leaving, "This account is being deleted."),
         }
     }
 }
@@ -120,7 +108,7 @@ pub async fn add_address(
         }
         Ok(())
     };
-    let book = app.table.change_address_book(caller.account, add).await?;
+    let book = app.table.change_address_book(caller.account, Unkept::Leaving, add).await?;
     let kept = book.entry(id).ok_or_else(|| Problem::internal("an address is missing that was just kept"))?;
     let location = [(LOCATION, format!("/v1/account/addresses/{id}"))];
     Ok((StatusCode::CREATED, location, Json(kept)).into_response())
@@ -150,7 +138,7 @@ pub async fn replace_address(
         }
         Ok::<_, Unkept>(())
     };
-    let book = app.table.change_address_book(caller.account, replace).await?;
+    let book = app.table.change_address_book(caller.account, Unkept::Leaving, replace).await?;
     book.entry(id).map(Json).ok_or_else(|| Problem::from(Unkept::Unknown))
 }
 
@@ -175,6 +163,6 @@ pub async fn remove_address(
         }
         Ok::<_, Unkept>(())
     };
-    app.table.change_address_book(caller.account, remove).await?;
+    app.table.change_address_book(caller.account, Unkept::Leaving, remove).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -15,7 +15,7 @@ use waybill_web::limits::{Address, Limit};
 use waybill_web::{Body, Caller, Fields, Problem};
 
 use crate::sign_up::taken;
-use crate::{App, MailSent, dead_link};
+use crate::{App, Confirmed, MailSent, dead_link};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +25,11 @@ pub struct NewEmail {
     /// The account's.
     #[schema(value_type = Password)]
     password: String,
+    /// As with a log-in, where the account has a second factor.
+    #[schema(nullable = false)]
+    code: Option<String>,
+    #[schema(nullable = false)]
+    recovery_code: Option<String>,
 }
 
 /// Ask for another address
@@ -49,7 +54,8 @@ pub async fn request_email_change(
     }
     let email = fields.finish(|| email)?;
     let now = clock::now();
-    app.reauthenticate(&caller, "/password", &body.password, now).await?;
+    let given = Confirmed { password: body.password, code: body.code, recovery_code: body.recovery_code };
+    app.reauthenticate(&caller, given, "/password", now).await?;
     app.guard.limits.take(Limit::SignUpEmail, email.as_str(), now).await?;
     let mut letter = app.letter(&email, AccountEvent::EmailChangeRequested, now);
     letter.account_id = Some(caller.account);

@@ -3,26 +3,25 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 use waybill_domain::Timestamp;
-use waybill_domain::account::{Account, KeptAddress, Password, Role};
+use waybill_domain::account::{Account, KeptAddress, Role};
 use waybill_domain::cart::PricedLine;
 use waybill_domain::id::{AccountId, OrderId};
 use waybill_domain::money::Money;
-use waybill_domain::order::{Address, Order, Status};
+use waybill_domain::order::{Address, Contact, Order, Status};
 use waybill_domain::text::{Email, Sku};
 use waybill_lambda::clock;
 use waybill_lambda::links::mailbox;
 use waybill_storage::accounts::NotChanged;
 use waybill_storage::orders::Unchanged;
-use waybill_storage::{Cursor, Refused, Table};
+use waybill_storage::{Cursor, Table};
 use waybill_web::query::{List, Parameters};
 use waybill_web::{Body, Caller, Kind, Leaver, Problem};
 
-use crate::App;
 use crate::sessions::{self, SessionView};
-use crate::staff::last_administrator;
+use crate::{App, Confirmed, last_administrator, not_changed};
 
 /// Orders that one page of an export has.
 const EXPORT_PAGE: u8 = 50;
@@ -111,14 +110,6 @@ pub async fn export_account(
     }))
 }
 
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Farewell {
-    /// The account's.
-    #[schema(value_type = Password)]
-    password: String,
-}
-
 /// Delete one's account
 ///
 /// At once and for good. Orders keep their lines and totals, and lose who they were for. Refused while an order is paid and
@@ -126,17 +117,17 @@ pub struct Farewell {
 #[utoipa::path(
     post,
     path = "/v1/account/deletion",
-    request_body = Farewell,
+    request_body = Confirmed,
     responses((status = 204, description = "The account is gone."), (status = 409, description = "open-orders, last-administrator")),
     security(("bearer" = [])),
 )]
 pub async fn delete_account(
     State(app): State<App>,
     Leaver(caller): Leaver,
-    Body(body): Body<Farewell>,
+    Body(body): Body<Confirmed>,
 ) -> Result<StatusCode, Problem> {
     let now = clock::now();
-    app.reauthenticate(&caller, "/password", &body.password, now).await?;
+    app.reauthenticate(&caller, body, "/password", now).await?;
     let is_last = async || Ok::<_, Problem>(app.table.administrators().await?.len() < 2);
     if caller.holder.role == Role::Administrator && is_last().await? {
         app.table.stay(caller.account).await?;
@@ -148,17 +139,18 @@ pub async fn delete_account(
         app.table.stay(caller.account).await?;
         return Err(problem);
     }
+    // A request that was under way may still have placed an order. It takes the cart away when it does: with the cart
+    // gone no more can come, and what came is in the list by the second time.
     app.table.clear_out(&holder, &mailbox(&holder.email)).await?;
-    match app.table.leave(&holder).await {
-        Ok(()) => {}
-        Err(Refused::By(reasons)) if reasons.contains(&NotChanged::LastAdministrator) => {
+    if let Err(problem) = forget_orders(&app.table, caller.account, now).await {
+        app.table.stay(caller.account).await?;
+        return Err(problem);
+    }
+    if let Err(refused) = app.table.leave(&holder).await {
+        if refused.is_by(&NotChanged::LastAdministrator) {
             app.table.stay(caller.account).await?;
-            return Err(last_administrator());
         }
-        Err(Refused::By(_)) => {
-            return Err(Problem::new(Kind::Changed, "The account has just changed. Please try again."));
-        }
-        Err(Refused::Failed(error)) => return Err(error.into()),
+        return Err(not_changed(refused));
     }
     tracing::info!(account.id = %caller.account, "an account was deleted");
     Ok(StatusCode::NO_CONTENT)
@@ -172,6 +164,9 @@ async fn forget_orders(table: &Table, account: AccountId, now: Timestamp) -> Res
     loop {
         let page = table.orders_in_full(account, ORDERS_PAGE, cursor).await?;
         for order in page.items {
+            if matches!(order.contact, Contact::Forgotten { .. }) {
+                continue;
+            }
             order.forget_buyer(now).ok_or_else(open)?;
             ids.push(order.id);
         }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::{delete, get, post, put};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 use waybill_domain::Timestamp;
 use waybill_domain::account::Password;
@@ -30,11 +30,12 @@ use waybill_domain::message::AccountEvent;
 use waybill_domain::text::{Email, IdempotencyKey};
 use waybill_lambda::links::{Links, mailbox};
 use waybill_lambda::random;
-use waybill_storage::Table;
-use waybill_storage::accounts::Credentials;
+use waybill_storage::accounts::{Credentials, NotChanged};
 use waybill_storage::letters::Letter;
+use waybill_storage::sessions::Proof;
+use waybill_storage::{Refused, Table};
 use waybill_web::limits::Limit;
-use waybill_web::{Caller, Guard, Problem};
+use waybill_web::{Caller, Guard, Kind, Problem};
 
 pub use signing::Signer;
 pub use vault::Vault;
@@ -73,7 +74,7 @@ pub fn routes(app: App) -> Router {
         .route("/v1/account/totp/confirm", post(second_factor::confirm_totp))
         .route("/v1/account/totp/removal", post(second_factor::remove_totp))
         .route("/v1/websocket-tickets", post(tickets::issue_ticket))
-        .route("/v1/admin/accounts", get(staff::find_account))
+        .route("/v1/admin/accounts/search", post(staff::find_account))
         .route("/v1/admin/administrators", get(staff::list_administrators))
         .route("/v1/admin/accounts/{id}/role", put(staff::change_role))
         .route("/v1/admin/accounts/{id}/sessions", delete(staff::end_sessions))
@@ -121,6 +122,21 @@ pub fn routes(app: App) -> Router {
 )]
 pub struct Documented;
 
+/// Who is logged in proves again who they are, before what guards the account changes.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmed {
+    /// The account's.
+    #[schema(value_type = Password)]
+    password: String,
+    /// Six digits of the authenticator app, where the account has a second factor.
+    #[schema(nullable = false)]
+    code: Option<String>,
+    /// Instead of `code`.
+    #[schema(nullable = false)]
+    recovery_code: Option<String>,
+}
+
 /// What is answered where only a mail can tell more, so that nobody learns who has an account.
 #[derive(Serialize, ToSchema)]
 pub struct MailSent {
@@ -146,27 +162,55 @@ impl App {
         letter.filter(|letter| letter.event == event).ok_or_else(dead_link)
     }
 
-    /// The caller's credentials, once they have given their password again.
+    /// The caller's credentials, once they have proven again who they are.
     async fn reauthenticate(
         &self,
         caller: &Caller,
+        given: Confirmed,
         pointer: &str,
-        password: &str,
         now: Timestamp,
     ) -> Result<Credentials, Problem> {
-        let given: Password = password
+        let password: Password = given
+            .password
             .parse()
             .map_err(|invalid: waybill_domain::text::Invalid| Problem::invalid_field(pointer, invalid.to_string()))?;
         self.guard.limits.take(Limit::PasswordAccount, &caller.account.to_string(), now).await?;
         let credentials = self.table.credentials(&caller.holder.email).await?;
         let credentials = credentials.filter(|credentials| {
-            credentials.account_id == caller.account && passwords::matches(&given, Some(&credentials.password_hash))
+            credentials.account_id == caller.account && passwords::matches(&password, Some(&credentials.password_hash))
         });
-        credentials.ok_or_else(|| {
+        let credentials = credentials.ok_or_else(|| {
             tracing::info!(account.id = %caller.account, "a password that was asked for again was refused");
             Problem::invalid_field(pointer, "is not the account's password")
-        })
+        })?;
+        if caller.holder.has_second_factor() {
+            let proof = match (&given.recovery_code, &given.code) {
+                (Some(code), _) => Proof::RecoveryCode { hash: second_factor::recovery_hash(caller.account, code) },
+                (None, Some(code)) => second_factor::step(self, &caller.holder, code, now)?
+                    .map_or(Proof::Password, |step| Proof::Code { step }),
+                (None, None) => Proof::Password,
+            };
+            if !self.table.spend_code(caller.account, &proof).await? {
+                tracing::info!(account.id = %caller.account, "a second factor that was asked for again was refused");
+                let detail =
+                    "must be a code of the authenticator app that was not used before; or give a recovery_code";
+                return Err(Problem::invalid_field("/code", detail));
+            }
+        }
+        Ok(credentials)
     }
+}
+
+fn not_changed(refused: Refused<NotChanged>) -> Problem {
+    match refused {
+        Refused::By(reasons) if reasons.contains(&NotChanged::LastAdministrator) => last_administrator(),
+        Refused::By(_) => Problem::new(Kind::Changed, "The account has just changed. Please try again."),
+        Refused::Failed(error) => error.into(),
+    }
+}
+
+fn last_administrator() -> Problem {
+    Problem::new(Kind::LastAdministrator, "This is the shop's last administrator; make another one first.")
 }
 
 fn dead_link() -> Problem {

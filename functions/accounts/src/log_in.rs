@@ -93,7 +93,7 @@ pub async fn log_in(
     };
     tracing::info!(account.id = %account, session.id = %id, second_factor = ?proof_name(&proof), "logged in");
     let mut tokens = sessions::tokens(&app, &holder, id, &secret, now)?;
-    tokens.device_token = Some(device.unwrap_or_else(|| app.vault.device_token(account)));
+    tokens.device_token = Some(device.unwrap_or_else(|| app.vault.device_token(account, credentials.changed_at)));
     Ok((StatusCode::CREATED, Json(tokens)))
 }
 
@@ -107,19 +107,19 @@ async fn admit(
     now: Timestamp,
 ) -> Result<(Option<Credentials>, Option<String>), Problem> {
     let limits = &app.guard.limits;
-    let trusted = device.and_then(|token| Some((app.vault.account_of_device(&token)?, token)));
-    if let Some((account, token)) = trusted {
+    if let Some(token) = device {
         let known = app.table.credentials(email).await?;
-        if known.as_ref().is_some_and(|known| known.account_id == account) {
+        let is_device = |known: &Credentials| app.vault.is_device_of(known.account_id, known.changed_at, &token);
+        if known.as_ref().is_some_and(is_device) {
             limits.take(Limit::LogInDevice, &random::hash(&token), now).await?;
             return Ok((known, Some(token)));
         }
     }
-    let ((), (), known) = tokio::try_join!(
-        limits.take(Limit::LogInAddress, &address.0, now),
-        limits.take(Limit::LogInEmail, email.as_str(), now),
-        async { Ok(app.table.credentials(email).await?) }
-    )?;
+    // Whoever is refused by where they come from is not counted for the address that they name.
+    limits.take(Limit::LogInAddress, &address.0, now).await?;
+    let ((), known) = tokio::try_join!(limits.take(Limit::LogInEmail, email.as_str(), now), async {
+        Ok(app.table.credentials(email).await?)
+    })?;
     Ok((known, None))
 }
 

@@ -41,10 +41,8 @@ pub async fn request_reset(
     let email: Option<Email> = fields.take("/email", body.email.parse());
     let email = fields.finish(|| email)?;
     let (limits, now) = (&app.guard.limits, clock::now());
-    tokio::try_join!(
-        limits.take(Limit::ResetAddress, &address.0, now),
-        limits.take(Limit::ResetEmail, email.as_str(), now)
-    )?;
+    limits.take(Limit::ResetAddress, &address.0, now).await?;
+    limits.take(Limit::ResetEmail, email.as_str(), now).await?;
     app.table.write_letter(&app.letter(&email, AccountEvent::PasswordResetRequested, now)).await?;
     Ok((StatusCode::ACCEPTED, Json(MailSent::ANSWER)))
 }
@@ -96,7 +94,8 @@ pub async fn confirm_reset(
     match app.table.reset_password(&letter, &credentials, &hash, &notice, now).await {
         Ok(()) => {
             tracing::info!(account.id = %credentials.account_id, "a password was reset");
-            Ok(Json(ResetDone { device_token: app.vault.device_token(credentials.account_id) }))
+            let device_token = app.vault.device_token(credentials.account_id, now.as_millisecond());
+            Ok(Json(ResetDone { device_token }))
         }
         Err(Refused::By(_)) => Err(dead_link()),
         Err(Refused::Failed(error)) => Err(error.into()),

@@ -3,12 +3,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use http::StatusCode;
+use http::header::USER_AGENT;
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use totp_rs::{Builder, Secret, Totp};
 use utoipa::ToSchema;
 use waybill_domain::Timestamp;
-use waybill_domain::account::Password;
 use waybill_domain::id::AccountId;
 use waybill_domain::message::AccountEvent;
 use waybill_lambda::{clock, random};
@@ -18,20 +18,13 @@ use waybill_storage::second_factor::SecondFactor;
 use waybill_web::limits::Limit;
 use waybill_web::{Body, Caller, Kind, Problem};
 
-use crate::App;
+use crate::sessions::{self, Tokens};
+use crate::{App, Confirmed, not_changed};
 
 /// Bytes of a secret: 160 bits, as RFC 4226 recommends.
 const SECRET: usize = 20;
 /// How many recovery codes there are.
 const RECOVERY_CODES: usize = 10;
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Confirmed {
-    /// The account's.
-    #[schema(value_type = Password)]
-    password: String,
-}
 
 #[derive(Serialize, ToSchema)]
 pub struct NewTotp {
@@ -57,7 +50,7 @@ pub async fn set_up_totp(
     caller: Caller,
     Body(body): Body<Confirmed>,
 ) -> Result<(StatusCode, Json<NewTotp>), Problem> {
-    app.reauthenticate(&caller, "/password", &body.password, clock::now()).await?;
+    app.reauthenticate(&caller, body, "/password", clock::now()).await?;
     if caller.holder.has_second_factor() {
         return Err(already_on());
     }
@@ -86,27 +79,31 @@ pub struct Code {
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct RecoveryCodes {
+pub struct SecondFactorOn {
     /// Each is good once, instead of a code. They are shown this once.
     #[schema(min_items = 10, max_items = 10)]
     recovery_codes: Vec<String>,
+    /// Of a session with the second factor, in place of the one that this request was made in.
+    tokens: Tokens,
 }
 
 /// Confirm a second factor
 ///
-/// By a code of it. This session then counts as one with a second factor; others do not.
+/// By a code of it. The session of this request ends, and the answer opens another one that counts as one with a second
+/// factor; the account's other sessions go on without.
 #[utoipa::path(
     post,
     path = "/v1/account/totp/confirm",
     request_body = Code,
-    responses((status = 200, description = "The second factor is in force.", body = RecoveryCodes), (status = 409, description = "second-factor-on, changed")),
+    responses((status = 200, description = "The second factor is in force.", body = SecondFactorOn), (status = 409, description = "second-factor-on, changed")),
     security(("bearer" = [])),
 )]
 pub async fn confirm_totp(
     State(app): State<App>,
     caller: Caller,
+    headers: HeaderMap,
     Body(body): Body<Code>,
-) -> Result<Json<RecoveryCodes>, Problem> {
+) -> Result<Json<SecondFactorOn>, Problem> {
     let now = clock::now();
     app.guard.limits.take(Limit::PasswordAccount, &caller.account.to_string(), now).await?;
     if caller.holder.has_second_factor() {
@@ -118,15 +115,12 @@ pub async fn confirm_totp(
     let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| recovery_code()).collect();
     let factor = factor.confirmed(step, codes.iter().map(|code| recovery_hash(caller.account, code)), now);
     let notice = app.letter(&caller.holder.email, AccountEvent::SecondFactorChanged, now);
-    match app.table.confirm_second_factor(caller.account, caller.session, &factor, &notice).await {
-        Ok(()) => {}
-        Err(Refused::By(_)) => {
-            return Err(Problem::new(Kind::Changed, "The account has just changed. Please try again."));
-        }
-        Err(Refused::Failed(error)) => return Err(error.into()),
-    }
-    tracing::info!(account.id = %caller.account, "a second factor was set up");
-    Ok(Json(RecoveryCodes { recovery_codes: codes }))
+    let (id, secret, session) = sessions::fresh(&app, headers.get(USER_AGENT), now);
+    let confirmed = app.table.confirm_second_factor(caller.account, caller.session, (id, &session), &factor, &notice);
+    confirmed.await.map_err(not_changed)?;
+    tracing::info!(account.id = %caller.account, session.id = %id, "a second factor was set up");
+    let holder = Holder { second_factor: Some(factor), ..*caller.holder };
+    Ok(Json(SecondFactorOn { recovery_codes: codes, tokens: sessions::tokens(&app, &holder, id, &secret, now)? }))
 }
 
 /// Remove the second factor
@@ -145,7 +139,7 @@ pub async fn remove_totp(
     Body(body): Body<Confirmed>,
 ) -> Result<StatusCode, Problem> {
     let now = clock::now();
-    app.reauthenticate(&caller, "/password", &body.password, now).await?;
+    app.reauthenticate(&caller, body, "/password", now).await?;
     take_away(&app, &caller.holder, false, now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -157,14 +151,9 @@ pub async fn take_away(app: &App, holder: &Holder, ends_sessions: bool, now: Tim
     }
     let sessions: Vec<_> = holder.sessions.keys().copied().collect();
     let notice = app.letter(&holder.email, AccountEvent::SecondFactorChanged, now);
-    match app.table.remove_second_factor(holder.id, &sessions, ends_sessions, &notice).await {
-        Ok(()) => {
-            tracing::info!(account.id = %holder.id, "a second factor was removed");
-            Ok(())
-        }
-        Err(Refused::By(_)) => Err(Problem::new(Kind::Changed, "The account has just changed. Please try again.")),
-        Err(Refused::Failed(error)) => Err(error.into()),
-    }
+    app.table.remove_second_factor(holder.id, &sessions, ends_sessions, &notice).await.map_err(not_changed)?;
+    tracing::info!(account.id = %holder.id, "a second factor was removed");
+    Ok(())
 }
 
 /// The time step that a code of the account's second factor belongs to: this one, the one before or the one after. None

@@ -54,10 +54,8 @@ pub async fn sign_up(
     }
     let (email, password) = fields.finish(|| email.zip(password))?;
     let (limits, now) = (&app.guard.limits, clock::now());
-    tokio::try_join!(
-        limits.take(Limit::SignUpAddress, &address.0, now),
-        limits.take(Limit::SignUpEmail, email.as_str(), now)
-    )?;
+    limits.take(Limit::SignUpAddress, &address.0, now).await?;
+    limits.take(Limit::SignUpEmail, email.as_str(), now).await?;
     let hash = passwords::hash(&password).map_err(Problem::internal)?;
     let mut letter = app.letter(&email, AccountEvent::SignUpRequested, now);
     letter.password_hash = Some(hash);
@@ -113,7 +111,7 @@ pub async fn confirm_sign_up(
     }
     tracing::info!(account.id = %holder.id, session.id = %id, "an account was made");
     let mut tokens = sessions::tokens(&app, &holder, id, &secret, now)?;
-    tokens.device_token = Some(app.vault.device_token(holder.id));
+    tokens.device_token = Some(app.vault.device_token(holder.id, credentials.changed_at));
     Ok((StatusCode::CREATED, [(LOCATION, "/v1/account")], Json(tokens)).into_response())
 }
 

@@ -9,32 +9,37 @@ use waybill_domain::account::{Account, Role};
 use waybill_domain::id::AccountId;
 use waybill_domain::text::Email;
 use waybill_lambda::clock;
-use waybill_storage::Refused;
-use waybill_storage::accounts::{Holder, NotChanged};
-use waybill_web::query::{List, Parameters};
-use waybill_web::{Body, Kind, Problem, Segment, Staff, may};
+use waybill_storage::accounts::Holder;
+use waybill_web::query::List;
+use waybill_web::{Body, Fields, Kind, Problem, Segment, Staff, may};
 
-use crate::{App, second_factor};
+use crate::{App, not_changed, second_factor};
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountSearch {
+    #[schema(value_type = Email)]
+    email: String,
+}
 
 /// Find an account by its address
+///
+/// A POST, because what stands in a URL is kept in logs.
 #[utoipa::path(
-    get,
-    path = "/v1/admin/accounts",
-    params(("email" = Email, Query)),
+    post,
+    path = "/v1/admin/accounts/search",
+    request_body = AccountSearch,
     responses((status = 200, description = "The account, or nothing.", body = List<Account>)),
     security(("bearer" = ["people:manage"])),
 )]
 pub async fn find_account(
     State(app): State<App>,
     _: Staff<may::ManagePeople>,
-    mut parameters: Parameters,
+    Body(body): Body<AccountSearch>,
 ) -> Result<Json<List<Account>>, Problem> {
-    let email: Option<Email> = parameters.take("email", |text| text.parse::<Email>());
-    if email.is_none() && !parameters.has_errors() {
-        parameters.refuse("email", "must be given");
-    }
-    parameters.finish()?;
-    let email = email.ok_or_else(|| Problem::internal("an address is missing though it was not refused"))?;
+    let mut fields = Fields::default();
+    let email: Option<Email> = fields.take("/email", body.email.parse());
+    let email = fields.finish(|| email)?;
     let items = match app.table.credentials(&email).await? {
         Some(known) => app.table.holder(known.account_id).await?.into_iter().map(|holder| holder.account()).collect(),
         None => Vec::new(),
@@ -82,16 +87,7 @@ pub async fn change_role(
 ) -> Result<Json<Account>, Problem> {
     let mut holder = holder(&app, &id).await?;
     if holder.role != body.role {
-        match app.table.change_role(&holder, body.role).await {
-            Ok(()) => {}
-            Err(Refused::By(reasons)) if reasons.contains(&NotChanged::LastAdministrator) => {
-                return Err(last_administrator());
-            }
-            Err(Refused::By(_)) => {
-                return Err(Problem::new(Kind::Changed, "The account has just changed. Please read it again."));
-            }
-            Err(Refused::Failed(error)) => return Err(error.into()),
-        }
+        app.table.change_role(&holder, body.role).await.map_err(not_changed)?;
         tracing::info!(account.id = %holder.id, by = %staff.caller.account, role = ?body.role, "a role was changed");
         holder.role = body.role;
     }
@@ -146,8 +142,4 @@ pub async fn end_sessions(
 async fn holder(app: &App, id: &str) -> Result<Holder, Problem> {
     let unknown = || Problem::not_found("account");
     app.table.holder(id.parse().map_err(|_| unknown())?).await?.ok_or_else(unknown)
-}
-
-pub fn last_administrator() -> Problem {
-    Problem::new(Kind::LastAdministrator, "This is the shop's last administrator; make another one first.")
 }

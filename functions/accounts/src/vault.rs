@@ -13,7 +13,8 @@ use waybill_lambda::random;
 /// Keys that come of one secret, each for one use.
 #[derive(Clone)]
 pub struct Vault {
-    sealing: [u8; 32],
+    /// The present one, and those before it that second factors may still be sealed with.
+    sealing: Vec<[u8; 32]>,
     devices: hmac::Key,
     refreshes: hmac::Key,
 }
@@ -21,20 +22,23 @@ pub struct Vault {
 const NONCE: usize = 12;
 
 impl Vault {
-    pub fn new(secret: &str) -> Self {
-        let key = |purpose: &str| {
+    /// Of a secret, and after it, apart by spaces, those that it replaced: what they sealed still opens.
+    pub fn new(secrets: &str) -> Self {
+        let key = |purpose: &str, secret: &str| {
             let mut key = [0; 32];
             key.copy_from_slice(digest(&SHA256, format!("{purpose}\n{secret}").as_bytes()).as_ref());
             key
         };
-        let signing = |purpose| hmac::Key::new(hmac::HMAC_SHA256, &key(purpose));
-        Vault { sealing: key("second factor"), devices: signing("device"), refreshes: signing("refresh") }
+        let present = secrets.split_whitespace().next().unwrap_or_default();
+        let signing = |purpose| hmac::Key::new(hmac::HMAC_SHA256, &key(purpose, present));
+        let sealing = secrets.split_whitespace().map(|secret| key("second factor", secret)).collect();
+        Vault { sealing, devices: signing("device"), refreshes: signing("refresh") }
     }
 
     /// Encrypts the secret of an account's second factor; it opens for that account only.
     pub fn seal(&self, account: AccountId, secret: &[u8]) -> Option<String> {
         let mut content = secret.to_vec();
-        let key = RandomizedNonceKey::new(&AES_256_GCM, &self.sealing).ok()?;
+        let key = RandomizedNonceKey::new(&AES_256_GCM, self.sealing.first()?).ok()?;
         let nonce = key.seal_in_place_append_tag(Aad::from(account.to_string()), &mut content).ok()?;
         let sealed = [nonce.as_ref().as_slice(), &content].concat();
         Some(BASE64_URL_SAFE_NO_PAD.encode(sealed))
@@ -43,25 +47,30 @@ impl Vault {
     pub fn open(&self, account: AccountId, sealed: &str) -> Option<Vec<u8>> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, content) = bytes.split_at_checked(NONCE)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let key = RandomizedNonceKey::new(&AES_256_GCM, &self.sealing).ok()?;
-        let mut content = content.to_vec();
-        let secret = key.open_in_place(nonce, Aad::from(account.to_string()), &mut content).ok()?;
-        Some(secret.to_vec())
+        let open = |key: &[u8; 32]| {
+            let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+            let key = RandomizedNonceKey::new(&AES_256_GCM, key).ok()?;
+            let mut content = content.to_vec();
+            Some(key.open_in_place(nonce, Aad::from(account.to_string()), &mut content).ok()?.to_vec())
+        };
+        self.sealing.iter().find_map(open)
     }
 
-    /// A token that says that its holder has logged in to this account before. It opens nothing.
-    pub fn device_token(&self, account: AccountId) -> String {
-        let device = format!("{account}.{}", &random::secret()[..22]);
-        let tag = hmac::sign(&self.devices, device.as_bytes());
+    /// A token that says that its holder has logged in to this account before, with the password that was set at
+    /// `password_at`: with a new one it is worth nothing. It opens nothing.
+    pub fn device_token(&self, account: AccountId, password_at: i64) -> String {
+        let device = random::secret()[..22].to_owned();
+        let tag = hmac::sign(&self.devices, format!("{account} {password_at} {device}").as_bytes());
         format!("{device}.{}", BASE64_URL_SAFE_NO_PAD.encode(tag))
     }
 
-    /// The account of a device token; None for one that this shop did not make.
-    pub fn account_of_device(&self, token: &str) -> Option<AccountId> {
-        let (device, tag) = token.rsplit_once('.')?;
-        hmac::verify(&self.devices, device.as_bytes(), &BASE64_URL_SAFE_NO_PAD.decode(tag).ok()?).ok()?;
-        device.split_once('.')?.0.parse().ok()
+    /// Whether this shop made the device token for this account with its present password.
+    pub fn is_device_of(&self, account: AccountId, password_at: i64, token: &str) -> bool {
+        let parts =
+            token.split_once('.').and_then(|(device, tag)| Some((device, BASE64_URL_SAFE_NO_PAD.decode(tag).ok()?)));
+        parts.is_some_and(|(device, tag)| {
+            hmac::verify(&self.devices, format!("{account} {password_at} {device}").as_bytes(), &tag).is_ok()
+        })
     }
 
     /// A refresh token's secret for a session.
@@ -112,12 +121,23 @@ mod tests {
     }
 
     #[test]
-    fn a_device_token_names_the_account_that_it_was_made_for() {
+    fn what_a_replaced_secret_sealed_still_opens() {
+        let sealed = Vault::new("one").seal(account(1), b"twenty bytes of it..").unwrap();
+        let renewed = Vault::new("two one");
+        assert_eq!(renewed.open(account(1), &sealed).unwrap(), b"twenty bytes of it..");
+        let sealed = renewed.seal(account(1), b"other bytes").unwrap();
+        assert_eq!(Vault::new("one").open(account(1), &sealed), None);
+        assert_eq!(Vault::new("two").open(account(1), &sealed).unwrap(), b"other bytes");
+    }
+
+    #[test]
+    fn a_device_token_is_good_for_its_account_and_until_the_password_changes() {
         let vault = Vault::new("one");
-        let token = vault.device_token(account(1));
-        assert_eq!(vault.account_of_device(&token), Some(account(1)));
-        assert_eq!(vault.account_of_device(&token.replacen("01.", "02.", 1)), None);
-        assert_eq!(Vault::new("two").account_of_device(&token), None);
-        assert_eq!(vault.account_of_device("x"), None);
+        let token = vault.device_token(account(1), 7);
+        assert!(vault.is_device_of(account(1), 7, &token));
+        assert!(!vault.is_device_of(account(2), 7, &token));
+        assert!(!vault.is_device_of(account(1), 8, &token));
+        assert!(!Vault::new("two").is_device_of(account(1), 7, &token));
+        assert!(!vault.is_device_of(account(1), 7, "x"));
     }
 }

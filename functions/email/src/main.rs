@@ -6,12 +6,14 @@ use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as MailMessage};
 use email::{Mail, Shop, compose, compose_letter};
+use waybill_domain::SignedDuration;
 use waybill_domain::message::AccountMessage;
 use waybill_domain::text::Email;
 use waybill_lambda::aws::Aws;
 use waybill_lambda::batch::{Mailable, Queued};
 use waybill_lambda::links::Links;
 use waybill_lambda::{Error, batch, clock, log, settings};
+use waybill_storage::letters;
 use waybill_storage::mails::Claim;
 use waybill_storage::{StorageError, Table};
 
@@ -61,6 +63,11 @@ async fn letter(
     links: &Links,
     message: &AccountMessage,
 ) -> Result<Option<Mail>, MailError> {
+    let is_dead = clock::now() >= message.at + SignedDuration::from_secs(letters::lifetime(message.event));
+    if is_dead && message.event.has_link() {
+        tracing::warn!(letter.id = %message.id, "a mail came too late: its link is not good any more");
+        return Ok(None);
+    }
     let is_taken = table.credentials(&message.to).await?.is_some();
     Ok(compose_letter(shop, message.event, is_taken, &links.token(&message.to, message.id))?)
 }

@@ -8,16 +8,15 @@ use http::header::LOCATION;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use waybill_domain::id::OrderId;
-use waybill_domain::order::{self, Country, Order};
+use waybill_domain::order::{self, Order};
 use waybill_domain::product::Offer;
-use waybill_domain::text::Line;
 use waybill_lambda::{clock, random};
 use waybill_storage::Refused;
 use waybill_storage::orders::NotPlaced;
 use waybill_web::limits::{Address, Limit};
 use waybill_web::problem::{FieldError, line_refusal};
 use waybill_web::query::Idempotency;
-use waybill_web::{Body, Caller, Fields, Kind, Problem};
+use waybill_web::{Body, Caller, Fields, Kind, NewAddress, Problem};
 
 use crate::App;
 use crate::view::OrderView;
@@ -28,49 +27,6 @@ pub struct NewOrder {
     /// The cart's `quote`.
     quote: String,
     shipping_address: NewAddress,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewAddress {
-    #[schema(value_type = Line<1, 120>, example = "Ann Example")]
-    name: String,
-    #[schema(value_type = Line<1, 120>, example = "1 Main St")]
-    line1: String,
-    #[schema(value_type = Option<Line<1, 120>>)]
-    line2: Option<String>,
-    #[schema(value_type = Line<1, 80>, example = "Springfield")]
-    city: String,
-    #[schema(value_type = Option<Line<1, 80>>, example = "IL")]
-    region: Option<String>,
-    #[schema(value_type = Line<1, 20>, example = "62701")]
-    postal_code: String,
-    #[schema(value_type = Country)]
-    country: String,
-}
-
-impl NewAddress {
-    fn check(self) -> Result<order::Address, Problem> {
-        let mut fields = Fields::default();
-        let name = fields.take("/shipping_address/name", self.name.parse());
-        let line1 = fields.take("/shipping_address/line1", self.line1.parse());
-        let line2 = fields.take_optional("/shipping_address/line2", self.line2.map(|text| text.parse()));
-        let city = fields.take("/shipping_address/city", self.city.parse());
-        let region = fields.take_optional("/shipping_address/region", self.region.map(|text| text.parse()));
-        let postal_code = fields.take("/shipping_address/postal_code", self.postal_code.parse());
-        let country = fields.take("/shipping_address/country", self.country.parse());
-        fields.finish(|| {
-            Some(order::Address {
-                name: name?,
-                line1: line1?,
-                line2,
-                city: city?,
-                region,
-                postal_code: postal_code?,
-                country: country?,
-            })
-        })
-    }
 }
 
 /// Place an order
@@ -99,7 +55,9 @@ pub async fn place_order(
     )?;
     let quote = app.seal.open(&body.quote).filter(|quote| quote.buyer == caller.account);
     let quote = quote.ok_or_else(|| Problem::invalid_field("/quote", "must be the quote of your cart"))?;
-    let address = body.shipping_address.check()?;
+    let mut fields = Fields::default();
+    let address = body.shipping_address.check("/shipping_address", &mut fields);
+    let address = fields.finish(|| address)?;
     let fingerprint = fingerprint(&body.quote, &address)?;
     // A repeated request comes to the same id, and so meets the order of the first.
     let id = OrderId::for_placement(caller.account, &key);

@@ -79,10 +79,8 @@ impl Administrator {
         self.write(draft)?;
         let code = authenticator::code(&secret, Timestamp::now().as_second()).unwrap_or_default();
         let (status, answer) = post(api, "/v1/account/totp/confirm", Some(&token), &json!({ "code": code })).await?;
-        if status != 200 {
-            return Err(failed("confirm the second factor", status, &answer));
-        }
-        self.token = Some(token);
+        let token = answer.get("tokens").and_then(|tokens| text(tokens, "access_token"));
+        self.token = Some(token.ok_or_else(|| failed("confirm the second factor", status, &answer))?);
         Ok(())
     }
 

@@ -74,6 +74,18 @@ pub enum AccountEvent {
     SecondFactorChanged,
 }
 
+impl AccountEvent {
+    /// Whether the mail brings a link, which is good for some time only.
+    pub fn has_link(self) -> bool {
+        match self {
+            AccountEvent::SignUpRequested
+            | AccountEvent::PasswordResetRequested
+            | AccountEvent::EmailChangeRequested => true,
+            AccountEvent::PasswordChanged | AccountEvent::EmailChanged | AccountEvent::SecondFactorChanged => false,
+        }
+    }
+}
+
 /// A message about an account. It holds no secret: whoever mails it makes the link from the id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountMessage {

@@ -295,8 +295,8 @@ impl Table {
 
     /// Deletes what an account has beside its orders: cart, addresses, tickets, connections, letters to its address.
     pub async fn clear_out(&self, holder: &Holder, mailbox: &str) -> Result<(), StorageError> {
-        let own = self.partition(&keys::account(holder.id).pk).await?;
-        let letters = self.partition(&keys::letters_to(mailbox)).await?;
+        let own = self.partition(&keys::account(holder.id).pk, true).await?;
+        let letters = self.partition(&keys::letters_to(mailbox), true).await?;
         for item in own.iter().chain(&letters) {
             let key = keys::of(item).ok_or_else(|| StorageError::Broken("an item without a key".into()))?;
             if key != keys::account(holder.id) {

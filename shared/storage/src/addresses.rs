@@ -26,6 +26,13 @@ pub struct AddressBook {
     version: u64,
 }
 
+enum NotKept<E> {
+    /// This very change is kept already.
+    Kept,
+    Changed,
+    Left(E),
+}
+
 impl AddressBook {
     pub fn entry(&self, id: AddressId) -> Option<KeptAddress> {
         let address = self.addresses.get(&id)?.clone();
@@ -44,9 +51,11 @@ impl Table {
     }
 
     /// Reads an address book, changes it, keeps it; and again from the start when somebody else changed it in between.
-    pub async fn change_address_book<E: Clone>(
+    /// `left` is the reason when its account is being deleted.
+    pub async fn change_address_book<E: Clone + Send + Sync + 'static>(
         &self,
         account: AccountId,
+        left: E,
         change: impl Fn(&mut AddressBook) -> Result<(), E>,
     ) -> Result<AddressBook, Refused<E>> {
         for attempt in 0..CHANGES {
@@ -64,12 +73,22 @@ impl Table {
                 .only_if("attribute_not_exists(pk) OR #version = :seen")
                 .name("#version", "version")
                 .value(":seen", AttributeValue::N(seen.to_string()));
-            let is_ours = move |item: Item| Ok(item.get(CHANGE) == Some(&mark));
-            match Transaction::new().write(write, is_ours).commit(self).await {
+            let is_ours = move |item: Item| match item.get(CHANGE) == Some(&mark) {
+                true => Ok(NotKept::Kept),
+                false => Ok(NotKept::Changed),
+            };
+            let stays = "attribute_exists(pk) AND attribute_not_exists(leaving_since)";
+            let left = left.clone();
+            let kept = Transaction::new()
+                .write(write, is_ours)
+                .write(Write::check(&keys::account(account), stays), move |_| Ok(NotKept::Left(left.clone())))
+                .commit(self);
+            match kept.await {
                 Ok(()) => return Ok(book),
                 Err(refused) => match refused.first()? {
-                    true => return Ok(book),
-                    false => back_off(attempt).await,
+                    NotKept::Kept => return Ok(book),
+                    NotKept::Changed => back_off(attempt).await,
+                    NotKept::Left(left) => return Err(Refused::By(vec![left])),
                 },
             }
         }

@@ -42,7 +42,7 @@ impl Table {
 
     /// All categories by slug, in one query; there are some dozens.
     pub async fn categories(&self) -> Result<Vec<Category>, StorageError> {
-        self.partition(keys::CATEGORIES).await?.into_iter().map(from_item).collect()
+        self.partition(keys::CATEGORIES, false).await?.into_iter().map(from_item).collect()
     }
 
     /// Makes a product with its offers, all or nothing.
@@ -76,7 +76,7 @@ impl Table {
     pub async fn product(&self, id: ProductId) -> Result<Option<(Product, Vec<Offer>)>, StorageError> {
         let key = keys::product(id);
         let (products, offers): (Vec<_>, Vec<_>) = self
-            .partition(&key.pk)
+            .partition(&key.pk, false)
             .await?
             .into_iter()
             .partition(|item| item.get("sk").and_then(|sk| sk.as_s().ok()) == Some(&key.sk));

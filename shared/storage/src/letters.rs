@@ -37,15 +37,7 @@ pub struct Letter {
 
 impl Letter {
     pub fn new(id: LetterId, mailbox: String, to: Email, event: AccountEvent, now: Timestamp) -> Self {
-        let lifetime = match event {
-            AccountEvent::PasswordResetRequested => RESET_LIFETIME,
-            AccountEvent::SignUpRequested
-            | AccountEvent::EmailChangeRequested
-            | AccountEvent::PasswordChanged
-            | AccountEvent::EmailChanged
-            | AccountEvent::SecondFactorChanged => LETTER_LIFETIME,
-        };
-        let expires_at = now.as_second() + lifetime;
+        let expires_at = now.as_second() + lifetime(event);
         Letter { id, mailbox, to, event, written_at: now, expires_at, account_id: None, password_hash: None }
     }
 
@@ -65,6 +57,18 @@ impl Letter {
 
     pub(crate) fn message(self) -> AccountMessage {
         AccountMessage { id: self.id, at: self.written_at, to: self.to, event: self.event }
+    }
+}
+
+/// Seconds that a letter is good for.
+pub fn lifetime(event: AccountEvent) -> i64 {
+    match event {
+        AccountEvent::PasswordResetRequested => RESET_LIFETIME,
+        AccountEvent::SignUpRequested
+        | AccountEvent::EmailChangeRequested
+        | AccountEvent::PasswordChanged
+        | AccountEvent::EmailChanged
+        | AccountEvent::SecondFactorChanged => LETTER_LIFETIME,
     }
 }
 

@@ -10,7 +10,8 @@ use waybill_domain::id::{AccountId, SessionId};
 use crate::accounts::NotChanged;
 use crate::keys;
 use crate::letters::Letter;
-use crate::table::{Table, to_item};
+use crate::sessions::{Proof, Session};
+use crate::table::{StorageError, Table, to_item};
 use crate::transaction::{Refused, Transaction, Write};
 
 /// TOTP (RFC 6238), set up by its holder and in force once a code of it was given.
@@ -41,30 +42,51 @@ impl Table {
         Transaction::new().write(write, |_| Ok(NotChanged::Changed)).commit(self).await
     }
 
-    /// Puts the secret in force that the code of `step` came from; the session that gave it then has a second factor.
+    /// Puts a secret in force that a code was given of. The session that gave it ends; the new one in its place has the
+    /// second factor.
     pub async fn confirm_second_factor(
         &self,
         account: AccountId,
-        session: SessionId,
+        ended: SessionId,
+        (id, session): (SessionId, &Session),
         factor: &SecondFactor,
         notice: &Letter,
     ) -> Result<(), Refused<NotChanged>> {
-        let confirm =
-            Write::update(&keys::account(account), "SET second_factor = :factor, #sessions.#id.second_factor_at = :at")
-                .only_if(
-                    "second_factor.sealed = :sealed AND attribute_not_exists(second_factor.confirmed_at) \
-                     AND attribute_exists(#sessions.#id)",
-                )
-                .name("#sessions", "sessions")
-                .name("#id", &session.to_string())
-                .value(":factor", AttributeValue::M(to_item(factor)?))
-                .text(":at", notice.written_at)
-                .text(":sealed", &factor.sealed);
+        let session = Session { second_factor_at: factor.confirmed_at, ..session.clone() };
+        let confirm = Write::update(
+            &keys::account(account),
+            "SET second_factor = :factor, #sessions.#id = :session REMOVE #sessions.#ended",
+        )
+        .only_if(
+            "second_factor.sealed = :sealed AND attribute_not_exists(second_factor.confirmed_at) \
+             AND attribute_exists(#sessions.#ended)",
+        )
+        .name("#sessions", "sessions")
+        .name("#id", &id.to_string())
+        .name("#ended", &ended.to_string())
+        .value(":factor", AttributeValue::M(to_item(factor)?))
+        .value(":session", AttributeValue::M(to_item(&session)?))
+        .text(":sealed", &factor.sealed);
         Transaction::new()
             .write(confirm, |_| Ok(NotChanged::Changed))
             .write(notice.put()?, |_| Ok(NotChanged::Changed))
             .commit(self)
             .await
+    }
+
+    /// Uses a code up outside of a log-in; false when it was used before, or is none of the account's.
+    pub async fn spend_code(&self, account: AccountId, proof: &Proof) -> Result<bool, StorageError> {
+        let key = keys::account(account);
+        let write = match proof {
+            Proof::Password => return Ok(false),
+            Proof::Code { step } => Write::update(&key, "SET second_factor.last_step = :step")
+                .only_if("second_factor.last_step < :step")
+                .number(":step", i64::try_from(*step).unwrap_or(i64::MAX)),
+            Proof::RecoveryCode { hash } => Write::update(&key, "REMOVE second_factor.recovery_codes.#code")
+                .only_if("attribute_exists(second_factor.recovery_codes.#code)")
+                .name("#code", hash),
+        };
+        Ok(self.update(&write).await?.is_ok())
     }
 
     /// Takes a second factor away; the sessions that it opened lose it. With `ends_sessions` they end.

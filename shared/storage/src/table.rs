@@ -54,8 +54,8 @@ impl Table {
         Ok(answer.item)
     }
 
-    /// All items of a small partition: one query for each 1 MB.
-    pub(crate) async fn partition(&self, pk: &str) -> Result<Vec<Item>, StorageError> {
+    /// All items of a small partition: one query for each 1 MB, as with `get` at half a read unit or a whole one.
+    pub(crate) async fn partition(&self, pk: &str, consistent: bool) -> Result<Vec<Item>, StorageError> {
         let mut items = Vec::new();
         let mut start = None;
         loop {
@@ -66,6 +66,7 @@ impl Table {
                 .key_condition_expression("pk = :pk")
                 .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
                 .set_exclusive_start_key(start)
+                .consistent_read(consistent)
                 .send()
                 .await
                 .map_err(StorageError::from_sdk)?;

@@ -112,6 +112,13 @@ pub enum Refused<E> {
     Failed(#[from] StorageError),
 }
 
+impl<E: PartialEq> Refused<E> {
+    /// Whether this is one of the reasons.
+    pub fn is_by(&self, reason: &E) -> bool {
+        matches!(self, Refused::By(reasons) if reasons.contains(reason))
+    }
+}
+
 impl<E> Refused<E> {
     /// For a write that can be refused for one reason only.
     pub fn first(self) -> Result<E, StorageError> {

@@ -1,5 +1,6 @@
 //! What the HTTP functions share: problems, callers, bodies and queries, pages, quotes, and the way into Lambda.
 
+mod address;
 pub mod body;
 pub mod caller;
 pub mod guard;
@@ -14,6 +15,7 @@ mod segment;
 mod serve;
 pub mod tokens;
 
+pub use address::NewAddress;
 pub use body::{Body, Fields};
 pub use caller::{Caller, Leaver, Staff, may};
 pub use guard::Guard;

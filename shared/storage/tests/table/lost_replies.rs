@@ -72,7 +72,7 @@ async fn a_code_opens_a_session_although_the_reply_was_lost() {
     let notice = letter("ann@example.com", AccountEvent::SecondFactorChanged, 2);
     let factor = factor.confirmed(7, ["one".to_owned()], at(2));
     shop.wire.lose_next_reply();
-    shop.table.confirm_second_factor(ann.id, id, &factor, &notice).await.unwrap();
+    shop.table.confirm_second_factor(ann.id, id, (session_id(), &session(2)), &factor, &notice).await.unwrap();
     for proof in [Proof::Code { step: 8 }, Proof::RecoveryCode { hash: "one".into() }] {
         // The reply to the second write: the first one says that a code is needed.
         shop.wire.lose_reply_after(1);
@@ -84,13 +84,13 @@ async fn a_code_opens_a_session_although_the_reply_was_lost() {
 #[tokio::test]
 async fn an_address_is_kept_once_although_the_reply_was_lost() {
     let shop = Shop::open().await;
-    let account = customer();
+    let account = ann(&shop).await.id;
     shop.wire.lose_reply_after(1);
     let keep = |book: &mut AddressBook| {
         if book.addresses.is_empty() { Ok(book.addresses.insert(ADDRESS.parse().unwrap(), address())) } else { Err(()) }
             .map(drop)
     };
-    let book = shop.table.change_address_book(account, keep).await.unwrap();
+    let book = shop.table.change_address_book(account, (), keep).await.unwrap();
     assert_eq!((book.addresses.len(), shop.table.address_book(account).await.unwrap().addresses.len()), (1, 1));
 }
 

@@ -167,15 +167,20 @@ async fn a_second_factor_is_asked_for_once_it_is_confirmed_and_no_code_is_good_t
     let factor = shop.table.holder(ann.id).await.unwrap().unwrap().second_factor.unwrap();
     let other = SecondFactor { sealed: "another".into(), ..factor.clone() };
     let notice = letter("ann@example.com", AccountEvent::SecondFactorChanged, 2);
-    let codes = ["one".to_owned(), "two".to_owned()];
+    let codes = ["one", "two", "four"].map(str::to_owned);
+    let new = session_id();
     let confirm = async |factor: SecondFactor| {
         let factor = factor.confirmed(7, codes.clone(), at(2));
-        shop.table.confirm_second_factor(ann.id, id, &factor, &notice).await
+        shop.table.confirm_second_factor(ann.id, id, (new, &session(2)), &factor, &notice).await
     };
     confirm(other).await.unwrap_err();
     confirm(factor.clone()).await.unwrap();
     confirm(factor).await.unwrap_err();
     shop.table.set_up_second_factor(ann.id, "late").await.unwrap_err();
+    // The session that gave the code is another one from then on.
+    let holder = shop.table.holder(ann.id).await.unwrap().unwrap();
+    assert!(!holder.sessions.contains_key(&id));
+    assert_eq!(holder.sessions[&new].second_factor_at, Some(at(2)));
 
     assert!(matches!(open(&shop, &ann, 3, Proof::Password).await.1, Opened::SecondFactor(_)));
     for (step, good) in [(7, false), (8, true), (8, false), (7, false), (9, true)] {
@@ -188,6 +193,14 @@ async fn a_second_factor_is_asked_for_once_it_is_confirmed_and_no_code_is_good_t
         let (_, opened) = open(&shop, &ann, 4, Proof::RecoveryCode { hash: hash.into() }).await;
         assert_eq!(matches!(opened, Opened::Opened(_)), good, "{hash}");
     }
+    let spend = async |proof: Proof| shop.table.spend_code(ann.id, &proof).await.unwrap();
+    for (step, good) in [(9, false), (10, true), (10, false)] {
+        assert_eq!(spend(Proof::Code { step }).await, good, "{step}");
+    }
+    for (hash, good) in [("one", false), ("four", true), ("four", false)] {
+        assert_eq!(spend(Proof::RecoveryCode { hash: hash.into() }).await, good, "{hash}");
+    }
+    assert!(!spend(Proof::Password).await);
     let ids = sessions(&shop, &ann).await;
     shop.table.remove_second_factor(ann.id, &ids, false, &notice).await.unwrap();
     let holder = shop.table.holder(ann.id).await.unwrap().unwrap();
@@ -205,7 +218,9 @@ async fn of_many_who_give_the_same_code_at_once_one_gets_in() {
     shop.table.set_up_second_factor(ann.id, "sealed").await.unwrap();
     let factor = shop.table.holder(ann.id).await.unwrap().unwrap().second_factor.unwrap();
     let notice = letter("ann@example.com", AccountEvent::SecondFactorChanged, 2);
-    shop.table.confirm_second_factor(ann.id, id, &factor.confirmed(7, [], at(2)), &notice).await.unwrap();
+    let new = session_id();
+    let factor = factor.confirmed(7, [], at(2));
+    shop.table.confirm_second_factor(ann.id, id, (new, &session(2)), &factor, &notice).await.unwrap();
     let tries: Vec<_> = (0..8)
         .map(|_| {
             let (table, known) = (shop.table.clone(), known(&ann));
