@@ -13,8 +13,8 @@ async fn every_bad_field_is_named() {
     let quote = customer.quote(&[("TEA", 1)]).await;
     let anyone = shop.anyone();
     let good_product = json!({
-        "slug": "x", "title": "X", "description": "", "category_id": category,
-        "skus": [{ "sku": "X", "price": { "amount": 1, "currency": "USD" }, "stock": 1 }],
+        "slug": "x", "title": "X", "description": "", "category_ids": [category],
+        "skus": [{ "sku": "X", "prices": [{ "amount": 1, "currency": "USD" }], "stock": 1 }],
     });
     let with = |pointer: &str, value: Value| {
         let mut body = good_product.clone();
@@ -80,25 +80,25 @@ async fn every_bad_field_is_named() {
         (customer.post("/v1/orders", order_to("city", json!("x"))).await, 422, vec!["Idempotency-Key"]),
         (staff.post("/v1/admin/products", with("/slug", json!("Not a slug"))).await, 422, vec!["/slug"]),
         (
-            staff.post("/v1/admin/products", with("/category_id", json!("cat_00000000000000000000000000"))).await,
+            staff.post("/v1/admin/products", with("/category_ids", json!(["cat_00000000000000000000000000"]))).await,
             422,
-            vec!["/category_id"],
+            vec!["/category_ids"],
         ),
         (staff.post("/v1/admin/products", with("/skus", json!([]))).await, 422, vec!["/skus"]),
         (
-            staff.post("/v1/admin/products", with("/skus/0/price/amount", json!(-1))).await,
+            staff.post("/v1/admin/products", with("/skus/0/prices/0/amount", json!(-1))).await,
             422,
-            vec!["/skus/0/price/amount"],
+            vec!["/skus/0/prices/0/amount"],
         ),
         (
-            staff.post("/v1/admin/products", with("/skus/0/price/amount", json!(1e3))).await,
+            staff.post("/v1/admin/products", with("/skus/0/prices/0/amount", json!(1e3))).await,
             422,
-            vec!["/skus/0/price/amount"],
+            vec!["/skus/0/prices/0/amount"],
         ),
         (
-            staff.post("/v1/admin/products", with("/skus/0/price/currency", json!("EUR"))).await,
+            staff.post("/v1/admin/products", with("/skus/0/prices/0/currency", json!("EUR"))).await,
             422,
-            vec!["/skus/0/price/currency"],
+            vec!["/skus/0/prices"],
         ),
         (staff.post("/v1/admin/products", with("/skus/0/stock", json!(-1))).await, 422, vec!["/skus/0/stock"]),
         (staff.post("/v1/admin/products", with("/skus/0/sku", json!("TEA"))).await, 409, vec!["/skus"]),

@@ -121,9 +121,18 @@ fn cases(order: &str, product: &str) -> Vec<(&'static str, Case)> {
         ("POST /v1/admin/orders/{id}/process", same("/v1/admin/orders/{order}/process", nothing(), 409)),
         ("POST /v1/admin/orders/{id}/ship", same("/v1/admin/orders/{order}/ship", nothing(), 422)),
         ("POST /v1/admin/orders/{id}/deliver", same("/v1/admin/orders/{order}/deliver", nothing(), 409)),
+        ("GET /v1/categories/{id}", same("/v1/categories/nothing", None, 404)),
         ("POST /v1/admin/categories", same("/v1/admin/categories", nothing(), 422)),
+        ("GET /v1/admin/categories/{id}", same("/v1/admin/categories/x", None, 404)),
+        ("PATCH /v1/admin/categories/{id}", same("/v1/admin/categories/x", nothing(), 428)),
+        ("DELETE /v1/admin/categories/{id}", same("/v1/admin/categories/x", None, 404)),
+        ("GET /v1/admin/products", same("/v1/admin/products?state=draft", None, 200)),
         ("POST /v1/admin/products", same("/v1/admin/products", nothing(), 422)),
-        ("PATCH /v1/admin/skus/{sku}", same("/v1/admin/skus/TEA", nothing(), 204)),
+        ("GET /v1/admin/products/{id}", same(&format!("/v1/admin/products/{product}"), None, 200)),
+        ("PATCH /v1/admin/products/{id}", same(&format!("/v1/admin/products/{product}"), nothing(), 428)),
+        ("DELETE /v1/admin/products/{id}", same(&format!("/v1/admin/products/{product}"), None, 409)),
+        ("POST /v1/admin/products/{id}/skus", same("/v1/admin/products/x/skus", nothing(), 422)),
+        ("PATCH /v1/admin/skus/{sku}", same("/v1/admin/skus/TEA", nothing(), 200)),
         ("POST /v1/admin/accounts/search", same("/v1/admin/accounts/search", nothing(), 422)),
         ("GET /v1/admin/administrators", same("/v1/admin/administrators", None, 200)),
         (
@@ -283,10 +292,10 @@ async fn no_route_takes_a_field_that_is_the_servers_own() {
     let token = json!("0123456789abcdef0123456789abcdef.let_00000000000000000000000001.x");
     let credentials = json!({ "email": "new@example.com", "password": PASSWORD });
     let slug = |slug: &str| json!({ "slug": slug, "title": "Tea", "description": "Leaves" });
-    let sku = json!({ "sku": "NEW", "variant": "new", "price": { "amount": 1, "currency": "USD" }, "stock": 1 });
+    let sku = json!({ "sku": "NEW", "variant": "new", "prices": [{ "amount": 1, "currency": "USD" }], "stock": 1 });
     let mut new_product = slug("new-product");
-    new_product["category_id"] = json!(category);
-    new_product["skus"] = json!([sku]);
+    new_product["category_ids"] = json!([category]);
+    new_product["skus"] = json!([sku.clone()]);
     // A body that each route takes.
     let good: BTreeMap<&str, Value> = BTreeMap::from([
         ("POST /v1/accounts", credentials.clone()),
@@ -311,7 +320,10 @@ async fn no_route_takes_a_field_that_is_the_servers_own() {
         ("POST /v1/orders", json!({ "quote": quote, "shipping_address": address() })),
         ("POST /v1/admin/orders/{id}/ship", json!({ "carrier": "UPS", "tracking_number": "1Z" })),
         ("POST /v1/admin/categories", slug("new-category")),
+        ("PATCH /v1/admin/categories/{id}", slug("other-category")),
         ("POST /v1/admin/products", new_product),
+        ("PATCH /v1/admin/products/{id}", slug("other-product")),
+        ("POST /v1/admin/products/{id}/skus", sku),
         ("PATCH /v1/admin/skus/{sku}", json!({ "active": false })),
     ]);
     let state = async || {
@@ -340,6 +352,7 @@ async fn no_route_takes_a_field_that_is_the_servers_own() {
             let mut body = body.clone();
             body[*field] = json!("administrator");
             let request = person.request(route.method.clone(), &path).header("idempotency-key", waybill_tests::key());
+            let request = request.header("if-match", "\"1\"");
             let answer = waybill_tests::Answer::of(request.json(&body).send().await.unwrap()).await;
             if route.path == "/v1/account/addresses/{id}" {
                 assert!(matches!(answer.status, 404 | 422), "{name} takes {field}: {}", answer.body);

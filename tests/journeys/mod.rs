@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod bad_input;
+mod catalogue;
 mod failures;
 mod fulfilment;
 mod guessing;

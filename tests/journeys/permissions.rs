@@ -15,7 +15,10 @@ async fn work(shop: &TestShop) {
         assert_eq!(anyone.get(list).await.status, 200);
     }
     anyone.get(&format!("/v1/products/{product}")).await;
+    staff.patch("/v1/admin/skus/TEA", json!({ "active": false })).await;
     staff.patch("/v1/admin/skus/TEA", json!({ "active": true })).await;
+    let unsold = shop.product("UNSOLD", 1, 1).await.text("/id");
+    assert_eq!(staff.delete(&format!("/v1/admin/products/{unsold}")).await.status, 204);
 
     let customer = shop.customer().await;
     let refreshed = anyone.post("/v1/sessions/refresh", json!({ "refresh_token": customer.refresh_token })).await;

@@ -54,7 +54,7 @@ async fn an_order_that_cannot_be_had_as_quoted_changes_nothing() {
     assert_eq!(refused.text("/errors/0/detail"), "TEA has only 5 left");
 
     let quote = customer.quote(&[("TEA", 1)]).await;
-    staff.patch("/v1/admin/skus/TEA", json!({ "price": { "amount": 460, "currency": "USD" } })).await;
+    staff.patch("/v1/admin/skus/TEA", json!({ "prices": [{ "amount": 460, "currency": "USD" }] })).await;
     let refused = customer.place(&key(), &quote).await;
     refused.assert_problem(409, "price-changed");
     assert_eq!(refused.text("/errors/0/detail"), "TEA costs 4.60 USD now");

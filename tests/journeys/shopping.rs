@@ -56,8 +56,8 @@ async fn a_cart_is_priced_anew_each_time_it_is_looked_at() {
     assert_eq!(cart.body["total"]["amount"], 3 * 450 + 2 * 1999);
     assert_eq!(cart.body["lines"].as_array().unwrap().len(), 2);
 
-    let price = json!({ "price": { "amount": 500, "currency": "USD" } });
-    assert_eq!(shop.administrator().await.patch("/v1/admin/skus/TEA", price).await.status, 204);
+    let price = json!({ "prices": [{ "amount": 500, "currency": "USD" }] });
+    assert_eq!(shop.administrator().await.patch("/v1/admin/skus/TEA", price).await.status, 200);
     assert_eq!(customer.get("/v1/cart").await.body["total"]["amount"], 3 * 500 + 2 * 1999);
 
     let cart = customer.put_line("CUP", 3).await;

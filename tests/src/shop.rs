@@ -240,11 +240,11 @@ impl TestShop {
         let skus: Vec<Value> = skus
             .iter()
             .map(|(sku, cents, stock)| {
-                json!({ "sku": sku, "variant": format!("variant {sku}"), "price": { "amount": cents, "currency": "USD" }, "stock": stock })
+                json!({ "sku": sku, "variant": format!("variant {sku}"), "prices": [{ "amount": cents, "currency": "USD" }], "stock": stock })
             })
             .collect();
         let slug = format!("p{}", Uuid::new_v4().simple());
-        let body = json!({ "slug": slug, "title": "A product", "description": "Fine.", "category_id": category, "skus": skus });
+        let body = json!({ "slug": slug, "title": "A product", "description": "Fine.", "category_ids": [category], "skus": skus });
         let made = self.administrator().await.post("/v1/admin/products", body).await;
         assert_eq!(made.status, 201, "{}", made.body);
         made

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 use waybill_domain::cart::{Cart, CartLine, Quantity};
 use waybill_domain::id::CartId;
+use waybill_domain::money::Currency;
 use waybill_domain::text::Sku;
 use waybill_lambda::{clock, random};
 use waybill_storage::Table;
@@ -23,6 +24,8 @@ pub struct App {
     pub table: Table,
     pub guard: Guard,
     pub seal: Seal,
+    /// What carts are priced in.
+    pub currency: Currency,
 }
 
 /// What the document tells of these routes.
@@ -92,7 +95,7 @@ async fn set_line(
     let unknown = || Problem::not_found("SKU");
     let sku: Sku = sku.parse().map_err(|_| unknown())?;
     let product_id = app.table.owner_of(&sku).await?.ok_or_else(unknown)?;
-    let fresh = CartId::new(random::uuid_at(clock::now()));
+    let fresh = (CartId::new(random::uuid_at(clock::now())), app.currency);
     let cart = app.table.set_cart_line(caller.account, &sku, CartLine { product_id, quantity }, fresh).await?;
     answer(&app, &caller, Some(cart)).await
 }

@@ -10,9 +10,11 @@ use waybill_web::quote::Seal;
 async fn main() -> Result<(), Error> {
     log::start();
     let aws = Aws::from_environment()?;
-    let seal = Seal::new(&aws.secret(&settings::read(|variables| variables.text("QUOTE_KEY_SECRET"))?).await?);
+    let (key, currency) =
+        settings::read(|variables| (variables.text("QUOTE_KEY_SECRET"), variables.text("SHOP_CURRENCY")))?;
+    let (seal, currency) = (Seal::new(&aws.secret(&key).await?), currency.parse()?);
     let table = aws.table()?;
     let guard = Guard::start(table.clone(), clock::now()).await?;
     let limits = Some(guard.limits.clone());
-    waybill_web::run(routes(App { table, guard, seal }), limits).await
+    waybill_web::run(routes(App { table, guard, seal, currency }), limits).await
 }

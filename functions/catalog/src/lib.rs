@@ -2,47 +2,72 @@
 //! addresses that no function serves.
 
 pub mod about;
-mod edit;
+mod categories;
+mod fields;
+mod products;
 mod read;
+mod skus;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::routing::{any, get, patch, post};
+use axum::routing::{any, delete, get, patch, post};
 use utoipa::OpenApi;
+use waybill_domain::language::Language;
 use waybill_domain::money::Currency;
 use waybill_storage::Table;
 use waybill_web::Guard;
+
+pub use read::Slugs;
 
 #[derive(Clone, FromRef)]
 pub struct App {
     pub table: Table,
     pub guard: Guard,
-    /// What the shop sells in.
+    /// What the shop sells in, unless somebody asks for another.
     pub currency: Currency,
+    pub slugs: Slugs,
 }
 
 /// What the document tells of these routes.
 #[derive(OpenApi)]
-#[openapi(paths(
-    read::list_categories,
-    read::list_products,
-    read::read_product,
-    edit::create_category,
-    edit::create_product,
-    edit::change_sku
-))]
+#[openapi(
+    paths(
+        categories::list_categories,
+        categories::read_category,
+        read::list_products,
+        read::read_product,
+        categories::read_category_to_edit,
+        categories::create_category,
+        categories::change_category,
+        categories::delete_category,
+        products::list_products_by_state,
+        products::read_product_to_edit,
+        products::create_product,
+        products::change_product,
+        products::delete_product,
+        skus::add_sku,
+        skus::change_sku
+    ),
+    components(schemas(Language))
+)]
 pub struct Documented;
 
 pub fn routes(app: App) -> Router {
     Router::new()
         .route("/openapi.json", get(about::read_document))
         .route("/docs", get(about::read_page))
-        .route("/v1/categories", get(read::list_categories))
+        .route("/v1/categories", get(categories::list_categories))
+        .route("/v1/categories/{id}", get(categories::read_category))
         .route("/v1/products", get(read::list_products))
         .route("/v1/products/{id}", get(read::read_product))
-        .route("/v1/admin/categories", post(edit::create_category))
-        .route("/v1/admin/products", post(edit::create_product))
-        .route("/v1/admin/skus/{sku}", patch(edit::change_sku))
+        .route("/v1/admin/categories", post(categories::create_category))
+        .route("/v1/admin/categories/{id}", get(categories::read_category_to_edit).patch(categories::change_category))
+        .route("/v1/admin/categories/{id}", delete(categories::delete_category))
+        .route("/v1/admin/products", get(products::list_products_by_state).post(products::create_product))
+        .route("/v1/admin/products/{id}", get(products::read_product_to_edit).patch(products::change_product))
+        .route("/v1/admin/products/{id}", delete(products::delete_product))
+        .route("/v1/admin/products/{id}/skus", post(skus::add_sku))
+        .route("/v1/admin/skus/{sku}", patch(skus::change_sku))
         .route("/", any(about::unknown))
         .route("/{*elsewhere}", any(about::unknown))
         .with_state(app)

@@ -1,6 +1,6 @@
 //! Serves the catalogue.
 
-use catalog::{App, routes};
+use catalog::{App, Slugs, routes};
 use waybill_lambda::aws::Aws;
 use waybill_lambda::{Error, clock, log, settings};
 use waybill_web::Guard;
@@ -12,5 +12,5 @@ async fn main() -> Result<(), Error> {
     let table = Aws::from_environment()?.table()?;
     let guard = Guard::start(table.clone(), clock::now()).await?;
     let limits = Some(guard.limits.clone());
-    waybill_web::run(routes(App { table, guard, currency }), limits).await
+    waybill_web::run(routes(App { table, guard, currency, slugs: Slugs::default() }), limits).await
 }

@@ -8,13 +8,14 @@ use http::header::LOCATION;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use waybill_domain::id::OrderId;
+use waybill_domain::money::Currency;
 use waybill_domain::order::{self, Order};
 use waybill_domain::product::Offer;
 use waybill_lambda::{clock, random};
 use waybill_storage::Refused;
 use waybill_storage::orders::NotPlaced;
 use waybill_web::limits::{Address, Limit};
-use waybill_web::problem::{FieldError, line_refusal};
+use waybill_web::problem::FieldError;
 use waybill_web::query::Idempotency;
 use waybill_web::{Body, Caller, Fields, Kind, NewAddress, Problem};
 
@@ -97,9 +98,9 @@ fn not_placed(reasons: Vec<NotPlaced>, fingerprint: &str, wanted: &Order) -> Res
                 return Err(Problem::invalid_header("Idempotency-Key", detail));
             }
             NotPlaced::LineRefused { line, sku, offer } => {
-                let quantity = wanted.lines[line].quantity.get();
+                let (quantity, currency) = (wanted.lines[line].quantity.get(), wanted.lines[line].unit_price.currency);
                 out_of_stock |= offer.as_ref().is_none_or(|offer: &Offer| !offer.active || offer.available < quantity);
-                let detail = format!("{sku} {}", line_refusal(offer.as_ref(), quantity));
+                let detail = format!("{sku} {}", line_refusal(offer.as_ref(), quantity, currency));
                 lines.push(FieldError::at(&format!("/quote/lines/{line}"), detail));
             }
             NotPlaced::CartChanged => {}
@@ -116,4 +117,15 @@ fn not_placed(reasons: Vec<NotPlaced>, fingerprint: &str, wanted: &Order) -> Res
             Problem::new(Kind::PriceChanged, detail).with_errors(lines)
         }
     })
+}
+
+/// Why a line cannot be had as it was quoted.
+fn line_refusal(offer: Option<&Offer>, wanted: u32, currency: Currency) -> String {
+    let Some(offer) = offer.filter(|offer| offer.active) else { return "is not for sale any more".to_owned() };
+    match (offer.available, offer.price_in(currency)) {
+        (0, _) => "is sold out".to_owned(),
+        (available, _) if available < wanted => format!("has only {available} left"),
+        (_, Some(price)) => format!("costs {price} now"),
+        (_, None) => format!("is not sold in {currency} any more"),
+    }
 }

@@ -157,14 +157,14 @@ impl<'a> Shop<'a> {
             .iter()
             .map(|sku| {
                 let price = json!({ "amount": in_minor_units(sku.price, currency), "currency": currency });
-                json!({ "sku": sku.sku, "variant": sku.variant, "price": price, "stock": sku.stock })
+                json!({ "sku": sku.sku, "variant": sku.variant, "prices": [price], "stock": sku.stock })
             })
             .collect();
         let body = json!({
             "slug": product.slug,
             "title": product.title,
             "description": product.description,
-            "category_id": category,
+            "category_ids": [category],
             "skus": skus,
         });
         match self.ask(reqwest::Method::POST, "/v1/admin/products", Some(&body)).await? {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::id::{AccountId, CartId, ProductId};
-use crate::money::{Money, MoneyError};
+use crate::money::{Currency, Money, MoneyError};
 use crate::product::{Offer, Title};
 use crate::schema::{self, described};
 use crate::text::{Invalid, Sku};
@@ -51,6 +51,8 @@ impl From<Quantity> for u32 {
 pub struct Cart {
     pub id: CartId,
     pub version: u64,
+    /// What it is priced in.
+    pub currency: Currency,
     pub lines: BTreeMap<Sku, CartLine>,
 }
 
@@ -75,7 +77,7 @@ pub struct PricedLine {
 /// What stands in the way of ordering a line as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shortage {
-    /// Not for sale any more.
+    /// Not for sale any more, or not in the cart's currency.
     Withdrawn,
     /// Fewer are left than the cart asks for.
     Available(u32),
@@ -89,14 +91,15 @@ pub struct PricedCart {
     pub total: Option<Money>,
 }
 
-/// Prices a cart from the shop's offers. A line without an offer cannot be priced and is left out: SKUs are never
-/// deleted, so this is a line whose product has just been made and has not been seen yet.
+/// Prices a cart from the shop's offers. A line without an offer cannot be priced and is left out: its product was
+/// deleted, or has just been made and has not been seen yet.
 pub fn price(cart: &Cart, offers: &HashMap<Sku, Offer>) -> Result<PricedCart, MoneyError> {
     let mut lines = Vec::with_capacity(cart.lines.len());
     let mut total: Option<Money> = None;
     for (sku, line) in &cart.lines {
         let Some(offer) = offers.get(sku) else { continue };
-        let line_total = offer.price.times(line.quantity.get())?;
+        let Some(unit_price) = offer.price_in(cart.currency) else { continue };
+        let line_total = unit_price.times(line.quantity.get())?;
         total = Some(match total {
             Some(sum) => sum.plus(line_total)?,
             None => line_total,
@@ -113,7 +116,7 @@ pub fn price(cart: &Cart, offers: &HashMap<Sku, Offer>) -> Result<PricedCart, Mo
             product_id: offer.product_id,
             title: offer.title.clone(),
             quantity: line.quantity,
-            unit_price: offer.price,
+            unit_price,
             total: line_total,
         };
         lines.push((priced, shortage));
@@ -156,6 +159,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::product::Price;
 
     fn offer(sku: &str, amount: i64, available: u32) -> (Sku, Offer) {
         let sku: Sku = sku.parse().unwrap();
@@ -163,9 +167,12 @@ mod tests {
             sku: sku.clone(),
             product_id: ProductId::new(Uuid::nil()),
             title: "Tea".parse().unwrap(),
-            price: Money::new(amount, "USD".parse().unwrap()),
+            prices: [("USD".parse().unwrap(), Price { amount, compare_at: None })].into(),
             available,
             active: true,
+            weight: 100,
+            tax_class: "standard".parse().unwrap(),
+            category_ids: Vec::new(),
         };
         (sku, offer)
     }
@@ -176,6 +183,7 @@ mod tests {
         Cart {
             id: CartId::new(Uuid::nil()),
             version: 1,
+            currency: "USD".parse().unwrap(),
             lines: lines.iter().map(|(sku, units)| (sku.parse().unwrap(), line(*units))).collect(),
         }
     }

@@ -5,7 +5,9 @@
 
 pub mod account;
 pub mod cart;
+pub mod category;
 pub mod id;
+pub mod language;
 pub mod message;
 pub mod money;
 pub mod order;

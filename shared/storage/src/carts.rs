@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use waybill_domain::cart::{Cart, CartLine, MAX_LINES};
 use waybill_domain::id::{AccountId, CartId};
+use waybill_domain::money::Currency;
 use waybill_domain::text::Sku;
 
 use crate::keys;
@@ -22,13 +23,13 @@ impl Table {
     }
 
     /// Puts a line into the cart, or changes its quantity, and answers the cart as it is then. `fresh` becomes the
-    /// cart's id when there is no cart yet.
+    /// cart's id and currency when there is no cart yet.
     pub async fn set_cart_line(
         &self,
         buyer: AccountId,
         sku: &Sku,
         line: CartLine,
-        fresh: CartId,
+        fresh: (CartId, Currency),
     ) -> Result<Cart, Refused<CartFull>> {
         let line = AttributeValue::M(to_item(&line)?);
         for _ in 0..TRIES {
@@ -46,13 +47,18 @@ impl Table {
                 Err(None) => {}
             }
             let lines = AttributeValue::M([(sku.to_string(), line.clone())].into());
-            let begin = Write::update(&keys::cart(buyer), "SET id = :id, #lines = :lines, #version = :one")
-                .only_if_new()
-                .name("#lines", "lines")
-                .name("#version", "version")
-                .text(":id", fresh)
-                .value(":lines", lines)
-                .number(":one", 1);
+            let begin = Write::update(
+                &keys::cart(buyer),
+                "SET id = :id, #currency = :currency, #lines = :lines, #version = :one",
+            )
+            .only_if_new()
+            .name("#lines", "lines")
+            .name("#version", "version")
+            .name("#currency", "currency")
+            .text(":id", fresh.0)
+            .text(":currency", fresh.1)
+            .value(":lines", lines)
+            .number(":one", 1);
             match self.changed_cart(begin).await? {
                 Ok(cart) => return Ok(cart),
                 // Another device began a cart in between; the line goes into that one.

@@ -1,140 +1,170 @@
-//! Categories, products and offers.
+//! Products and their offers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use serde::Deserialize;
 use waybill_domain::id::{CategoryId, ProductId};
-use waybill_domain::money::Money;
-use waybill_domain::product::{Category, Offer, Product, ProductSummary};
-use waybill_domain::text::Sku;
+use waybill_domain::product::{Offer, Product, ProductState, ProductSummary};
+use waybill_domain::text::{Sku, Slug};
 
 use crate::keys::{self, Index, Item, SUMMARY};
 use crate::page::{Cursor, Page};
 use crate::table::{StorageError, Table, back_off, from_item, to_item};
 use crate::transaction::{Refused, Transaction, Write};
 
-/// Why a category or a product was not made.
+/// Why a product was not made or changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Taken {
-    Slug,
-    Sku(Sku),
-    /// The category it was to stand in does not exist.
-    UnknownCategory,
+pub enum ProductRefused {
+    SlugTaken,
+    SkuTaken(Sku),
+    UnknownCategory(CategoryId),
+    /// It is not of the version that was read any more.
+    Changed,
+    /// Some of it has been ordered, so it cannot be deleted.
+    Sold,
 }
 
-/// Why an offer was not changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownSku;
+/// Why a changed product was not kept.
+enum NotSaved {
+    /// This very change is kept already.
+    Saved,
+    Refused(ProductRefused),
+}
+
+/// A product with its offers, as they were read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    pub product: Product,
+    pub offers: Vec<Offer>,
+}
 
 impl Table {
-    pub async fn create_category(&self, category: &Category) -> Result<(), Refused<Taken>> {
-        let mut item = to_item(category)?;
-        item.extend(keys::category(&category.slug).item());
-        let by_id = keys::category_by_id(category.id).item();
-        Transaction::new()
-            .write(Write::put(item).only_if_new(), |_| Ok(Taken::Slug))
-            .write(Write::put(by_id).only_if_new(), |_| {
-                Err(StorageError::Broken("a category id was made twice".into()))
-            })
-            .commit(self)
-            .await
-    }
-
-    /// All categories by slug, in one query; there are some dozens.
-    pub async fn categories(&self) -> Result<Vec<Category>, StorageError> {
-        self.partition(keys::CATEGORIES, false).await?.into_iter().map(from_item).collect()
-    }
-
     /// Makes a product with its offers, all or nothing.
-    pub async fn create_product(&self, product: &Product, offers: &[Offer]) -> Result<(), Refused<Taken>> {
-        let mut item = to_item(product)?;
-        item.extend(keys::product(product.id).item());
-        item.extend(keys::all_products(product.id).item());
-        item.extend(keys::category_products(product.category_id, product.id).item());
-        item.insert(SUMMARY.into(), AttributeValue::M(to_item(&product.summary())?));
+    pub async fn create_product(&self, listing: &Listing) -> Result<(), Refused<ProductRefused>> {
+        let product = &listing.product;
         let broken = |_| Err(StorageError::Broken("a product id was made twice".into()));
         let mut transaction = Transaction::new()
-            .write(Write::put(keys::product_slug(&product.slug).item()).only_if_new(), |_| Ok(Taken::Slug))
-            .write(Write::check(&keys::category_by_id(product.category_id), "attribute_exists(pk)"), |_| {
-                Ok(Taken::UnknownCategory)
-            })
-            .write(Write::put(item).only_if_new(), broken);
-        for offer in offers {
-            let mut owner = keys::sku(&offer.sku).item();
-            owner.insert("product_id".into(), AttributeValue::S(product.id.to_string()));
-            let taken = offer.sku.clone();
-            let mut item = to_item(offer)?;
-            item.extend(keys::offer(product.id, &offer.sku).item());
-            transaction = transaction
-                .write(Write::put(owner).only_if_new(), move |_| Ok(Taken::Sku(taken.clone())))
-                .write(Write::put(item).only_if_new(), broken);
+            .write(new_slug(product), |_| Ok(ProductRefused::SlugTaken))
+            .write(Write::put(product_item(product)?).only_if_new(), broken);
+        for category in &product.category_ids {
+            transaction = check_category(transaction, *category, |refused| refused);
+        }
+        for offer in &listing.offers {
+            transaction = put_offer(transaction, offer, |refused| refused)?;
         }
         transaction.commit(self).await
     }
 
-    /// A product and its offers: one query, half a read unit for each 4 KB.
-    pub async fn product(&self, id: ProductId) -> Result<Option<(Product, Vec<Offer>)>, StorageError> {
+    /// Keeps a product that was `before` as it is `after`, with the offers that are new or others: all or nothing. What
+    /// orders change in an offer, its stock, stays as it is.
+    pub async fn save_product(&self, before: &Listing, after: &Listing) -> Result<(), Refused<ProductRefused>> {
+        let (old, new) = (&before.product, &after.product);
+        let put = Write::put(product_item(new)?)
+            .only_if("#version = :before")
+            .name("#version", "version")
+            .number(":before", i64::try_from(old.version).unwrap_or(i64::MAX));
+        // A write alone is sent again by the SDK when its reply was lost; then it finds what it wrote itself.
+        let written = new.clone();
+        let mut transaction = Transaction::new().write(put, move |item| {
+            let is_ours = !item.is_empty() && from_item::<Product>(item)? == written;
+            Ok(if is_ours { NotSaved::Saved } else { NotSaved::Refused(ProductRefused::Changed) })
+        });
+        let changed = |_| Ok(NotSaved::Refused(ProductRefused::Changed));
+        if old.slug != new.slug {
+            let release = Write::delete(&keys::product_slug(&old.slug));
+            transaction = transaction
+                .write(new_slug(new), |_| Ok(NotSaved::Refused(ProductRefused::SlugTaken)))
+                .write(release, changed);
+        }
+        for category in new.category_ids.iter().filter(|category| !old.category_ids.contains(category)) {
+            transaction = check_category(transaction, *category, NotSaved::Refused);
+        }
+        let known: HashMap<_, _> = before.offers.iter().map(|offer| (&offer.sku, offer)).collect();
+        for offer in &after.offers {
+            transaction = match known.get(&offer.sku) {
+                None => put_offer(transaction, offer, NotSaved::Refused)?,
+                Some(before) if Offer { available: offer.available, ..(*before).clone() } == *offer => transaction,
+                Some(_) => transaction.write(change_offer(offer)?, changed),
+            };
+        }
+        match transaction.commit(self).await {
+            Ok(()) => Ok(()),
+            Err(Refused::Failed(error)) => Err(error.into()),
+            Err(Refused::By(reasons)) => {
+                let refused = |reason| match reason {
+                    NotSaved::Saved => None,
+                    NotSaved::Refused(reason) => Some(reason),
+                };
+                let reasons: Vec<_> = reasons.into_iter().filter_map(refused).collect();
+                if reasons.is_empty() { Ok(()) } else { Err(Refused::By(reasons)) }
+            }
+        }
+    }
+
+    /// Deletes a product that nobody has ever ordered.
+    pub async fn delete_product(&self, listing: &Listing) -> Result<(), Refused<ProductRefused>> {
+        let product = &listing.product;
+        let delete = Write::delete(&keys::product(product.id))
+            .only_if("#version = :before")
+            .name("#version", "version")
+            .number(":before", i64::try_from(product.version).unwrap_or(i64::MAX));
+        let mut transaction = Transaction::new()
+            .write(delete, |_| Ok(ProductRefused::Changed))
+            .write(Write::delete(&keys::product_slug(&product.slug)), |_| Ok(ProductRefused::Changed));
+        for offer in &listing.offers {
+            let never_sold =
+                Write::delete(&keys::offer(product.id, &offer.sku)).only_if("attribute_not_exists(ordered)");
+            transaction = transaction
+                .write(never_sold, |_| Ok(ProductRefused::Sold))
+                .write(Write::delete(&keys::sku(&offer.sku)), |_| Ok(ProductRefused::Changed));
+        }
+        transaction.commit(self).await
+    }
+
+    /// A product and its offers, in whatever state: one query, half a read unit for each 4 KB, twice that when
+    /// `consistent`.
+    pub async fn product(&self, id: ProductId, consistent: bool) -> Result<Option<Listing>, StorageError> {
         let key = keys::product(id);
         let (products, offers): (Vec<_>, Vec<_>) = self
-            .partition(&key.pk, false)
+            .partition(&key.pk, consistent)
             .await?
             .into_iter()
             .partition(|item| item.get("sk").and_then(|sk| sk.as_s().ok()) == Some(&key.sk));
         let Some(product) = products.into_iter().next() else { return Ok(None) };
         let offers: Result<_, _> = offers.into_iter().map(from_item).collect();
-        Ok(Some((from_item(product)?, offers?)))
+        Ok(Some(Listing { product: from_item(product)?, offers: offers? }))
     }
 
-    /// A page of all products, the newest first.
-    pub async fn products(
-        &self,
-        category: Option<CategoryId>,
-        limit: u8,
-        cursor: Option<Cursor>,
-    ) -> Result<Page<ProductSummary>, StorageError> {
-        match category {
-            Some(category) => self.page(Index::Gsi2, &keys::products_in(category), limit, cursor).await,
-            None => self.page(Index::Gsi1, keys::PRODUCTS, limit, cursor).await,
-        }
-    }
-
-    /// Which product a SKU belongs to. It never changes.
-    pub async fn owner_of(&self, sku: &Sku) -> Result<Option<ProductId>, StorageError> {
-        #[derive(serde::Deserialize)]
-        struct Owner {
-            product_id: ProductId,
-        }
-        let owner: Option<Owner> = self.get(&keys::sku(sku), false).await?.map(from_item).transpose()?;
+    /// The product of this slug: half a read unit.
+    pub async fn product_by_slug(&self, slug: &Slug) -> Result<Option<ProductId>, StorageError> {
+        let owner: Option<Owner> = self.get(&keys::product_slug(slug), false).await?.map(from_item).transpose()?;
         Ok(owner.map(|owner| owner.product_id))
     }
 
-    /// Changes the price of a SKU, or whether it is for sale. Orders at the old price are refused from then on.
-    pub async fn change_offer(
+    /// A page of the products in one state, the newest first; of the active ones also those of one category.
+    pub async fn products(
         &self,
-        product: ProductId,
-        sku: &Sku,
-        price: Option<Money>,
-        active: Option<bool>,
-    ) -> Result<(), Refused<UnknownSku>> {
-        let mut assignments = Vec::new();
-        let mut values = Item::new();
-        if let Some(price) = price {
-            assignments.push("price = :price");
-            values.insert(":price".to_owned(), AttributeValue::M(to_item(&price)?));
+        of: Products,
+        limit: u8,
+        cursor: Option<Cursor>,
+    ) -> Result<Page<ProductSummary>, StorageError> {
+        match of {
+            Products::Of(state) => self.page(Index::Gsi1, &keys::products_that_are(state), limit, cursor).await,
+            Products::In(category) => self.page(Index::Gsi2, &keys::products_in(category), limit, cursor).await,
         }
-        if let Some(active) = active {
-            assignments.push("active = :active");
-            values.insert(":active".to_owned(), AttributeValue::Bool(active));
-        }
-        if assignments.is_empty() {
-            return Ok(());
-        }
-        let mut write = Write::update(&keys::offer(product, sku), format!("SET {}", assignments.join(", ")))
-            .only_if("attribute_exists(pk)");
-        for (placeholder, value) in values {
-            write = write.value(&placeholder, value);
-        }
-        Transaction::new().write(write, |_| Ok(UnknownSku)).commit(self).await
+    }
+
+    /// Whether a product that is not archived stands in this category above all.
+    pub(crate) async fn has_products(&self, category: CategoryId) -> Result<bool, StorageError> {
+        let page: Page<ProductSummary> = self.page(Index::Gsi2, &keys::products_in(category), 1, None).await?;
+        Ok(!page.items.is_empty())
+    }
+
+    /// Which product a SKU belongs to.
+    pub async fn owner_of(&self, sku: &Sku) -> Result<Option<ProductId>, StorageError> {
+        let owner: Option<Owner> = self.get(&keys::sku(sku), false).await?.map(from_item).transpose()?;
+        Ok(owner.map(|owner| owner.product_id))
     }
 
     /// The offers of some SKUs, at most 100: one call. Unknown ones are not among them.
@@ -172,4 +202,78 @@ impl Table {
         }
         Ok(offers)
     }
+}
+
+/// What a list is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Products {
+    Of(ProductState),
+    /// Active ones that stand in this category above all.
+    In(CategoryId),
+}
+
+/// Whose a slug or a SKU is.
+#[derive(Deserialize)]
+struct Owner {
+    product_id: ProductId,
+}
+
+fn owned(mut item: Item, product: ProductId) -> Write {
+    item.insert("product_id".into(), AttributeValue::S(product.to_string()));
+    Write::put(item).only_if_new()
+}
+
+fn new_slug(product: &Product) -> Write {
+    owned(keys::product_slug(&product.slug).item(), product.id)
+}
+
+fn product_item(product: &Product) -> Result<Item, StorageError> {
+    let mut item = to_item(product)?;
+    item.extend(keys::product(product.id).item());
+    item.extend(keys::products_by_state(product.state, product.id).item());
+    if let (ProductState::Active, Some(category)) = (product.state, product.category_ids.first()) {
+        item.extend(keys::category_products(*category, product.id).item());
+    }
+    item.insert(SUMMARY.into(), AttributeValue::M(to_item(&product.summary())?));
+    Ok(item)
+}
+
+fn check_category<E: 'static>(
+    transaction: Transaction<E>,
+    id: CategoryId,
+    meaning: fn(ProductRefused) -> E,
+) -> Transaction<E> {
+    let check = Write::check(&keys::category(id), "attribute_exists(pk)");
+    transaction.write(check, move |_| Ok(meaning(ProductRefused::UnknownCategory(id))))
+}
+
+fn put_offer<E: 'static>(
+    transaction: Transaction<E>,
+    offer: &Offer,
+    meaning: fn(ProductRefused) -> E,
+) -> Result<Transaction<E>, StorageError> {
+    let (taken, mut item) = (offer.sku.clone(), to_item(offer)?);
+    item.extend(keys::offer(offer.product_id, &offer.sku).item());
+    let broken = |_| Err(StorageError::Broken("an offer was there before its SKU".into()));
+    Ok(transaction
+        .write(owned(keys::sku(&offer.sku).item(), offer.product_id), move |_| {
+            Ok(meaning(ProductRefused::SkuTaken(taken.clone())))
+        })
+        .write(Write::put(item).only_if_new(), broken))
+}
+
+/// Sets all of an offer but its stock, which orders change.
+fn change_offer(offer: &Offer) -> Result<Write, StorageError> {
+    let kept: HashSet<&str> = ["sku", "product_id", "available"].into();
+    let item = to_item(offer)?;
+    let mut changed: Vec<_> = item.into_iter().filter(|(name, _)| !kept.contains(name.as_str())).collect();
+    changed.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let assignments: Vec<_> = changed.iter().enumerate().map(|(n, _)| format!("#a{n} = :a{n}")).collect();
+    let expression = format!("SET {}", assignments.join(", "));
+    let mut write =
+        Write::update(&keys::offer(offer.product_id, &offer.sku), expression).only_if("attribute_exists(pk)");
+    for (number, (name, value)) in changed.into_iter().enumerate() {
+        write = write.name(&format!("#a{number}"), &name).value(&format!(":a{number}"), value);
+    }
+    Ok(write)
 }

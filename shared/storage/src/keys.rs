@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use waybill_domain::Timestamp;
 use waybill_domain::id::{AccountId, CategoryId, LetterId, OrderId, ProductId};
 use waybill_domain::order::Status;
+use waybill_domain::product::ProductState;
 use waybill_domain::text::{Email, Sku, Slug};
 
 /// An item as DynamoDB has it.
@@ -125,14 +126,19 @@ pub fn connections_of(account: AccountId, connection: &str) -> Place {
 
 pub const CATEGORIES: &str = "CATEGORIES";
 
-/// Categories share a partition: the whole list is one query.
-pub fn category(slug: &Slug) -> Key {
-    Key { pk: CATEGORIES.into(), sk: format!("CATEGORY#{slug}") }
+/// Categories share a partition: the whole tree is one query.
+pub fn category(id: CategoryId) -> Key {
+    Key { pk: CATEGORIES.into(), sk: format!("CATEGORY#{id}") }
 }
 
-/// That a category exists, found by its id: what a new product is checked against.
-pub fn category_by_id(id: CategoryId) -> Key {
-    Key { pk: format!("CATEGORY#{id}"), sk: "CATEGORY".into() }
+/// Counts the changes of the tree, so that two at once cannot make a ring of it.
+pub fn category_tree() -> Key {
+    Key { pk: CATEGORIES.into(), sk: "TREE".into() }
+}
+
+/// Makes a category's slug unique.
+pub fn category_slug(slug: &Slug) -> Key {
+    Key { pk: format!("CATEGORY_SLUG#{slug}"), sk: "CATEGORY_SLUG".into() }
 }
 
 /// A product and its offers share a partition: the product page is one query.
@@ -144,7 +150,7 @@ pub fn offer(product: ProductId, sku: &Sku) -> Key {
     Key { pk: format!("PRODUCT#{product}"), sk: format!("SKU#{sku}") }
 }
 
-/// Makes a SKU unique and says, for ever, whose it is.
+/// Makes a SKU unique and says whose it is.
 pub fn sku(sku: &Sku) -> Key {
     Key { pk: format!("SKU#{sku}"), sk: "SKU".into() }
 }
@@ -154,15 +160,17 @@ pub fn product_slug(slug: &Slug) -> Key {
     Key { pk: format!("PRODUCT_SLUG#{slug}"), sk: "PRODUCT_SLUG".into() }
 }
 
-pub const PRODUCTS: &str = "PRODUCTS";
+pub fn products_that_are(state: ProductState) -> String {
+    format!("PRODUCTS#{}", state.as_str())
+}
 
 pub fn products_in(category: CategoryId) -> String {
     format!("PRODUCTS#{category}")
 }
 
 /// Product ids sort by the time they were made, so they are the order of the lists.
-pub fn all_products(id: ProductId) -> Place {
-    Place { index: Index::Gsi1, pk: PRODUCTS.into(), sk: id.to_string() }
+pub fn products_by_state(state: ProductState, id: ProductId) -> Place {
+    Place { index: Index::Gsi1, pk: products_that_are(state), sk: id.to_string() }
 }
 
 pub fn category_products(category: CategoryId, id: ProductId) -> Place {

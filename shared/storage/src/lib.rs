@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod addresses;
 pub mod carts;
 pub mod catalog;
+pub mod categories;
 pub mod connections;
 mod keys;
 pub mod letters;

@@ -254,12 +254,12 @@ impl Table {
 }
 
 fn take_stock(line: &PricedLine) -> Write {
-    Write::update(&keys::offer(line.product_id, &line.sku), "SET available = available - :units")
-        .only_if("active = :yes AND available >= :units AND price.amount = :amount AND price.currency = :currency")
+    Write::update(&keys::offer(line.product_id, &line.sku), "SET available = available - :units, ordered = :yes")
+        .only_if("active = :yes AND available >= :units AND prices.#currency.amount = :amount")
+        .name("#currency", line.unit_price.currency.code())
         .value(":yes", AttributeValue::Bool(true))
         .number(":units", i64::from(line.quantity.get()))
         .number(":amount", line.unit_price.amount)
-        .text(":currency", line.unit_price.currency)
 }
 
 fn order_item(order: &Order) -> Result<Item, StorageError> {

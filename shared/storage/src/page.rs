@@ -5,6 +5,7 @@ use std::fmt;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 use waybill_domain::Timestamp;
+use waybill_domain::id::ProductId;
 
 use crate::keys::{self, Index, Item, Key, SUMMARY};
 use crate::table::{StorageError, Table, from_item};
@@ -20,8 +21,8 @@ pub struct Cursor {
 impl Cursor {
     /// Reads a cursor of a product list.
     pub fn among_products(text: &str) -> Option<Cursor> {
-        let id = text.parse().ok()?;
-        Some(Cursor { sort: keys::all_products(id).sk, key: keys::product(id) })
+        let id: ProductId = text.parse().ok()?;
+        Some(Cursor { sort: id.to_string(), key: keys::product(id) })
     }
 
     /// Reads a cursor of an order list.

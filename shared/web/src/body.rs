@@ -100,6 +100,11 @@ impl Fields {
         self.errors.push(FieldError::at(pointer, detail));
     }
 
+    /// Whether nothing was wrong so far.
+    pub fn is_empty(&self) -> bool {
+        self.errors.is_empty()
+    }
+
     /// The whole, when every part of it could be taken.
     pub fn finish<T>(self, whole: impl FnOnce() -> Option<T>) -> Result<T, Problem> {
         if self.errors.is_empty() {

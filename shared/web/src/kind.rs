@@ -46,6 +46,8 @@ kinds! {
     NotFound = NOT_FOUND "not-found": "There is no such thing, or it is not the caller's to see.";
     UnknownRoute = NOT_FOUND "unknown-route": "There is nothing at this address.";
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed": "The address does not take this method.";
+    Outdated = PRECONDITION_FAILED "outdated": "It has changed since the version that `If-Match` names.";
+    VersionNeeded = PRECONDITION_REQUIRED "version-needed": "The header `If-Match` is missing: send the ETag of what you have read.";
     Taken = CONFLICT "taken": "A name that has to be unique belongs to something else already.";
     SecondFactorOn = CONFLICT "second-factor-on": "The account has a second factor already.";
     LastAdministrator = CONFLICT "last-administrator": "The shop would be without an administrator.";
@@ -53,6 +55,8 @@ kinds! {
     Leaving = CONFLICT "leaving": "The account is being deleted; nothing else can be done with it.";
     AddressBookFull = CONFLICT "address-book-full": "The account keeps as many addresses as it can.";
     Changed = CONFLICT "changed": "Somebody else has changed it at the same moment. Read it again.";
+    InUse = CONFLICT "in-use": "Something else depends on it, so it cannot be deleted.";
+    TooMany = CONFLICT "too-many": "There are as many as there can be.";
     CartFull = CONFLICT "cart-full": "The cart holds as many different SKUs as it can.";
     CartChanged = CONFLICT "cart-changed": "The cart is not the quoted one any more. Read it again.";
     OutOfStock = CONFLICT "out-of-stock": "Not everything in the cart can be had; `errors` names the lines. Nothing was ordered.";

@@ -14,6 +14,7 @@ pub mod quote;
 mod segment;
 mod serve;
 pub mod tokens;
+mod versions;
 
 pub use address::NewAddress;
 pub use body::{Body, Fields};
@@ -23,3 +24,4 @@ pub use kind::Kind;
 pub use problem::Problem;
 pub use segment::Segment;
 pub use serve::{app, run};
+pub use versions::{IfMatch, cacheable, outdated, version_tag};

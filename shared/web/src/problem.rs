@@ -6,16 +6,18 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 use waybill_domain::cart::MAX_LINES;
+use waybill_domain::category::{MAX_CATEGORIES, MAX_DEPTH, Misplaced};
 use waybill_domain::order::Refusal;
-use waybill_domain::product::Offer;
 use waybill_storage::carts::CartFull;
-use waybill_storage::catalog::Taken;
+use waybill_storage::catalog::ProductRefused;
+use waybill_storage::categories::CategoryRefused;
 use waybill_storage::orders::Unchanged;
 use waybill_storage::{Refused, StorageError};
 
 use crate::kind::Kind;
 use crate::limits::Rate;
 use crate::serve::request_id;
+use crate::versions::outdated;
 
 /// A refusal or a failure, on its way to the client.
 #[derive(Debug)]
@@ -85,6 +87,10 @@ impl Problem {
             errors => format!("{} fields cannot be accepted.", errors.len()),
         };
         Problem { errors, ..Problem::new(Kind::Invalid, detail) }
+    }
+
+    pub fn invalid_parameter(name: &str, detail: impl Into<String>) -> Self {
+        Problem::invalid(vec![FieldError { place: Place::Parameter(name.to_owned()), detail: detail.into() }])
     }
 
     pub fn invalid_header(name: &'static str, detail: impl Into<String>) -> Self {
@@ -216,19 +222,52 @@ impl<E: Into<Problem>> From<Refused<E>> for Problem {
     }
 }
 
-impl From<Taken> for Problem {
-    fn from(taken: Taken) -> Self {
-        match taken {
-            Taken::Slug => {
-                Problem::new(Kind::Taken, "The slug is taken.").with_errors(vec![FieldError::at("/slug", "is taken")])
-            }
-            Taken::Sku(sku) => {
+impl From<ProductRefused> for Problem {
+    fn from(refused: ProductRefused) -> Self {
+        match refused {
+            ProductRefused::SlugTaken => slug_taken(),
+            ProductRefused::SkuTaken(sku) => {
                 let detail = format!("The SKU {sku} is taken.");
                 Problem::new(Kind::Taken, detail).with_errors(vec![FieldError::at("/skus", format!("{sku} is taken"))])
             }
-            Taken::UnknownCategory => Problem::invalid_field("/category_id", "there is no such category"),
+            ProductRefused::UnknownCategory(id) => {
+                Problem::invalid_field("/category_ids", format!("there is no category {id}"))
+            }
+            ProductRefused::Changed => outdated(),
+            ProductRefused::Sold => {
+                Problem::new(Kind::InUse, "It has been ordered, so it stays on those orders. Archive it instead.")
+            }
         }
     }
+}
+
+impl From<CategoryRefused> for Problem {
+    fn from(refused: CategoryRefused) -> Self {
+        let in_use = |detail: &str| Problem::new(Kind::InUse, detail);
+        match refused {
+            CategoryRefused::SlugTaken => slug_taken(),
+            CategoryRefused::Unknown => Problem::not_found("category"),
+            CategoryRefused::Changed => outdated(),
+            CategoryRefused::HasChildren => in_use("Categories stand below it; move or delete them first."),
+            CategoryRefused::HasProducts => in_use("Products stand in it; move or archive them first."),
+            CategoryRefused::Misplaced(Misplaced::TooMany) => {
+                Problem::new(Kind::TooMany, format!("A shop has at most {MAX_CATEGORIES} categories."))
+            }
+            CategoryRefused::Misplaced(Misplaced::UnknownParent) => {
+                Problem::invalid_field("/parent_id", "there is no such category")
+            }
+            CategoryRefused::Misplaced(Misplaced::BelowItself) => {
+                Problem::invalid_field("/parent_id", "is the category itself, or stands below it")
+            }
+            CategoryRefused::Misplaced(Misplaced::TooDeep) => {
+                Problem::invalid_field("/parent_id", format!("would make the tree deeper than {MAX_DEPTH} levels"))
+            }
+        }
+    }
+}
+
+fn slug_taken() -> Problem {
+    Problem::new(Kind::Taken, "The slug is taken.").with_errors(vec![FieldError::at("/slug", "is taken")])
 }
 
 impl From<CartFull> for Problem {
@@ -240,16 +279,5 @@ impl From<CartFull> for Problem {
 impl FieldError {
     pub fn at(pointer: &str, detail: impl Into<String>) -> Self {
         FieldError { place: Place::Pointer(pointer.to_owned()), detail: detail.into() }
-    }
-}
-
-/// Why a line of an order cannot be had as it was quoted.
-pub fn line_refusal(offer: Option<&Offer>, wanted: u32) -> String {
-    match offer {
-        None => "is not for sale".to_owned(),
-        Some(offer) if !offer.active => "is not for sale any more".to_owned(),
-        Some(offer) if offer.available == 0 => "is sold out".to_owned(),
-        Some(offer) if offer.available < wanted => format!("has only {} left", offer.available),
-        Some(offer) => format!("costs {} now", offer.price),
     }
 }

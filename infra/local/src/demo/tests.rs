@@ -107,7 +107,7 @@ async fn filling_goes_on_where_it_broke_off() {
     assert_eq!(count.added, count.categories + count.products - 10);
     let kept = kept.lock().unwrap();
     let ids: HashSet<&str> = kept.categories.iter().filter_map(|category| category["id"].as_str()).collect();
-    assert!(kept.products.iter().all(|product| ids.contains(product["category_id"].as_str().unwrap())));
+    assert!(kept.products.iter().all(|product| ids.contains(product["category_ids"][0].as_str().unwrap())));
 }
 
 #[test]

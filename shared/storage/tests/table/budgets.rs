@@ -2,12 +2,14 @@
 
 use waybill_domain::message::Actor;
 use waybill_domain::order::{Command, Order, Status};
+use waybill_domain::product::ProductState;
+use waybill_storage::catalog::Products;
 use waybill_storage::sessions::Proof;
 
 use crate::accounts::ann;
 use crate::changing::stripe_event;
 use crate::sessions::{known, session};
-use crate::shop::{Shop, at, category, customer, offer, order, pay, product, session_id, usd};
+use crate::shop::{Shop, at, category, customer, listing, offer, order, pay, product, session_id};
 
 fn decline(order: &Order) -> Result<Order, waybill_domain::order::Refusal> {
     order.decide(Command::DeclinePayment, Actor::Stripe, at(1))
@@ -61,12 +63,12 @@ async fn a_page_of_any_list_is_one_query() {
     let shop = Shop::open().await;
     let tea = shop.sells("TEA", 450, 5).await;
     let order = shop.placed(&tea).await;
-    let category = shop.table.product(tea.product_id).await.unwrap().unwrap().0.category_id;
+    let category = tea.category_ids[0];
     shop.wire.calls();
-    shop.table.products(None, 20, None).await.unwrap();
-    shop.table.products(Some(category), 20, None).await.unwrap();
-    shop.table.product(tea.product_id).await.unwrap();
-    shop.table.categories().await.unwrap();
+    shop.table.products(Products::Of(ProductState::Active), 20, None).await.unwrap();
+    shop.table.products(Products::In(category), 20, None).await.unwrap();
+    shop.table.product(tea.product_id, false).await.unwrap();
+    shop.table.categories(false).await.unwrap();
     shop.table.orders_of(order.buyer, 20, None).await.unwrap();
     shop.table.orders_with(Status::Pending, 20, None).await.unwrap();
     shop.table.connections_of(order.buyer).await.unwrap();
@@ -94,19 +96,24 @@ async fn a_cart_is_one_read_and_a_line_one_write_but_for_the_first() {
 }
 
 #[tokio::test]
-async fn a_product_is_made_in_one_transaction_and_an_offer_changed_in_one_write() {
+async fn a_product_is_made_and_changed_and_deleted_in_one_transaction() {
     let shop = Shop::open().await;
     let category = category("tea");
     shop.table.create_category(&category).await.unwrap();
     let product = product(category.id, "earl-grey");
     let offers = ["A", "B"].map(|sku| offer(&product, sku, 1, 1));
     shop.wire.calls();
-    shop.table.create_product(&product, &offers).await.unwrap();
+    let before = listing(&product, offers);
+    shop.table.create_product(&before).await.unwrap();
     assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
-    shop.table.change_offer(product.id, &offers[0].sku, Some(usd(2)), Some(false)).await.unwrap();
-    assert_eq!(shop.wire.calls(), ["UpdateItem"]);
-    shop.table.change_offer(product.id, &offers[0].sku, None, None).await.unwrap();
-    assert_eq!(shop.wire.calls(), [""; 0]);
+    shop.table.product_by_slug(&product.slug).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem"]);
+    let mut after = before.clone();
+    (after.product.version, after.offers[0].active) = (2, false);
+    shop.table.save_product(&before, &after).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
+    shop.table.delete_product(&after).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
 }
 
 #[tokio::test]

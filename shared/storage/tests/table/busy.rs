@@ -8,12 +8,18 @@ use axum::Router;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use waybill_domain::id::CategoryId;
-use waybill_domain::product::Offer;
-use waybill_storage::catalog::{Taken, UnknownSku};
+use waybill_domain::product::{Offer, Product};
+use waybill_storage::catalog::{Listing, ProductRefused};
 use waybill_storage::{Refused, StorageError, Table};
 
-use crate::shop::{TABLE, cart_id, category, customer, line, offer, product, reasons, usd};
+use crate::shop::{TABLE, customer, fresh_cart, line, listing, offer, product, reasons};
 use crate::wire::Wire;
+
+/// A product that stands in no category and has no offers: two writes make it.
+fn bare(slug: &str) -> Listing {
+    let product = product(CategoryId::new(Default::default()), slug);
+    listing(&Product { category_ids: Vec::new(), ..product }, [])
+}
 
 /// A table that gives these answers one after the other, and the last one for ever.
 async fn table(answers: Vec<(StatusCode, Value)>) -> (Table, Wire) {
@@ -68,7 +74,7 @@ async fn a_transaction_that_meets_another_one_is_tried_again() {
     for code in ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"] {
         let busy = cancelled(&[code, "None"]);
         let (table, wire) = table(vec![busy.clone(), busy.clone(), busy, ok()]).await;
-        table.create_category(&category("tea")).await.unwrap();
+        table.create_product(&bare("tea")).await.unwrap();
         assert_eq!(wire.calls(), ["TransactWriteItems"; 4], "{code}");
     }
 }
@@ -77,7 +83,7 @@ async fn a_transaction_that_meets_another_one_is_tried_again() {
 async fn a_transaction_that_keeps_meeting_others_is_given_up_as_busy() {
     let (table, wire) = table(vec![cancelled(&["None", "TransactionConflict"])]).await;
     let started = Instant::now();
-    assert_busy(table.create_category(&category("tea")).await);
+    assert_busy(table.create_product(&bare("tea")).await);
     assert_eq!(wire.calls(), ["TransactWriteItems"; 8]);
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
@@ -85,7 +91,7 @@ async fn a_transaction_that_keeps_meeting_others_is_given_up_as_busy() {
 #[tokio::test]
 async fn a_refusal_before_a_conflict_is_final() {
     let (table, wire) = table(vec![cancelled(&["ConditionalCheckFailed", "TransactionConflict"]), ok()]).await;
-    assert_eq!(reasons(table.create_category(&category("tea")).await), [Taken::Slug]);
+    assert_eq!(reasons(table.create_product(&bare("tea")).await), [ProductRefused::SlugTaken]);
     assert_eq!(wire.calls(), ["TransactWriteItems"]);
 }
 
@@ -97,7 +103,7 @@ async fn a_refusal_behind_a_conflict_waits_for_what_the_conflict_was_about() {
         cancelled(&["ConditionalCheckFailed", "ConditionalCheckFailed"]),
     ];
     let (table, wire) = table(answers).await;
-    let refused = table.create_category(&category("tea")).await;
+    let refused = table.create_product(&bare("tea")).await;
     assert!(
         matches!(refused, Err(Refused::Failed(StorageError::Broken(_)))),
         "the second write's meaning: {refused:?}"
@@ -109,7 +115,7 @@ async fn a_refusal_behind_a_conflict_waits_for_what_the_conflict_was_about() {
 async fn a_refusal_after_a_conflict_is_a_refusal() {
     let answers = vec![cancelled(&["TransactionConflict", "None"]), cancelled(&["ConditionalCheckFailed", "None"])];
     let (table, wire) = table(answers).await;
-    assert_eq!(reasons(table.create_category(&category("tea")).await), [Taken::Slug]);
+    assert_eq!(reasons(table.create_product(&bare("tea")).await), [ProductRefused::SlugTaken]);
     assert_eq!(wire.calls(), ["TransactWriteItems"; 2]);
 }
 
@@ -119,7 +125,7 @@ async fn a_transaction_that_is_wrong_is_not_tried_again() {
         [cancelled(&["ValidationError", "None"]), failed("ValidationException"), failed("AccessDeniedException")]
     {
         let (table, wire) = table(vec![answer, ok()]).await;
-        let result = table.create_category(&category("tea")).await;
+        let result = table.create_product(&bare("tea")).await;
         assert!(matches!(result, Err(Refused::Failed(StorageError::Broken(_)))), "{result:?}");
         assert_eq!(wire.calls(), ["TransactWriteItems"]);
     }
@@ -127,23 +133,23 @@ async fn a_transaction_that_is_wrong_is_not_tried_again() {
 
 #[tokio::test]
 async fn a_single_write_that_meets_a_transaction_is_tried_again_and_given_up_as_busy() {
-    let product = product(CategoryId::new(Default::default()), "earl-grey");
-    let offer = offer(&product, "TEA", 450, 1);
+    let before = bare("earl-grey");
+    let offer = offer(&before.product, "TEA", 450, 1);
     let conflict = failed("TransactionConflictException");
     let (calm, wire) = table(vec![conflict.clone(), conflict.clone(), ok()]).await;
-    calm.change_offer(product.id, &offer.sku, Some(usd(1)), None).await.unwrap();
-    assert_eq!(wire.calls(), ["UpdateItem"; 3]);
+    calm.save_product(&before, &before).await.unwrap();
+    assert_eq!(wire.calls(), ["PutItem"; 3]);
 
     let (busy, wire) = table(vec![conflict.clone()]).await;
-    assert_busy(busy.change_offer(product.id, &offer.sku, Some(usd(1)), None).await);
-    assert_eq!(wire.calls(), ["UpdateItem"; 8]);
-    assert_busy(busy.set_cart_line(customer(), &offer.sku, line(&offer, 1), cart_id()).await);
+    assert_busy(busy.save_product(&before, &before).await);
+    assert_eq!(wire.calls(), ["PutItem"; 8]);
+    assert_busy(busy.set_cart_line(customer(), &offer.sku, line(&offer, 1), fresh_cart()).await);
     assert_eq!(wire.calls(), ["UpdateItem"; 8]);
 
     let (refusing, wire) = table(vec![conflict, failed("ConditionalCheckFailedException")]).await;
-    let refused = refusing.change_offer(product.id, &offer.sku, Some(usd(1)), None).await;
-    assert_eq!(reasons(refused), [UnknownSku]);
-    assert_eq!(wire.calls(), ["UpdateItem"; 2]);
+    let refused = refusing.save_product(&before, &before).await;
+    assert_eq!(reasons(refused), [ProductRefused::Changed]);
+    assert_eq!(wire.calls(), ["PutItem"; 2]);
 }
 
 #[tokio::test]
@@ -170,13 +176,13 @@ async fn offers_that_stayed_unread_are_asked_for_again_and_given_up_as_busy() {
 
 #[tokio::test]
 async fn a_throttled_table_is_given_up_before_a_function_times_out() {
-    let product = product(CategoryId::new(Default::default()), "earl-grey");
+    let before = bare("earl-grey");
     let (table, wire) = table(vec![failed("ThrottlingException")]).await;
     let started = Instant::now();
-    assert_busy(table.create_category(&category("tea")).await);
+    assert_busy(table.create_product(&bare("tea")).await);
     assert_eq!(wire.calls(), ["TransactWriteItems"; 3]);
-    assert_busy(table.change_offer(product.id, &"TEA".parse().unwrap(), Some(usd(1)), None).await);
-    assert_eq!(wire.calls(), ["UpdateItem"; 3]);
+    assert_busy(table.save_product(&before, &before).await);
+    assert_eq!(wire.calls(), ["PutItem"; 3]);
     let read = table.cart(customer()).await;
     assert!(matches!(read, Err(StorageError::Busy(_))), "{read:?}");
     assert_eq!(wire.calls(), ["GetItem"; 3]);

@@ -1,77 +1,57 @@
-//! Categories, products, offers and their refusals.
+//! Products and offers, and what stands in the way of a change.
 
-use waybill_domain::product::MAX_SKUS;
-use waybill_storage::catalog::{Taken, UnknownSku};
+use waybill_domain::product::{MAX_SKUS, Offer, Product, ProductState};
+use waybill_storage::catalog::{Listing, ProductRefused, Products};
 
-use crate::shop::{Shop, category, offer, product, reasons, usd};
+use crate::shop::{Shop, cart_id, category, customer, line, listing, offer, product, reasons, usd};
 
-#[tokio::test]
-async fn a_category_slug_is_taken_once() {
-    let shop = Shop::open().await;
-    let (first, second) = (category("tea"), category("tea"));
-    shop.table.create_category(&first).await.unwrap();
-    assert_eq!(reasons(shop.table.create_category(&second).await), [Taken::Slug]);
-    assert_eq!(shop.table.categories().await.unwrap(), [first]);
-    // The refused category left nothing behind that a product could stand in.
-    let product = product(second.id, "earl-grey");
-    assert_eq!(reasons(shop.table.create_product(&product, &[]).await), [Taken::UnknownCategory]);
+async fn made(shop: &Shop, slug: &str, skus: &[&str]) -> Listing {
+    let category = category(&format!("for-{slug}"));
+    shop.table.create_category(&category).await.unwrap();
+    let product = product(category.id, slug);
+    let made = listing(&product, skus.iter().map(|sku| offer(&product, sku, 450, 5)));
+    shop.table.create_product(&made).await.unwrap();
+    made
+}
+
+async fn present(shop: &Shop, of: &Listing) -> Option<Listing> {
+    shop.table.product(of.product.id, true).await.unwrap()
+}
+
+/// One version on.
+fn changed(before: &Listing, change: impl FnOnce(&mut Product)) -> Listing {
+    let mut after = before.clone();
+    after.product.version += 1;
+    change(&mut after.product);
+    after
 }
 
 #[tokio::test]
-async fn categories_are_listed_by_slug() {
+async fn a_product_is_read_with_its_offers_by_id_and_by_slug() {
     let shop = Shop::open().await;
-    let [tea, cups, books] = ["tea", "cups", "books"].map(category);
-    for category in [&tea, &cups, &books] {
-        shop.table.create_category(category).await.unwrap();
-    }
-    assert_eq!(shop.table.categories().await.unwrap(), [books, cups, tea]);
-}
-
-#[tokio::test]
-async fn categories_are_all_listed_also_where_they_are_more_than_one_answer_holds() {
-    let shop = Shop::open().await;
-    for number in 0..60 {
-        let mut category = category(&format!("category-{number:02}"));
-        category.description = "🍵".repeat(5000).parse().unwrap();
-        shop.table.create_category(&category).await.unwrap();
-    }
-    assert_eq!(shop.table.categories().await.unwrap().len(), 60);
-}
-
-#[tokio::test]
-async fn a_product_is_read_with_its_offers() {
-    let shop = Shop::open().await;
-    let tea = category("tea");
-    shop.table.create_category(&tea).await.unwrap();
-    let product = product(tea.id, "earl-grey");
-    let offers: Vec<_> =
-        (0..MAX_SKUS).map(|number| offer(&product, &format!("TEA.{number:02}"), 450 + number as i64, 7)).collect();
-    shop.table.create_product(&product, &offers).await.unwrap();
-    assert_eq!(shop.table.product(product.id).await.unwrap(), Some((product.clone(), offers.clone())));
-    assert_eq!(shop.table.owner_of(&offers[3].sku).await.unwrap(), Some(product.id));
-    let unknown = offer(&product, "UNKNOWN", 1, 1);
+    let skus: Vec<_> = (0..MAX_SKUS).map(|number| format!("TEA.{number:02}")).collect();
+    let made = made(&shop, "earl-grey", &skus.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let product = &made.product;
+    assert_eq!(present(&shop, &made).await, Some(made.clone()));
+    assert_eq!(shop.table.product_by_slug(&product.slug).await.unwrap(), Some(product.id));
+    assert_eq!(shop.table.product_by_slug(&"nothing".parse().unwrap()).await.unwrap(), None);
+    assert_eq!(shop.table.owner_of(&made.offers[3].sku).await.unwrap(), Some(product.id));
+    let unknown = offer(product, "UNKNOWN", 1, 1);
     assert_eq!(shop.table.owner_of(&unknown.sku).await.unwrap(), None);
-    let wanted = [&offers[0], &unknown].map(|offer| (offer.sku.clone(), product.id));
-    assert_eq!(shop.table.offers(&wanted).await.unwrap(), [(offers[0].sku.clone(), offers[0].clone())].into());
+    let wanted = [&made.offers[0], &unknown].map(|offer| (offer.sku.clone(), product.id));
+    let found = [(made.offers[0].sku.clone(), made.offers[0].clone())].into();
+    assert_eq!(shop.table.offers(&wanted).await.unwrap(), found);
     assert_eq!(shop.table.offers(&[]).await.unwrap(), [].into());
-}
-
-#[tokio::test]
-async fn a_product_that_was_never_made_is_unknown() {
-    let shop = Shop::open().await;
-    assert_eq!(shop.table.product(product(category("tea").id, "earl-grey").id).await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn a_product_slug_is_taken_once() {
     let shop = Shop::open().await;
-    let tea = category("tea");
-    shop.table.create_category(&tea).await.unwrap();
-    let (first, second) = (product(tea.id, "earl-grey"), product(tea.id, "earl-grey"));
-    shop.table.create_product(&first, &[offer(&first, "A", 1, 1)]).await.unwrap();
-    let refused = shop.table.create_product(&second, &[offer(&second, "B", 1, 1)]).await;
-    assert_eq!(reasons(refused), [Taken::Slug]);
-    assert_eq!(shop.table.product(second.id).await.unwrap(), None);
+    let first = made(&shop, "earl-grey", &["A"]).await;
+    let second = product(first.product.category_ids[0], "earl-grey");
+    let second = listing(&second, [offer(&second, "B", 1, 1)]);
+    assert_eq!(reasons(shop.table.create_product(&second).await), [ProductRefused::SlugTaken]);
+    assert_eq!(present(&shop, &second).await, None);
     assert_eq!(shop.table.owner_of(&"B".parse().unwrap()).await.unwrap(), None);
 }
 
@@ -79,60 +59,126 @@ async fn a_product_slug_is_taken_once() {
 async fn a_sku_belongs_to_one_product() {
     let shop = Shop::open().await;
     let taken = shop.sells("TAKEN", 450, 5).await;
-    let tea = category("tea");
-    shop.table.create_category(&tea).await.unwrap();
-    let product = product(tea.id, "earl-grey");
-    let offers = ["FREE", "TAKEN"].map(|sku| offer(&product, sku, 1, 1));
-    assert_eq!(reasons(shop.table.create_product(&product, &offers).await), [Taken::Sku(taken.sku.clone())]);
-    assert_eq!(shop.table.product(product.id).await.unwrap(), None);
+    let product = product(taken.category_ids[0], "earl-grey");
+    let both = listing(&product, ["FREE", "TAKEN"].map(|sku| offer(&product, sku, 1, 1)));
+    let refused = [ProductRefused::SkuTaken(taken.sku.clone())];
+    assert_eq!(reasons(shop.table.create_product(&both).await), refused);
+    assert_eq!(present(&shop, &both).await, None);
     assert_eq!(shop.table.owner_of(&"FREE".parse().unwrap()).await.unwrap(), None);
+    // Nor is it taken by a product that gets it later.
+    let one = listing(&product, [offer(&product, "FREE", 1, 1)]);
+    shop.table.create_product(&one).await.unwrap();
+    assert_eq!(reasons(shop.table.save_product(&one, &both).await), refused);
     assert_eq!(shop.table.owner_of(&taken.sku).await.unwrap(), Some(taken.product_id));
     assert_eq!(shop.offer(&taken).await, taken);
 }
 
 #[tokio::test]
-async fn a_product_stands_in_a_category_that_exists() {
+async fn a_product_stands_in_categories_that_exist() {
     let shop = Shop::open().await;
-    let product = product(category("never-made").id, "earl-grey");
-    let refused = shop.table.create_product(&product, &[offer(&product, "A", 1, 1)]).await;
-    assert_eq!(reasons(refused), [Taken::UnknownCategory]);
-    assert_eq!(shop.table.product(product.id).await.unwrap(), None);
+    let never_made = category("never-made");
+    let product = product(never_made.id, "earl-grey");
+    let wanted = listing(&product, [offer(&product, "A", 1, 1)]);
+    let refused = [ProductRefused::UnknownCategory(never_made.id)];
+    assert_eq!(reasons(shop.table.create_product(&wanted).await), refused);
+    assert_eq!(present(&shop, &wanted).await, None);
+    let before = made(&shop, "assam", &["B"]).await;
+    let after = changed(&before, |product| product.category_ids.push(never_made.id));
+    assert_eq!(reasons(shop.table.save_product(&before, &after).await), refused);
+    assert_eq!(present(&shop, &before).await, Some(before));
 }
 
 #[tokio::test]
 async fn all_that_stands_in_the_way_of_a_product_is_told_at_once() {
     let shop = Shop::open().await;
-    let tea = category("tea");
-    shop.table.create_category(&tea).await.unwrap();
-    let first = product(tea.id, "earl-grey");
-    let offers = ["A", "B"].map(|sku| offer(&first, sku, 1, 1));
-    shop.table.create_product(&first, &offers).await.unwrap();
-    let second = product(category("never-made").id, "earl-grey");
-    let offers = ["A", "B"].map(|sku| offer(&second, sku, 1, 1));
-    let [a, b] = offers.each_ref().map(|offer| Taken::Sku(offer.sku.clone()));
-    let refused = shop.table.create_product(&second, &offers).await;
-    assert_eq!(reasons(refused), [Taken::Slug, Taken::UnknownCategory, a, b]);
+    made(&shop, "earl-grey", &["A", "B"]).await;
+    let never_made = category("never-made");
+    let product = product(never_made.id, "earl-grey");
+    let wanted = listing(&product, ["A", "B"].map(|sku| offer(&product, sku, 1, 1)));
+    let [a, b] = ["A", "B"].map(|sku| ProductRefused::SkuTaken(sku.parse().unwrap()));
+    let expected = [ProductRefused::SlugTaken, ProductRefused::UnknownCategory(never_made.id), a, b];
+    assert_eq!(reasons(shop.table.create_product(&wanted).await), expected);
 }
 
 #[tokio::test]
-async fn a_price_and_whether_a_sku_is_for_sale_change_by_themselves() {
+async fn a_change_is_kept_on_the_version_that_was_read_and_leaves_the_stock_to_orders() {
     let shop = Shop::open().await;
-    let tea = shop.sells("TEA", 450, 5).await;
-    shop.table.change_offer(tea.product_id, &tea.sku, None, None).await.unwrap();
-    assert_eq!(shop.offer(&tea).await, tea);
-    shop.table.change_offer(tea.product_id, &tea.sku, Some(usd(500)), None).await.unwrap();
-    shop.table.change_offer(tea.product_id, &tea.sku, None, Some(false)).await.unwrap();
-    let mut changed = tea.clone();
-    (changed.price, changed.active) = (usd(500), false);
-    assert_eq!(shop.offer(&tea).await, changed);
+    let before = made(&shop, "earl-grey", &["A", "B"]).await;
+    let mut after = changed(&before, |product| {
+        product.slug = "earl-grey-blue".parse().unwrap();
+        product.tags.insert("new".parse().unwrap());
+    });
+    after.offers[0].prices.values_mut().for_each(|price| price.amount = 500);
+    after.offers.push(Offer { sku: "C".parse().unwrap(), ..before.offers[0].clone() });
+    // An order takes a unit in between.
+    shop.placed(&before.offers[0]).await;
+    shop.table.save_product(&before, &after).await.unwrap();
+    let mut expected = after.clone();
+    expected.offers[0].available = 4;
+    assert_eq!(present(&shop, &before).await, Some(expected));
+    assert_eq!(shop.table.product_by_slug(&before.product.slug).await.unwrap(), None);
+    assert_eq!(shop.table.product_by_slug(&after.product.slug).await.unwrap(), Some(after.product.id));
+    let late = changed(&before, |product| product.tags.clear());
+    assert_eq!(reasons(shop.table.save_product(&before, &late).await), [ProductRefused::Changed]);
 }
 
 #[tokio::test]
-async fn an_unknown_sku_is_not_made_by_changing_it() {
+async fn a_change_of_the_product_alone_is_kept_although_the_reply_was_lost() {
+    let shop = Shop::open().await;
+    let before = made(&shop, "earl-grey", &["A"]).await;
+    let after = changed(&before, |product| product.title = "Lady Grey".parse().unwrap());
+    shop.wire.lose_next_reply();
+    shop.table.save_product(&before, &after).await.unwrap();
+    assert_eq!(present(&shop, &before).await, Some(after));
+}
+
+#[tokio::test]
+async fn lists_show_products_by_their_state() {
+    let shop = Shop::open().await;
+    let before = made(&shop, "earl-grey", &["A"]).await;
+    let category = before.product.category_ids[0];
+    let listed = async |of: Products| shop.table.products(of, 20, None).await.unwrap().items.len();
+    let counts = async || {
+        let states = ProductState::ALL.map(Products::Of);
+        (
+            listed(states[0]).await,
+            listed(states[1]).await,
+            listed(states[2]).await,
+            listed(Products::In(category)).await,
+        )
+    };
+    assert_eq!(counts().await, (0, 1, 0, 1));
+    let archived = changed(&before, |product| product.state = ProductState::Archived);
+    shop.table.save_product(&before, &archived).await.unwrap();
+    assert_eq!(counts().await, (0, 0, 1, 0));
+    let draft = changed(&archived, |product| product.state = ProductState::Draft);
+    shop.table.save_product(&archived, &draft).await.unwrap();
+    assert_eq!(counts().await, (1, 0, 0, 0));
+}
+
+#[tokio::test]
+async fn a_product_is_deleted_while_nobody_has_ordered_it_and_its_names_are_free_then() {
+    let shop = Shop::open().await;
+    let unsold = made(&shop, "earl-grey", &["A", "B"]).await;
+    let outdated = changed(&unsold, |_| {});
+    assert_eq!(reasons(shop.table.delete_product(&outdated).await), [ProductRefused::Changed]);
+    shop.table.delete_product(&unsold).await.unwrap();
+    assert_eq!(present(&shop, &unsold).await, None);
+    let sold = product(unsold.product.category_ids[0], "earl-grey");
+    let sold = listing(&sold, ["A", "B"].map(|sku| offer(&sold, sku, 450, 5)));
+    shop.table.create_product(&sold).await.unwrap();
+    shop.placed(&sold.offers[1]).await;
+    assert_eq!(reasons(shop.table.delete_product(&sold).await), [ProductRefused::Sold]);
+    assert_eq!(present(&shop, &sold).await.unwrap().product, sold.product);
+}
+
+#[tokio::test]
+async fn what_is_not_sold_in_a_currency_has_no_price_in_a_cart_of_it() {
     let shop = Shop::open().await;
     let tea = shop.sells("TEA", 450, 5).await;
-    let unknown = "UNKNOWN".parse().unwrap();
-    let refused = shop.table.change_offer(tea.product_id, &unknown, Some(usd(1)), Some(true)).await;
-    assert_eq!(reasons(refused), [UnknownSku]);
-    assert_eq!(shop.table.product(tea.product_id).await.unwrap().unwrap().1, [tea]);
+    let euro = "EUR".parse().unwrap();
+    assert_eq!((tea.price_in(usd(0).currency), tea.price_in(euro)), (Some(usd(450)), None));
+    let cart = shop.table.set_cart_line(customer(), &tea.sku, line(&tea, 1), (cart_id(), euro)).await.unwrap();
+    let priced = waybill_domain::cart::price(&cart, &[(tea.sku.clone(), tea)].into()).unwrap();
+    assert!(priced.lines.is_empty());
 }

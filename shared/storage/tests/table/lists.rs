@@ -2,9 +2,13 @@
 
 use waybill_domain::id::ProductId;
 use waybill_domain::order::{Command, FulfilmentStatus, PaymentStatus, Status};
+use waybill_domain::product::ProductState;
 use waybill_storage::Cursor;
+use waybill_storage::catalog::Products;
 
-use crate::shop::{Shop, at, category, customer, offer, pay, product};
+use crate::shop::{Shop, at, category, customer, listing, offer, pay, product};
+
+const ACTIVE: Products = Products::Of(ProductState::Active);
 
 #[tokio::test]
 async fn products_are_listed_newest_first_without_doubles_or_gaps() {
@@ -16,12 +20,13 @@ async fn products_are_listed_newest_first_without_doubles_or_gaps() {
     for number in 0..8 {
         let category = if number % 4 == 0 { &cups } else { &tea };
         let product = product(category.id, &format!("product-{number}"));
-        shop.table.create_product(&product, &[offer(&product, &format!("SKU-{number}"), 450, 1)]).await.unwrap();
-        summaries.insert(0, product.summary());
+        let made = listing(&product, [offer(&product, &format!("SKU-{number}"), 450, 1)]);
+        shop.table.create_product(&made).await.unwrap();
+        summaries.insert(0, made.product.summary());
     }
     let (mut listed, mut lengths, mut cursor) = (Vec::new(), Vec::new(), None);
     loop {
-        let page = shop.table.products(None, 3, cursor).await.unwrap();
+        let page = shop.table.products(ACTIVE, 3, cursor).await.unwrap();
         lengths.push(page.items.len());
         listed.extend(page.items);
         // As a client brings it back.
@@ -32,9 +37,9 @@ async fn products_are_listed_newest_first_without_doubles_or_gaps() {
     }
     assert_eq!((listed, lengths), (summaries.clone(), vec![3, 3, 2]));
 
-    let page = shop.table.products(Some(tea.id), 4, None).await.unwrap();
+    let page = shop.table.products(Products::In(tea.id), 4, None).await.unwrap();
     let cursor = Cursor::among_products(&page.next.unwrap().to_string());
-    let rest = shop.table.products(Some(tea.id), 4, cursor).await.unwrap();
+    let rest = shop.table.products(Products::In(tea.id), 4, cursor).await.unwrap();
     let in_tea: Vec<_> = page.items.into_iter().chain(rest.items).map(|product| product.slug.to_string()).collect();
     assert_eq!(in_tea, [7, 6, 5, 3, 2, 1].map(|number| format!("product-{number}")));
     assert_eq!(rest.next, None);
@@ -43,7 +48,7 @@ async fn products_are_listed_newest_first_without_doubles_or_gaps() {
 #[tokio::test]
 async fn an_empty_list_is_one_empty_page() {
     let shop = Shop::open().await;
-    let products = shop.table.products(None, 3, None).await.unwrap();
+    let products = shop.table.products(ACTIVE, 3, None).await.unwrap();
     assert_eq!((products.items, products.next), (vec![], None));
     let orders = shop.table.orders_with(Status::Paid, 3, None).await.unwrap();
     assert_eq!((orders.items, orders.next), (vec![], None));
@@ -129,7 +134,7 @@ async fn a_cursor_is_text_that_is_safe_in_a_url_and_reads_as_itself() {
     shop.placed_by(ann, &tea, at(0)).await;
     shop.placed_by(ann, &tea, at(1)).await;
     let safe = |text: &str| text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-'));
-    let products = shop.table.products(None, 1, None).await.unwrap().next.unwrap();
+    let products = shop.table.products(ACTIVE, 1, None).await.unwrap().next.unwrap();
     assert!(safe(&products.to_string()), "{products}");
     assert_eq!(Cursor::among_products(&products.to_string()), Some(products.clone()));
     let orders = shop.table.orders_of(ann, 1, None).await.unwrap().next.unwrap();

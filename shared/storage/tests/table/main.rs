@@ -8,6 +8,7 @@ mod budgets;
 mod busy;
 mod carts;
 mod catalog;
+mod categories;
 mod changing;
 mod connections;
 mod lists;

@@ -1,7 +1,9 @@
 //! Placing an order: what it takes, and each reason to refuse it.
 
+use std::collections::BTreeMap;
+
 use waybill_domain::order::Order;
-use waybill_domain::product::Offer;
+use waybill_domain::product::{Offer, Price};
 use waybill_storage::orders::NotPlaced;
 
 use crate::shop::{Shop, at, customer, order, reasons, usd};
@@ -74,14 +76,16 @@ async fn a_price_that_has_changed_is_refused_with_the_present_one() {
     let shop = Shop::open().await;
     let tea = shop.sells("TEA", 450, 2).await;
     let ann = customer();
-    for price in [usd(451), usd(449), waybill_domain::money::Money::new(450, "EUR".parse().unwrap())] {
+    let price =
+        |amount: i64, currency: &str| BTreeMap::from([(currency.parse().unwrap(), Price { amount, compare_at: None })]);
+    for prices in [price(451, "USD"), price(449, "USD"), price(450, "EUR")] {
         let cart = shop.set_line(ann, &tea, 1).await;
-        shop.table.change_offer(tea.product_id, &tea.sku, Some(usd(450)), None).await.unwrap();
+        shop.change_offer(&tea, |offer| offer.prices = price(450, "USD")).await;
         let quote = shop.quote(ann).await;
-        shop.table.change_offer(tea.product_id, &tea.sku, Some(price), None).await.unwrap();
+        shop.change_offer(&tea, |offer| offer.prices = prices.clone()).await;
         let order = order("key", &quote, at(0));
         let refused = reasons(shop.table.place_order(&order, &quote, "fingerprint").await);
-        assert_eq!(line_refused(&refused), (0, "TEA", Some(&Offer { price, ..tea.clone() })));
+        assert_eq!(line_refused(&refused), (0, "TEA", Some(&Offer { prices, ..tea.clone() })));
         assert_untouched(&shop, &order, &[&tea]).await;
         assert_eq!(shop.table.cart(ann).await.unwrap(), Some(cart));
     }
@@ -94,7 +98,7 @@ async fn a_sku_that_was_withdrawn_is_refused() {
     let ann = customer();
     shop.set_line(ann, &tea, 1).await;
     let quote = shop.quote(ann).await;
-    shop.table.change_offer(tea.product_id, &tea.sku, None, Some(false)).await.unwrap();
+    shop.change_offer(&tea, |offer| offer.active = false).await;
     let order = order("key", &quote, at(0));
     let refused = reasons(shop.table.place_order(&order, &quote, "fingerprint").await);
     assert_eq!(line_refused(&refused), (0, "TEA", Some(&Offer { active: false, ..tea.clone() })));
@@ -173,7 +177,7 @@ async fn everything_that_is_wrong_with_an_order_is_told_at_once() {
         shop.set_line(ann, offer, 2).await;
     }
     let quote = shop.quote(ann).await;
-    shop.table.change_offer(tea.product_id, &tea.sku, Some(usd(500)), None).await.unwrap();
+    shop.change_offer(&tea, |offer| offer.prices.values_mut().for_each(|price| price.amount = 500)).await;
     shop.set_line(ann, &cup, 3).await;
     let order = order("key", &quote, at(0));
     let refused = reasons(shop.table.place_order(&order, &quote, "fingerprint").await);
@@ -194,7 +198,7 @@ async fn the_same_key_again_answers_the_order_of_the_first_whatever_else_has_cha
     let quote = shop.quote(ann).await;
     let first = order("key", &quote, at(0));
     shop.table.place_order(&first, &quote, "first").await.unwrap();
-    shop.table.change_offer(tea.product_id, &tea.sku, Some(usd(500)), Some(false)).await.unwrap();
+    shop.change_offer(&tea, |offer| offer.active = false).await;
     let again = order("key", &quote, at(60));
     let refused = reasons(shop.table.place_order(&again, &quote, "second").await);
     let NotPlaced::AlreadyPlaced { order, fingerprint } = &refused[0] else { panic!("{refused:?}") };

@@ -1,6 +1,6 @@
 //! A shop of its own for each test: an empty table in memory, and what a test fills it with.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dynoxide::Database;
@@ -8,13 +8,15 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use waybill_domain::Timestamp;
 use waybill_domain::cart::{self, Cart, CartLine, Quote};
+use waybill_domain::category::Category;
 use waybill_domain::id::{AccountId, CartId, CategoryId, OrderId, ProductId, SessionId};
 use waybill_domain::message::Actor;
-use waybill_domain::money::Money;
+use waybill_domain::money::{Currency, Money};
 use waybill_domain::order::{self, Address, Command, Order, PaymentSession};
-use waybill_domain::product::{Category, Offer, Product};
+use waybill_domain::product::{Offer, Price, Product, ProductState, Variant};
 use waybill_domain::text::Sku;
 use waybill_storage::Table;
+use waybill_storage::catalog::Listing;
 
 use crate::wire::Wire;
 
@@ -89,7 +91,7 @@ impl Shop {
         self.table.create_category(&category).await.unwrap();
         let product = product(category.id, &format!("product-{}", number()));
         let offer = offer(&product, sku, cents, units);
-        self.table.create_product(&product, std::slice::from_ref(&offer)).await.unwrap();
+        self.table.create_product(&listing(&product, [offer.clone()])).await.unwrap();
         offer
     }
 
@@ -99,8 +101,17 @@ impl Shop {
         offers.remove(&offer.sku).unwrap()
     }
 
+    /// Changes an offer as staff does.
+    pub async fn change_offer(&self, offer: &Offer, change: impl FnOnce(&mut Offer)) {
+        let before = self.table.product(offer.product_id, true).await.unwrap().unwrap();
+        let mut after = before.clone();
+        after.product.version += 1;
+        change(after.offers.iter_mut().find(|present| present.sku == offer.sku).unwrap());
+        self.table.save_product(&before, &after).await.unwrap();
+    }
+
     pub async fn set_line(&self, buyer: AccountId, offer: &Offer, units: i64) -> Cart {
-        self.table.set_cart_line(buyer, &offer.sku, line(offer, units), cart_id()).await.unwrap()
+        self.table.set_cart_line(buyer, &offer.sku, line(offer, units), fresh_cart()).await.unwrap()
     }
 
     /// The buyer's cart at today's prices.
@@ -177,6 +188,11 @@ pub fn customer() -> AccountId {
     AccountId::new(uuid())
 }
 
+/// What a new cart begins with.
+pub fn fresh_cart() -> (CartId, Currency) {
+    (cart_id(), usd(0).currency)
+}
+
 pub fn cart_id() -> CartId {
     CartId::new(uuid())
 }
@@ -207,6 +223,10 @@ pub fn category(slug: &str) -> Category {
         slug: slug.parse().unwrap(),
         title: "Tea".parse().unwrap(),
         description: "Leaves.".parse().unwrap(),
+        translations: BTreeMap::new(),
+        parent_id: None,
+        position: 0,
+        version: 1,
     }
 }
 
@@ -215,12 +235,36 @@ pub fn product(category_id: CategoryId, slug: &str) -> Product {
         id: ProductId::new(uuid()),
         slug: slug.parse().unwrap(),
         title: "Earl Grey".parse().unwrap(),
+        state: ProductState::Active,
         description: "".parse().unwrap(),
-        category_id,
-        image: None,
-        price: usd(450),
+        translations: BTreeMap::new(),
+        category_ids: vec![category_id],
+        images: Vec::new(),
+        attributes: BTreeMap::new(),
+        tags: BTreeSet::new(),
+        options: Vec::new(),
+        variants: Vec::new(),
+        lowest: BTreeMap::new(),
         created_at: at(0),
+        updated_at: at(0),
+        version: 1,
     }
+}
+
+/// The product with these offers, each of a variant of its own.
+pub fn listing(product: &Product, offers: impl IntoIterator<Item = Offer>) -> Listing {
+    let offers: Vec<_> = offers.into_iter().collect();
+    let variant = |offer: &Offer| Variant {
+        sku: offer.sku.clone(),
+        variant: None,
+        options: BTreeMap::new(),
+        barcode: None,
+        image: None,
+        active: true,
+    };
+    let mut product = Product { variants: offers.iter().map(variant).collect(), ..product.clone() };
+    product.lowest = product.lowest_of(&offers);
+    Listing { product, offers }
 }
 
 pub fn offer(product: &Product, sku: &str, cents: i64, units: u32) -> Offer {
@@ -228,9 +272,12 @@ pub fn offer(product: &Product, sku: &str, cents: i64, units: u32) -> Offer {
         sku: sku.parse().unwrap(),
         product_id: product.id,
         title: product.title.clone(),
-        price: usd(cents),
+        prices: [(usd(0).currency, Price { amount: cents, compare_at: None })].into(),
         available: units,
         active: true,
+        weight: 100,
+        tax_class: "standard".parse().unwrap(),
+        category_ids: product.category_ids.clone(),
     }
 }
 
