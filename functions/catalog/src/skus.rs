@@ -102,6 +102,7 @@ impl CheckedSku {
             weight: self.weight,
             tax_class: self.tax_class,
             category_ids: product.category_ids.clone(),
+            ordered: 0,
         })
     }
 }

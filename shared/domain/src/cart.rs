@@ -173,6 +173,7 @@ mod tests {
             weight: 100,
             tax_class: "standard".parse().unwrap(),
             category_ids: Vec::new(),
+            ordered: 0,
         };
         (sku, offer)
     }

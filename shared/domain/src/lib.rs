@@ -13,6 +13,7 @@ pub mod money;
 pub mod order;
 pub mod product;
 mod schema;
+pub mod search;
 pub mod text;
 
 pub use jiff::{SignedDuration, Timestamp};

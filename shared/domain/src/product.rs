@@ -152,6 +152,9 @@ pub struct Offer {
     pub tax_class: TaxClass,
     /// The product's, for what is taken off by category.
     pub category_ids: Vec<CategoryId>,
+    /// Units that were ever ordered.
+    #[serde(default)]
+    pub ordered: u64,
 }
 
 /// In minor units of a currency that is named elsewhere.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
 use waybill_domain::id::{CategoryId, ProductId};
 use waybill_domain::product::{Offer, Product, ProductState, ProductSummary};
@@ -10,7 +10,7 @@ use waybill_domain::text::{Sku, Slug};
 
 use crate::keys::{self, Index, Item, SUMMARY};
 use crate::page::{Cursor, Page};
-use crate::table::{StorageError, Table, back_off, from_item, to_item};
+use crate::table::{StorageError, Table, from_item, to_item};
 use crate::transaction::{Refused, Transaction, Write};
 
 /// Why a product was not made or changed.
@@ -84,7 +84,7 @@ impl Table {
         for offer in &after.offers {
             transaction = match known.get(&offer.sku) {
                 None => put_offer(transaction, offer, NotSaved::Refused)?,
-                Some(before) if Offer { available: offer.available, ..(*before).clone() } == *offer => transaction,
+                Some(before) if is_same(before, offer) => transaction,
                 Some(_) => transaction.write(change_offer(offer)?, changed),
             };
         }
@@ -113,8 +113,10 @@ impl Table {
             .write(delete, |_| Ok(ProductRefused::Changed))
             .write(Write::delete(&keys::product_slug(&product.slug)), |_| Ok(ProductRefused::Changed));
         for offer in &listing.offers {
-            let never_sold =
-                Write::delete(&keys::offer(product.id, &offer.sku)).only_if("attribute_not_exists(ordered)");
+            let never_sold = Write::delete(&keys::offer(product.id, &offer.sku))
+                .only_if("#ordered = :none")
+                .name("#ordered", "ordered")
+                .number(":none", 0);
             transaction = transaction
                 .write(never_sold, |_| Ok(ProductRefused::Sold))
                 .write(Write::delete(&keys::sku(&offer.sku)), |_| Ok(ProductRefused::Changed));
@@ -169,38 +171,12 @@ impl Table {
 
     /// The offers of some SKUs, at most 100: one call. Unknown ones are not among them.
     pub async fn offers(&self, skus: &[(Sku, ProductId)]) -> Result<HashMap<Sku, Offer>, StorageError> {
-        let mut offers = HashMap::with_capacity(skus.len());
-        let mut wanted: Vec<Item> = skus.iter().map(|(sku, product)| keys::offer(*product, sku).item()).collect();
-        let mut attempt = 0;
-        // DynamoDB may leave keys unread when it throttles, and then names them.
-        while !wanted.is_empty() {
-            if attempt > 0 {
-                back_off(attempt).await;
-            }
-            if attempt == 8 {
-                return Err(StorageError::Busy("some offers stayed unread".into()));
-            }
-            let keys = KeysAndAttributes::builder().set_keys(Some(wanted)).build();
-            let keys = keys.expect("a batch names its keys");
-            let answer = self
-                .client
-                .batch_get_item()
-                .request_items(&self.name, keys)
-                .send()
-                .await
-                .map_err(StorageError::from_sdk)?;
-            for item in answer.responses.into_iter().flat_map(|mut tables| tables.remove(&self.name)).flatten() {
-                let offer: Offer = from_item(item)?;
-                offers.insert(offer.sku.clone(), offer);
-            }
-            wanted = answer
-                .unprocessed_keys
-                .and_then(|mut tables| tables.remove(&self.name))
-                .map(|keys| keys.keys)
-                .unwrap_or_default();
-            attempt += 1;
-        }
-        Ok(offers)
+        let keys = skus.iter().map(|(sku, product)| keys::offer(*product, sku).item()).collect();
+        let offers = self.batch(keys).await?.into_iter().map(|item| {
+            let offer: Offer = from_item(item)?;
+            Ok((offer.sku.clone(), offer))
+        });
+        offers.collect()
     }
 }
 
@@ -262,9 +238,14 @@ fn put_offer<E: 'static>(
         .write(Write::put(item).only_if_new(), broken))
 }
 
-/// Sets all of an offer but its stock, which orders change.
+/// Whether two differ in nothing but what orders change.
+fn is_same(one: &Offer, other: &Offer) -> bool {
+    Offer { available: other.available, ordered: other.ordered, ..one.clone() } == *other
+}
+
+/// Sets all of an offer but what orders change.
 fn change_offer(offer: &Offer) -> Result<Write, StorageError> {
-    let kept: HashSet<&str> = ["sku", "product_id", "available"].into();
+    let kept: HashSet<&str> = ["sku", "product_id", "available", "ordered"].into();
     let item = to_item(offer)?;
     let mut changed: Vec<_> = item.into_iter().filter(|(name, _)| !kept.contains(name.as_str())).collect();
     changed.sort_by(|(one, _), (other, _)| one.cmp(other));

@@ -254,7 +254,8 @@ impl Table {
 }
 
 fn take_stock(line: &PricedLine) -> Write {
-    Write::update(&keys::offer(line.product_id, &line.sku), "SET available = available - :units, ordered = :yes")
+    Write::update(&keys::offer(line.product_id, &line.sku), "SET available = available - :units ADD #ordered :units")
+        .name("#ordered", "ordered")
         .only_if("active = :yes AND available >= :units AND prices.#currency.amount = :amount")
         .name("#currency", line.unit_price.currency.code())
         .value(":yes", AttributeValue::Bool(true))

@@ -15,6 +15,7 @@ mod lists;
 mod lost_replies;
 mod mails;
 mod placing;
+mod search;
 mod sessions;
 mod shop;
 mod signing_keys;

@@ -278,6 +278,7 @@ pub fn offer(product: &Product, sku: &str, cents: i64, units: u32) -> Offer {
         weight: 100,
         tax_class: "standard".parse().unwrap(),
         category_ids: product.category_ids.clone(),
+        ordered: 0,
     }
 }
 

@@ -20,6 +20,8 @@ struct Seen {
     calls: Mutex<Vec<String>>,
     /// The reply at which it comes down from 1 to 0 is lost.
     replies_until_loss: AtomicI64,
+    /// How many calls there are before no other leaves any more; at zero they all do.
+    calls_until_end: AtomicI64,
 }
 
 impl Wire {
@@ -52,6 +54,18 @@ impl Wire {
     }
 }
 
+impl Wire {
+    /// After so many calls nothing leaves any more, as if the process had died there; until the next time.
+    pub fn end_after(&self, calls: i64) {
+        self.0.calls_until_end.store(calls + 1, Ordering::SeqCst);
+    }
+
+    /// Everything leaves again.
+    pub fn go_on(&self) {
+        self.0.calls_until_end.store(0, Ordering::SeqCst);
+    }
+}
+
 impl Intercept for Wire {
     fn name(&self) -> &'static str {
         "wire"
@@ -65,6 +79,11 @@ impl Intercept for Wire {
     ) -> Result<(), BoxError> {
         let target = context.request().headers().get("x-amz-target").expect("a call has a target");
         let call = target.rsplit('.').next().unwrap_or(target);
+        let left = &self.0.calls_until_end;
+        if left.load(Ordering::SeqCst) > 0 && left.fetch_sub(1, Ordering::SeqCst) <= 1 {
+            left.store(1, Ordering::SeqCst);
+            return Err("the process has died".into());
+        }
         self.0.calls.lock().unwrap().push(call.to_owned());
         Ok(())
     }

@@ -1,0 +1,373 @@
+//! Searching: sets that were read some seconds ago are used again, what is shown is read anew.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use roaring::RoaringBitmap;
+use waybill_domain::id::CategoryId;
+use waybill_domain::money::Currency;
+use waybill_domain::product::ProductSummary;
+use waybill_domain::text::Slug;
+
+use super::{
+    CATEGORY, CHUNK, Column, IN_STOCK, ROWS, SHOWN, TAG, WIDTH_OF_PRICE, attribute, bitmap, card, partition, words_like,
+};
+use crate::keys::Item;
+use crate::table::{StorageError, Table, from_item};
+
+/// Bytes of sets and columns that a process keeps; beyond them it begins anew.
+const KEPT: usize = 24 * 1024 * 1024;
+/// Letters of a word from which on it is also found by its beginning. Shorter ones begin too many words.
+const PREFIX: usize = 3;
+
+/// What is looked for. Everything that is given has to be true of a product.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Any of these.
+    pub categories: Option<BTreeSet<CategoryId>>,
+    /// All of these.
+    pub tags: BTreeSet<Slug>,
+    /// Of each attribute any of its values.
+    pub attributes: BTreeMap<Slug, BTreeSet<String>>,
+    pub in_stock: bool,
+    /// The lowest price of a product, in minor units.
+    pub price: Option<(Currency, RangeInclusive<i64>)>,
+    /// All of these, as [`waybill_domain::search::words`] has them; of three letters or more also as a beginning.
+    pub words: Vec<String>,
+}
+
+/// How a list is sorted. Where two are equal, the newest comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    Newest,
+    Price { currency: Currency, falling: bool },
+    Name { falling: bool },
+    Popularity,
+}
+
+/// What is to be counted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Facet {
+    Category,
+    Tag,
+    Attribute(Slug),
+}
+
+/// A place in a list: what the product there is sorted by, and its number.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    pub key: Vec<u8>,
+    pub number: u32,
+}
+
+/// Which part of a list is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    First,
+    After(Mark),
+    Before(Mark),
+}
+
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub items: Vec<ProductSummary>,
+    /// The marks of the first and the last of them, where something stands before and behind them.
+    pub before: Option<Mark>,
+    pub after: Option<Mark>,
+    /// How many there are in all.
+    pub total: u64,
+    /// For each facet how many there are of each value, where the facet's own filter is left out.
+    pub counts: Vec<Vec<(String, u64)>>,
+}
+
+/// Finds products. Cheap to clone; clones share what they keep.
+#[derive(Clone)]
+pub struct Search {
+    table: Table,
+    lifetime: Duration,
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    bytes: usize,
+    partitions: HashMap<String, (Instant, Arc<Partition>)>,
+}
+
+/// A partition of sets by their names, or of a column's chunks.
+struct Partition {
+    bytes: usize,
+    sets: BTreeMap<String, RoaringBitmap>,
+    column: Vec<u8>,
+}
+
+impl Search {
+    /// Sets that were read within `lifetime` are used again.
+    pub fn new(table: Table, lifetime: Duration) -> Self {
+        Search { table, lifetime, kept: Arc::default() }
+    }
+
+    /// A page of what the filter leaves. Two calls one after the other where the sets are not known, else one.
+    pub async fn find(
+        &self,
+        filter: &Filter,
+        order: Order,
+        facets: &[Facet],
+        limit: usize,
+        wanted: &Wanted,
+    ) -> Result<Found, StorageError> {
+        let matching = Matching::read(self, filter, facets).await?;
+        let column = match order {
+            Order::Newest => None,
+            Order::Price { currency, .. } => Some(Column::Price(currency)),
+            Order::Name { .. } => Some(Column::Name),
+            Order::Popularity => Some(Column::Popularity),
+        };
+        let column = match column {
+            Some(column) => Some((column, self.column(column).await?)),
+            None => None,
+        };
+        let all = matching.all(None);
+        let mut marks: Vec<Mark> = all.iter().map(|number| mark(order, column.as_ref(), number)).collect();
+        let (page, before, after) = page(&mut marks, limit, wanted);
+        let counts = facets.iter().map(|facet| matching.count(facet)).collect();
+        let items = self.cards(&page).await?;
+        Ok(Found {
+            items,
+            before: before.then(|| page.first().cloned()).flatten(),
+            after: after.then(|| page.last().cloned()).flatten(),
+            total: all.len(),
+            counts,
+        })
+    }
+
+    /// What lists show of some products, in their order. One whose card has just gone is left out.
+    async fn cards(&self, page: &[Mark]) -> Result<Vec<ProductSummary>, StorageError> {
+        let keys = page.iter().map(|mark| card(mark.number).item()).collect();
+        let mut found = HashMap::new();
+        for mut item in self.table.batch(keys).await? {
+            if let Some(AttributeValue::S(pk)) = item.remove("pk") {
+                found.insert(pk, from_item::<ProductSummary>(item)?);
+            }
+        }
+        Ok(page.iter().filter_map(|mark| found.remove(&card(mark.number).pk)).collect())
+    }
+
+    async fn column(&self, column: Column) -> Result<Arc<Partition>, StorageError> {
+        self.partition(&column.partition(), "", Some(column)).await
+    }
+
+    async fn sets(&self, field: &str, prefix: &str) -> Result<Arc<Partition>, StorageError> {
+        self.partition(&partition(field), prefix, None).await
+    }
+
+    async fn partition(&self, pk: &str, prefix: &str, column: Option<Column>) -> Result<Arc<Partition>, StorageError> {
+        let name = format!("{pk}\n{prefix}");
+        {
+            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((read_at, partition)) = kept.partitions.get(&name)
+                && read_at.elapsed() < self.lifetime
+            {
+                return Ok(partition.clone());
+            }
+        }
+        let items = self.table.partition_from(pk, prefix).await?;
+        let partition = Arc::new(Partition::of(items, column)?);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.bytes + partition.bytes > KEPT {
+            *kept = Kept::default();
+        }
+        kept.bytes += partition.bytes;
+        if let Some((_, old)) = kept.partitions.insert(name, (Instant::now(), partition.clone())) {
+            kept.bytes -= old.bytes;
+        }
+        Ok(partition)
+    }
+}
+
+impl Partition {
+    fn of(items: Vec<Item>, column: Option<Column>) -> Result<Partition, StorageError> {
+        let mut partition = Partition { bytes: 0, sets: BTreeMap::new(), column: Vec::new() };
+        for item in items {
+            let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+            let broken = || StorageError::Broken("a chunk of a set or a column is none".into());
+            let (sk, bytes) =
+                text("sk").zip(item.get("bytes").and_then(|bytes| bytes.as_b().ok())).ok_or_else(broken)?;
+            let (value, chunk) = sk.rsplit_once('#').unwrap_or(("", sk));
+            let chunk: u32 = chunk.parse().map_err(|_| broken())?;
+            partition.bytes += bytes.as_ref().len() + sk.len() + 64;
+            match column {
+                Some(column) => {
+                    let at = chunk as usize * ROWS as usize * column.width();
+                    let end = at + bytes.as_ref().len();
+                    partition.column.resize(partition.column.len().max(end), 0);
+                    partition.column[at..end].copy_from_slice(bytes.as_ref());
+                }
+                None => {
+                    let numbers = bitmap(bytes.as_ref())?;
+                    let numbers = numbers.into_iter().map(|low| chunk * CHUNK + low);
+                    partition.sets.entry(value.to_owned()).or_default().extend(numbers);
+                }
+            }
+        }
+        Ok(partition)
+    }
+
+    /// Those that any of these values is true of.
+    fn any<'a>(&self, values: impl IntoIterator<Item = &'a str>) -> RoaringBitmap {
+        values.into_iter().filter_map(|value| self.sets.get(value)).fold(RoaringBitmap::new(), |all, set| all | set)
+    }
+
+    fn value(&self, width: usize, number: u32) -> &[u8] {
+        let at = number as usize * width;
+        self.column.get(at..at + width).unwrap_or_default()
+    }
+}
+
+/// What each part of a filter leaves.
+struct Matching {
+    shown: RoaringBitmap,
+    parts: Vec<(Option<Facet>, RoaringBitmap)>,
+    counted: BTreeMap<Facet, Arc<Partition>>,
+}
+
+impl Matching {
+    async fn read(search: &Search, filter: &Filter, facets: &[Facet]) -> Result<Matching, StorageError> {
+        // All that is needed at once: one wait, however many sets there are.
+        let fields = facets.iter().map(field).chain(filter.attributes.keys().map(|name| attribute(name.as_str())));
+        let fields = fields.chain(filter.categories.iter().map(|_| CATEGORY.to_owned()));
+        let fields = fields.chain((!filter.tags.is_empty()).then(|| TAG.to_owned()));
+        let fields = fields.chain(filter.in_stock.then(|| IN_STOCK.to_owned())).chain([SHOWN.to_owned()]);
+        let mut wanted: BTreeSet<(String, String)> = fields.map(|field| (field, String::new())).collect();
+        wanted.extend(filter.words.iter().map(|word| (words_like(word), beginning(word))));
+        let reading = wanted.iter().map(|(field, prefix)| search.sets(field, prefix));
+        let mut read: HashMap<_, _> = HashMap::new();
+        let results = futures_util::future::join_all(reading).await;
+        for (name, result) in wanted.iter().zip(results) {
+            read.insert(name.clone(), result?);
+        }
+        let whole = |field: &str| read[&(field.to_owned(), String::new())].clone();
+        let is = |field: &str| whole(field).any(["is"]);
+        let mut parts = Vec::new();
+        if let Some(categories) = &filter.categories {
+            let names: Vec<_> = categories.iter().map(ToString::to_string).collect();
+            parts.push((Some(Facet::Category), whole(CATEGORY).any(names.iter().map(String::as_str))));
+        }
+        for tag in &filter.tags {
+            parts.push((Some(Facet::Tag), whole(TAG).any([tag.as_str()])));
+        }
+        for (name, values) in &filter.attributes {
+            let sets = whole(&attribute(name.as_str()));
+            parts.push((Some(Facet::Attribute(name.clone())), sets.any(values.iter().map(String::as_str))));
+        }
+        if filter.in_stock {
+            parts.push((None, is(IN_STOCK)));
+        }
+        for word in &filter.words {
+            let sets = &read[&(words_like(word), beginning(word))];
+            let alike =
+                sets.sets.keys().map(String::as_str).filter(|known| {
+                    known == word || (word.chars().count() >= PREFIX && known.starts_with(word.as_str()))
+                });
+            parts.push((None, sets.any(alike)));
+        }
+        let mut matching = Matching { shown: is(SHOWN), parts, counted: BTreeMap::new() };
+        for facet in facets {
+            matching.counted.insert(facet.clone(), whole(&field(facet)));
+        }
+        if let Some((currency, range)) = &filter.price {
+            let column = search.column(Column::Price(*currency)).await?;
+            let fits = |number: &u32| price(&column, *number).is_some_and(|price| range.contains(&price));
+            matching.parts.push((None, matching.shown.iter().filter(fits).collect()));
+        }
+        Ok(matching)
+    }
+
+    /// What all parts leave, but for those of one facet.
+    fn all(&self, but: Option<&Facet>) -> RoaringBitmap {
+        let parts = self.parts.iter().filter(|(facet, _)| but.is_none() || facet.as_ref() != but);
+        parts.fold(self.shown.clone(), |left, (_, part)| left & part)
+    }
+
+    /// The most frequent first.
+    fn count(&self, facet: &Facet) -> Vec<(String, u64)> {
+        let left = self.all(Some(facet));
+        let Some(sets) = self.counted.get(facet) else { return Vec::new() };
+        let counted = sets.sets.iter().map(|(value, set)| (value.clone(), left.intersection_len(set)));
+        let mut counted: Vec<_> = counted.filter(|(_, count)| *count > 0).collect();
+        counted.sort_by(|(one, fewer), (other, more)| more.cmp(fewer).then_with(|| one.cmp(other)));
+        counted
+    }
+}
+
+fn field(facet: &Facet) -> String {
+    match facet {
+        Facet::Category => CATEGORY.into(),
+        Facet::Tag => TAG.into(),
+        Facet::Attribute(name) => attribute(name.as_str()),
+    }
+}
+
+/// What the names of the sets begin with that a word may be found in.
+fn beginning(word: &str) -> String {
+    if word.chars().count() >= PREFIX { word.to_owned() } else { format!("{word}#") }
+}
+
+fn price(column: &Partition, number: u32) -> Option<i64> {
+    let value: [u8; 4] = column.value(WIDTH_OF_PRICE, number).try_into().ok()?;
+    // Nothing costs nothing: there is no price.
+    Some(i64::from(u32::from_be_bytes(value))).filter(|price| *price > 0)
+}
+
+/// Marks are compared as bytes: what comes first has the smaller one.
+fn mark(order: Order, column: Option<&(Column, Arc<Partition>)>, number: u32) -> Mark {
+    let value = column.map(|(column, values)| values.value(column.width(), number).to_vec()).unwrap_or_default();
+    let falling = |value: Vec<u8>| value.into_iter().map(|byte| !byte).collect();
+    let key = match order {
+        Order::Newest => Vec::new(),
+        // Those without a price in this currency come last either way.
+        Order::Price { falling: down, .. } => {
+            let unpriced = u8::from(value.iter().all(|byte| *byte == 0));
+            std::iter::once(unpriced).chain(if down { falling(value) } else { value }).collect()
+        }
+        Order::Name { falling: true } | Order::Popularity => falling(value),
+        Order::Name { falling: false } => value,
+    };
+    // Newer ones have higher numbers.
+    Mark { key, number: u32::MAX - number }
+}
+
+/// The wanted marks, and whether there are others before and behind them. Numbers are put right again.
+fn page(marks: &mut Vec<Mark>, limit: usize, wanted: &Wanted) -> (Vec<Mark>, bool, bool) {
+    let turned = |mark: &Mark| Mark { number: u32::MAX - mark.number, ..mark.clone() };
+    let all = marks.len();
+    match wanted {
+        Wanted::First => {}
+        Wanted::After(mark) => marks.retain(|other| *other > turned(mark)),
+        Wanted::Before(mark) => marks.retain(|other| *other < turned(mark)),
+    }
+    let left_out = all > marks.len();
+    let more = marks.len() > limit;
+    if more {
+        match wanted {
+            Wanted::First | Wanted::After(_) => {
+                marks.select_nth_unstable(limit);
+                marks.truncate(limit);
+            }
+            Wanted::Before(_) => {
+                let from = marks.len() - limit;
+                marks.select_nth_unstable(from);
+                marks.drain(..from);
+            }
+        }
+    }
+    marks.sort_unstable();
+    let shown = marks.iter().map(turned).collect();
+    match wanted {
+        Wanted::First | Wanted::After(_) => (shown, left_out, more),
+        Wanted::Before(_) => (shown, more, left_out),
+    }
+}
