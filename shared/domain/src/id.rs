@@ -86,6 +86,8 @@ id!(ProductId, "prd");
 id!(/// One filling of a cart; placing an order ends it.
     CartId, "crt");
 id!(OrderId, "ord");
+id!(PromotionId, "pro");
+id!(ShippingMethodId, "shm");
 
 impl OrderId {
     /// The id of the order that `buyer` places with `key`: the same for the same two, so a repeated request meets the

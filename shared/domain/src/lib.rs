@@ -15,5 +15,6 @@ pub mod product;
 mod schema;
 pub mod search;
 pub mod text;
+pub mod totals;
 
 pub use jiff::{SignedDuration, Timestamp};

@@ -27,6 +27,8 @@ pub enum MoneyError {
     CurrencyMismatch(Currency, Currency),
     #[error("the amount is too large")]
     TooLarge,
+    #[error("the amount is negative")]
+    Negative,
 }
 
 impl Money {

@@ -57,6 +57,17 @@ pub struct ImageUrl(String);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
 
+/// What a customer types to ask for a promotion, in capitals: 3 to 32 capitals, digits and hyphens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PromotionCode(String);
+
+/// What kind of goods a thing is to the tax office, such as `standard`, `reduced` or `zero`: 1 to 32 small letters,
+/// digits and `_`, the first a letter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TaxClass(String);
+
 fn bounded(text: &str, min: usize, max: usize, breaks: bool) -> Result<String, Invalid> {
     let text = text.trim();
     let length = text.chars().count();
@@ -163,6 +174,32 @@ impl FromStr for IdempotencyKey {
     }
 }
 
+impl FromStr for PromotionCode {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let code = text.trim().to_ascii_uppercase();
+        let legal = |c: u8| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'-';
+        if (3..=32).contains(&code.len()) && code.bytes().all(legal) {
+            Ok(PromotionCode(code))
+        } else {
+            Err(Invalid::new("must be a code: 3 to 32 letters, digits and '-', such as SUMMER-10"))
+        }
+    }
+}
+
+impl FromStr for TaxClass {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let legal = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
+        let starts_well = text.bytes().next().is_some_and(|c| c.is_ascii_lowercase());
+        if starts_well && text.len() <= 32 && text.bytes().all(legal) {
+            Ok(TaxClass(text.to_owned()))
+        } else {
+            Err(Invalid::new("must be a tax class: 1 to 32 small letters, digits and '_', such as standard"))
+        }
+    }
+}
+
 /// What every parsed text can do: be borrowed as `str`, be shown, be made from an owned string.
 macro_rules! text {
     ($name:ty $(, [$($generics:tt)*])?) => {
@@ -194,6 +231,8 @@ text!(Slug);
 text!(Email);
 text!(ImageUrl);
 text!(IdempotencyKey);
+text!(PromotionCode);
+text!(TaxClass);
 
 described!(Sku, schema::text("A SKU.", 1, 40, "^[A-Z0-9][A-Z0-9._-]{0,39}$", "TEA-EARL-100"));
 described!(Slug, schema::text("A name for addresses of pages.", 1, 64, "^[a-z0-9]+(-[a-z0-9]+)*$", "green-tea"));
@@ -215,6 +254,17 @@ described!(
         "6f9f7a52-6c0e-4b8e-9d5f-1f6d0e2a4c11"
     )
 );
+described!(
+    PromotionCode,
+    schema::text(
+        "A promotion's code. It is kept and compared in capitals.",
+        3,
+        32,
+        "^[A-Za-z0-9-]{3,32}$",
+        "SUMMER-10"
+    )
+);
+described!(TaxClass, schema::text("A tax class.", 1, 32, "^[a-z][a-z0-9_]{0,31}$", "standard"));
 
 /// An address as the code above takes it: atoms of RFC 5322, a domain with a dot.
 const EMAIL: &str = concat!(
@@ -304,6 +354,27 @@ mod tests {
             "a@b.c,d@e.f",
         ] {
             assert!(bad.parse::<Email>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_promotion_code_is_compared_in_capitals() {
+        assert_eq!(" summer-10 ".parse::<PromotionCode>().unwrap().as_str(), "SUMMER-10");
+        for good in ["ABC", &"A".repeat(32)] {
+            assert!(good.parse::<PromotionCode>().is_ok(), "{good}");
+        }
+        for bad in ["", "AB", "A B", "A_B", "ÄBC", &"A".repeat(33)] {
+            assert!(bad.parse::<PromotionCode>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_tax_class_is_a_short_name() {
+        for good in ["a", "standard", "reduced_2", &"a".repeat(32)] {
+            assert!(good.parse::<TaxClass>().is_ok(), "{good}");
+        }
+        for bad in ["", "2a", "_a", "Standard", "a-b", &"a".repeat(33)] {
+            assert!(bad.parse::<TaxClass>().is_err(), "{bad}");
         }
     }
 
