@@ -20,9 +20,10 @@
 //! - A promotion is in force from `from` on and before `until`.
 //! - Promotions that stack are applied together; one that stands alone is applied without any other. The customer gets
 //!   whichever gives the lower total; ties go to the stacking ones, then to the lower id.
-//! - A stacking promotion without which the total is lower is left out: one could otherwise push the goods under the
-//!   edge of a shipping band, or move a rounding. A combination with which the chosen method cannot ship loses against
-//!   any with which it can.
+//! - A promotion without which the total is lower is left out: it may push the goods under the edge of a shipping band,
+//!   or move a rounding. So one promotion more never makes a total higher, as long as at most [`MAX_WEIGHED`] stack; of
+//!   more, all or none are applied. Of equal totals that with more promotions wins, then that without the later ones.
+//! - A combination with which the chosen method cannot ship loses against any with which it can.
 //!
 //! # Shipping
 //!
@@ -56,6 +57,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use answer::{AppliedPromotion, CodeRefusal, Discounts, LineDiscount, LineTotals, Outdone, RefusedCode, Totals};
+pub use choice::MAX_WEIGHED;
 pub use promotion::{BasisPoints, Effect, Promotion, Scope, Stacking, Trigger};
 pub use shipping::{
     CannotShip, Shipping, ShippingMethod, ShippingOffer, Tariff, ValueBand, WeightBand, shipping_offers,

@@ -1,5 +1,7 @@
 //! Which of the promotions that may be applied are: the combination with the lowest total.
 
+use std::cmp::Reverse;
+
 use super::discount::{self, Remaining};
 use super::eligible::Claim;
 use super::promotion::{Effect, Promotion, Stacking};
@@ -20,49 +22,44 @@ pub(super) struct Outcome<'a> {
     pub total: i64,
 }
 
-/// The combination that the customer gets: of those that stack all but the ones that make it dearer, or one alone.
+/// Up to this many promotions that stack are applied in the combination with the lowest total; of more, all or none.
+/// Weighing six takes 64 totals.
+pub const MAX_WEIGHED: usize = 6;
+
+/// What the customer gets: of equally good combinations the first, and no promotion only where each makes it dearer.
 pub(super) fn best<'a>(
     basket: &Basket<'a>,
     goods: &[Remaining<'a>],
     claims: &[Claim<'a>],
 ) -> Result<Outcome<'a>, MoneyError> {
+    let mut best = outcome(basket, goods, &[])?;
+    for combination in combinations(claims).iter().rev() {
+        let other = outcome(basket, goods, combination)?;
+        if other.preference() <= best.preference() {
+            best = other;
+        }
+    }
+    Ok(best)
+}
+
+/// Those that stack: all of them, then with ever more left out, the later ones first. Then each that stands alone.
+fn combinations<'c, 'a>(claims: &'c [Claim<'a>]) -> Vec<Vec<&'c Claim<'a>>> {
     let (stacking, mut alone): (Vec<_>, Vec<_>) =
         claims.iter().partition(|claim| claim.promotion.stacking == Stacking::Stacks);
     alone.sort_by_key(|claim| claim.promotion.id);
-    let mut candidates = Vec::new();
-    if alone.is_empty() || !stacking.is_empty() {
-        candidates.push(together(basket, goods, stacking)?);
-    }
-    for claim in alone {
-        candidates.push(outcome(basket, goods, &[claim])?);
-    }
-    let best = candidates.into_iter().min_by_key(Outcome::preference);
-    Ok(best.expect("without one that stands alone, there is the combination of those that stack"))
-}
-
-/// Leaves one after another out while that lowers the total.
-fn together<'a>(
-    basket: &Basket<'a>,
-    goods: &[Remaining<'a>],
-    mut claims: Vec<&Claim<'a>>,
-) -> Result<Outcome<'a>, MoneyError> {
-    let mut best = outcome(basket, goods, &claims)?;
-    loop {
-        let mut dearer_with = None;
-        for place in 0..claims.len() {
-            let mut others = claims.clone();
-            others.remove(place);
-            let without = outcome(basket, goods, &others)?;
-            if without.preference() < best.preference() {
-                best = without;
-                dearer_with = Some(place);
-            }
-        }
-        match dearer_with {
-            Some(place) => claims.remove(place),
-            None => return Ok(best),
+    let mut together: Vec<Vec<_>> = if stacking.len() > MAX_WEIGHED {
+        vec![stacking]
+    } else {
+        let mut chosen: Vec<u32> = (1..1 << stacking.len()).collect();
+        chosen.sort_by_key(|chosen| (Reverse(chosen.count_ones()), *chosen));
+        let pick = |chosen: u32| {
+            let is_chosen = |place: &usize| chosen >> place & 1 == 1;
+            (0..stacking.len()).filter(is_chosen).map(|place| stacking[place]).collect()
         };
-    }
+        chosen.into_iter().map(pick).collect()
+    };
+    together.extend(alone.into_iter().map(|claim| vec![claim]));
+    together
 }
 
 impl Outcome<'_> {

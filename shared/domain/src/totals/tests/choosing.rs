@@ -63,13 +63,37 @@ fn a_promotion_that_would_cost_more_in_shipping_than_it_saves_is_left_out() {
 }
 
 #[test]
-fn of_those_that_make_it_dearer_the_one_that_costs_most_is_left_out_first_then_others() {
-    // Below 50.00 shipping is 9.90. Each alone keeps the goods below it; both must go.
-    let given =
-        with(lines([("A", 1, 5_000)]), [promotion(1, fixed(100)), promotion(2, fixed(200)), promotion(3, fixed(300))]);
-    let totals = shipped_to_germany(given.clone(), by_value([(0, 9_900), (4_700, 4_000), (4_800, 0)])).totals();
-    assert_eq!(applied(&totals), [(promotion_id(2), 200)], "4,700 + 4,000 without 3, then 4,800 without 1");
-    assert_eq!((totals.total, outdone(&totals)), (eur(4_800), vec![promotion_id(1), promotion_id(3)]));
+fn promotions_that_only_together_cost_more_than_they_save_are_left_out_together() {
+    // Under 50.00 shipping is 4.90: two euros off make 52.90, one makes 53.90, none makes 50.00.
+    let edge = by_value([(0, 490), (5_000, 0)]);
+    let given = with(lines([("A", 1, 5_000)]), [promotion(1, fixed(100)), promotion(2, fixed(100))]);
+    let totals = shipped_to_germany(given, edge.clone()).totals();
+    assert_eq!((totals.total, outdone(&totals)), (eur(5_000), vec![promotion_id(1), promotion_id(2)]));
+    let given = with(lines([("A", 1, 5_000)]), [alone(promotion(1, fixed(100)))]);
+    assert_eq!(shipped_to_germany(given, edge).totals().total, eur(5_000));
+}
+
+#[test]
+fn as_few_as_possible_are_left_out_and_of_equals_the_later() {
+    // Under 47.00 shipping is 99.00: of four promotions of one euro, three may stay.
+    let given = with(lines([("A", 1, 5_000)]), [4, 2, 1, 3].map(|id| promotion(id, fixed(100))));
+    let totals = shipped_to_germany(given, by_value([(0, 9_900), (4_700, 0)])).totals();
+    assert_eq!((totals.total, outdone(&totals)), (eur(4_700), vec![promotion_id(4)]));
+    // One alone saves the same, and a larger set is preferred to a smaller that saves the same.
+    let promotions = [promotion(1, fixed(0)), promotion(2, fixed(100)), alone(promotion(0, fixed(100)))];
+    let totals = with(lines([("A", 1, 5_000)]), promotions).totals();
+    assert_eq!(applied(&totals), [(promotion_id(1), 0), (promotion_id(2), 100)]);
+}
+
+#[test]
+fn of_more_than_six_that_stack_all_or_none_are_applied() {
+    let total = |count, from| {
+        let given = lines([("A", 1, 5_000)]);
+        let given = Given { promotions: (1..=count).map(|id| promotion(id, fixed(10))).collect(), ..given };
+        shipped_to_germany(given, by_value([(0, 490), (from, 0)])).totals().total
+    };
+    assert_eq!([total(6, 4_950), total(7, 4_950)], [eur(4_950), eur(5_000)]);
+    assert_eq!(total(7, 4_930), eur(4_930));
 }
 
 #[test]
