@@ -77,6 +77,13 @@ fn promotions_are_about_the_lines_in_their_scope() {
 }
 
 #[test]
+fn a_line_names_only_promotions_that_took_something_off_it() {
+    let given = with(lines([("A", 1, 1_000), ("B", 1, 0)]), [promotion(1, percent(10)), promotion(2, fixed(0))]);
+    let parts: Vec<_> = given.totals().lines.into_iter().map(|line| line.discounts).collect();
+    assert_eq!(parts, [vec![LineDiscount { promotion_id: promotion_id(1), amount: eur(100) }], vec![]]);
+}
+
+#[test]
 fn promotions_are_applied_by_kind_and_id_each_on_what_those_before_left() {
     // 4 units of 1,000. Buy one, get one: 4,000 - 2,000. 10 %: - 200. 50 %: - 900. 100 off: - 100.
     let given = with(
