@@ -246,7 +246,7 @@ proptest! {
         weights in proptest::collection::vec(amount(), 1..20), part in 0_i64..=10_000
     ) {
         let whole: i64 = weights.iter().sum();
-        let amount = whole / 10_000 * part;
+        let amount = whole * part / 10_000;
         let parts = spread(amount, &weights).unwrap();
         prop_assert_eq!(parts.iter().sum::<i64>(), amount);
         for (part, weight) in parts.into_iter().zip(weights) {
