@@ -13,6 +13,7 @@ mod paying;
 mod permissions;
 mod placing;
 mod restart;
+mod searching;
 mod second_factor;
 mod sessions;
 mod shopping;

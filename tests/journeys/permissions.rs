@@ -18,7 +18,14 @@ async fn work(shop: &TestShop) {
     staff.patch("/v1/admin/skus/TEA", json!({ "active": false })).await;
     staff.patch("/v1/admin/skus/TEA", json!({ "active": true })).await;
     let unsold = shop.product("UNSOLD", 1, 1).await.text("/id");
+    let found = async |total: u64| {
+        let found = async || (anyone.get("/v1/products?q=unsold").await.body["total"] == total).then_some(());
+        eventually(&format!("{total} products that are found"), found).await;
+    };
+    found(1).await;
     assert_eq!(staff.delete(&format!("/v1/admin/products/{unsold}")).await.status, 204);
+    found(0).await;
+    staff.delete(&format!("/v1/admin/categories/{category}")).await.assert_problem(409, "in-use");
 
     let customer = shop.customer().await;
     let refreshed = anyone.post("/v1/sessions/refresh", json!({ "refresh_token": customer.refresh_token })).await;

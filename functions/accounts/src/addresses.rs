@@ -80,7 +80,7 @@ impl From<Unkept> for Problem {
 )]
 pub async fn list_addresses(State(app): State<App>, caller: Caller) -> Result<Json<List<KeptAddress>>, Problem> {
     let book = app.table.address_book(caller.account).await?;
-    Ok(Json(List { items: book.entries(), next: None }))
+    Ok(Json(List::whole(book.entries())))
 }
 
 /// Keep an address

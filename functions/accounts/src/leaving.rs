@@ -91,7 +91,9 @@ pub async fn export_account(
     caller: Caller,
     mut parameters: Parameters,
 ) -> Result<Json<Export>, Problem> {
-    let cursor = parameters.cursor(Cursor::among_orders);
+    let list = format!("export of {}", caller.account);
+    let list = (&app.guard.cursors, list.as_str());
+    let cursor = parameters.cursor(list, Cursor::among_orders);
     parameters.finish()?;
     let (book, cart, orders) = tokio::try_join!(
         app.table.address_book(caller.account),
@@ -99,7 +101,7 @@ pub async fn export_account(
         app.table.orders_in_full(caller.account, EXPORT_PAGE, cursor)
     )?;
     let lines = cart.map(|cart| cart.lines).unwrap_or_default();
-    let List { items: orders, next } = orders.into();
+    let List { items: orders, next, .. } = List::of(orders, list);
     Ok(Json(Export {
         account: caller.holder.account(),
         addresses: book.entries(),

@@ -172,7 +172,7 @@ pub fn views(holder: &Holder, current: SessionId, now: Timestamp) -> Vec<Session
     security(("bearer" = [])),
 )]
 pub async fn list_sessions(caller: Caller) -> Json<List<SessionView>> {
-    Json(List { items: views(&caller.holder, caller.session, clock::now()), next: None })
+    Json(List::whole(views(&caller.holder, caller.session, clock::now())))
 }
 
 /// Log out

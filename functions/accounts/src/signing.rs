@@ -45,7 +45,7 @@ impl Signer {
 
     /// Publishes the key where the other functions look, unless it is there.
     pub async fn publish(&self, table: &Table) -> Result<(), StorageError> {
-        let published = table.signing_keys().await?;
+        let published = table.shared_keys().await?.signing_keys;
         if published.first() == Some(&self.public) {
             return Ok(());
         }
@@ -96,7 +96,7 @@ pub struct Jwk {
     responses((status = 200, description = "The keys that access tokens are signed with (RFC 7517).", body = KeySet, headers(("cache-control" = String, description = "`public, max-age=300`")))),
 )]
 pub async fn read_signing_keys(State(table): State<Table>) -> Result<impl IntoResponse, Problem> {
-    let keys = table.signing_keys().await?.into_iter().map(|key| Jwk {
+    let keys = table.shared_keys().await?.signing_keys.into_iter().map(|key| Jwk {
         kty: "OKP",
         crv: jwk::EllipticCurve::Ed25519,
         alg: Algorithm::EdDSA,

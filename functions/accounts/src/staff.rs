@@ -44,7 +44,7 @@ pub async fn find_account(
         Some(known) => app.table.holder(known.account_id).await?.into_iter().map(|holder| holder.account()).collect(),
         None => Vec::new(),
     };
-    Ok(Json(List { items, next: None }))
+    Ok(Json(List::whole(items)))
 }
 
 /// List the administrators
@@ -59,7 +59,7 @@ pub async fn list_administrators(
     _: Staff<may::ManagePeople>,
 ) -> Result<Json<List<Account>>, Problem> {
     let items = app.table.administrators().await?.iter().map(Holder::account).collect();
-    Ok(Json(List { items, next: None }))
+    Ok(Json(List::whole(items)))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -71,7 +71,7 @@ pub async fn list_categories(
     let tree = table.categories(false).await?;
     let items = tree.in_order().into_iter();
     let items = items.map(|(category, depth)| CategoryView::of(category, depth, language.as_ref())).collect();
-    cacheable(&headers, KEPT, &List { items, next: None })
+    cacheable(&headers, KEPT, &List::whole(items))
 }
 
 /// Read a category

@@ -16,6 +16,8 @@ use waybill_domain::product::{
 use waybill_domain::text::{ImageUrl, Invalid, Line, Sku, Slug};
 use waybill_web::Fields;
 
+use crate::list::OR;
+
 /// Tells null from a field that is not there.
 pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
@@ -80,7 +82,12 @@ pub fn attributes(
         if values.is_empty() {
             fields.refuse(&at, "must have a value");
         }
-        let values = list(fields, &at, values, MAX_VALUES, |fields, at, value| fields.take(at, value.parse()));
+        let values = list(fields, &at, values, MAX_VALUES, |fields, at, value| {
+            if value.contains(OR) {
+                fields.refuse(at, format!("must not contain {OR}, which stands between values in searches"));
+            }
+            fields.take(at, value.parse())
+        });
         Some((name?, values))
     });
     attributes.collect()

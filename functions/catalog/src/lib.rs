@@ -4,6 +4,7 @@
 pub mod about;
 mod categories;
 mod fields;
+mod list;
 mod products;
 mod read;
 mod skus;
@@ -15,6 +16,7 @@ use utoipa::OpenApi;
 use waybill_domain::language::Language;
 use waybill_domain::money::Currency;
 use waybill_storage::Table;
+use waybill_storage::search::Search;
 use waybill_web::Guard;
 
 pub use read::Slugs;
@@ -26,6 +28,7 @@ pub struct App {
     /// What the shop sells in, unless somebody asks for another.
     pub currency: Currency,
     pub slugs: Slugs,
+    pub search: Search,
 }
 
 /// What the document tells of these routes.
@@ -34,7 +37,7 @@ pub struct App {
     paths(
         categories::list_categories,
         categories::read_category,
-        read::list_products,
+        list::list_products,
         read::read_product,
         categories::read_category_to_edit,
         categories::create_category,
@@ -58,7 +61,7 @@ pub fn routes(app: App) -> Router {
         .route("/docs", get(about::read_page))
         .route("/v1/categories", get(categories::list_categories))
         .route("/v1/categories/{id}", get(categories::read_category))
-        .route("/v1/products", get(read::list_products))
+        .route("/v1/products", get(list::list_products))
         .route("/v1/products/{id}", get(read::read_product))
         .route("/v1/admin/categories", post(categories::create_category))
         .route("/v1/admin/categories/{id}", get(categories::read_category_to_edit).patch(categories::change_category))

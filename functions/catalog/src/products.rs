@@ -15,9 +15,9 @@ use waybill_domain::language::Translations;
 use waybill_domain::money::Currency;
 use waybill_domain::product::{
     AttributeValue, Choice, Description, Image, MAX_SKUS, Malformed, Offer, Product, ProductState, ProductSummary,
-    TaxClass, Title, Variant,
+    Title, Variant,
 };
-use waybill_domain::text::{Sku, Slug};
+use waybill_domain::text::{Sku, Slug, TaxClass};
 use waybill_lambda::{clock, random};
 use waybill_storage::Cursor;
 use waybill_storage::catalog::{Listing, Products};
@@ -140,9 +140,11 @@ pub async fn list_products_by_state(
 ) -> Result<Json<List<ProductLine>>, Problem> {
     let state = parameters.take("state", str::parse::<ProductState>).unwrap_or_default();
     let limit = parameters.limit();
-    let cursor = parameters.cursor(Cursor::among_products);
+    let list = format!("products that are {}", state.as_str());
+    let list = (&app.guard.cursors, list.as_str());
+    let cursor = parameters.cursor(list, Cursor::among_products);
     parameters.finish()?;
-    Ok(Json(app.table.products(Products::Of(state), limit, cursor).await?.into()))
+    Ok(Json(List::of(app.table.products(Products::Of(state), limit, cursor).await?, list)))
 }
 
 /// Read a product to change it

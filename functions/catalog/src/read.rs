@@ -17,13 +17,12 @@ use waybill_domain::product::{
     Variant,
 };
 use waybill_domain::text::{ImageUrl, Sku, Slug};
-use waybill_storage::catalog::{Listing, Products};
-use waybill_storage::{Cursor, StorageError, Table};
-use waybill_web::openapi::Paging;
-use waybill_web::query::{List, Parameters};
+use waybill_storage::catalog::Listing;
+use waybill_storage::{StorageError, Table};
+use waybill_web::query::Parameters;
 use waybill_web::{Problem, Segment, cacheable};
 
-use crate::{App, categories};
+use crate::App;
 
 /// The parameter that names a language.
 pub const IN_LANGUAGE: &str = "language";
@@ -33,7 +32,7 @@ pub const KEPT: u32 = 10;
 /// A line of a product list.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ProductSummary)]
-struct SummaryView {
+pub struct SummaryView {
     id: ProductId,
     slug: Slug,
     title: Title,
@@ -46,7 +45,7 @@ struct SummaryView {
 }
 
 impl SummaryView {
-    fn of(mut summary: ProductSummary, language: Option<&Language>, currency: Currency) -> Self {
+    pub fn of(mut summary: ProductSummary, language: Option<&Language>, currency: Currency) -> Self {
         let exact = language.and_then(|language| summary.titles.remove(language));
         let general = || language.and_then(|language| summary.titles.remove(&language.without_region()?));
         SummaryView {
@@ -59,48 +58,8 @@ impl SummaryView {
     }
 }
 
-/// List products
-#[utoipa::path(
-    get,
-    path = "/v1/products",
-    params(
-        ("category" = Option<String>, Query, description = "Only products that stand in this category above all: its id or its slug."),
-        ("language" = Option<Language>, Query, description = "Of the titles."),
-        ("currency" = Option<Currency>, Query, description = "Of the prices; the shop's own unless it is given."),
-        Paging
-    ),
-    responses((status = 200, description = "A page of products, the newest first.", body = List<SummaryView>), (status = 304, description = "You have the newest.")),
-)]
-pub async fn list_products(
-    State(app): State<App>,
-    headers: HeaderMap,
-    mut parameters: Parameters,
-) -> Result<Response, Problem> {
-    let category = parameters.take("category", |text| Ok::<_, String>(text.to_owned()));
-    let (language, currency) = told(&app, &mut parameters);
-    let limit = parameters.limit();
-    let cursor = parameters.cursor(Cursor::among_products);
-    parameters.finish()?;
-    let of = match category {
-        None => Products::Of(ProductState::Active),
-        Some(category) => match category.parse() {
-            Ok(id) => Products::In(id),
-            Err(_) => {
-                let tree = app.table.categories(false).await?;
-                let found = categories::find(&tree, &category);
-                let unknown = || Problem::invalid_parameter("category", "is not the id or the slug of a category");
-                Products::In(found.ok_or_else(unknown)?.id)
-            }
-        },
-    };
-    let List { items, next } = app.table.products(of, limit, cursor).await?.into();
-    let items: Vec<ProductSummary> = items;
-    let items = items.into_iter().map(|summary| SummaryView::of(summary, language.as_ref(), currency)).collect();
-    cacheable(&headers, KEPT, &List { items, next })
-}
-
 /// The language and the currency that an answer is to be in.
-fn told(app: &App, parameters: &mut Parameters) -> (Option<Language>, Currency) {
+pub fn told(app: &App, parameters: &mut Parameters) -> (Option<Language>, Currency) {
     let language = parameters.take(IN_LANGUAGE, str::parse::<Language>);
     let currency = parameters.take("currency", str::parse::<Currency>);
     (language, currency.unwrap_or(app.currency))

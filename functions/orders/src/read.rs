@@ -8,7 +8,7 @@ use waybill_storage::orders::OrderSummary;
 use waybill_storage::{Cursor, Table};
 use waybill_web::openapi::Paging;
 use waybill_web::query::{List, Parameters};
-use waybill_web::{Caller, Problem, Segment, Staff, may};
+use waybill_web::{Caller, Guard, Problem, Segment, Staff, may};
 
 use crate::view::OrderView;
 
@@ -22,13 +22,16 @@ use crate::view::OrderView;
 )]
 pub async fn list_own_orders(
     State(table): State<Table>,
+    State(guard): State<Guard>,
     caller: Caller,
     mut parameters: Parameters,
 ) -> Result<Json<List<OrderSummary>>, Problem> {
+    let list = format!("orders of {}", caller.account);
+    let list = (&guard.cursors, list.as_str());
     let limit = parameters.limit();
-    let cursor = parameters.cursor(Cursor::among_orders);
+    let cursor = parameters.cursor(list, Cursor::among_orders);
     parameters.finish()?;
-    Ok(Json(table.orders_of(caller.account, limit, cursor).await?.into()))
+    Ok(Json(List::of(table.orders_of(caller.account, limit, cursor).await?, list)))
 }
 
 /// List all orders of a status
@@ -41,6 +44,7 @@ pub async fn list_own_orders(
 )]
 pub async fn list_orders(
     State(table): State<Table>,
+    State(guard): State<Guard>,
     _: Staff<may::ReadOrders>,
     mut parameters: Parameters,
 ) -> Result<Json<List<OrderSummary>>, Problem> {
@@ -48,13 +52,15 @@ pub async fn list_orders(
     let known = |text: &str| Status::ALL.into_iter().find(|status| status.as_str() == text);
     let status = parameters.take("status", |text| known(text).ok_or_else(|| format!("must be one of {}", names())));
     let limit = parameters.limit();
-    let cursor = parameters.cursor(Cursor::among_orders);
+    let list = format!("orders that are {}", status.map_or("", Status::as_str));
+    let list = (&guard.cursors, list.as_str());
+    let cursor = parameters.cursor(list, Cursor::among_orders);
     if status.is_none() && !parameters.has_errors() {
         parameters.refuse("status", &format!("must be given, as one of {}", names()));
     }
     parameters.finish()?;
     let status = status.ok_or_else(|| Problem::internal("a status is missing though it was not refused"))?;
-    Ok(Json(table.orders_with(status, limit, cursor).await?.into()))
+    Ok(Json(List::of(table.orders_with(status, limit, cursor).await?, list)))
 }
 
 /// Read an order

@@ -10,15 +10,13 @@ use crate::id::{CategoryId, ProductId};
 use crate::language::Translations;
 use crate::money::{Currency, Money};
 use crate::schema::{self, described};
-use crate::text::{ImageUrl, Invalid, Line, Prose, Sku, Slug};
+use crate::text::{ImageUrl, Invalid, Line, Prose, Sku, Slug, TaxClass};
 
 pub type Title = Line<1, 120>;
 pub type Description = Prose<0, 5000>;
 pub type OptionName = Line<1, 40>;
 pub type OptionValue = Line<1, 60>;
 pub type AttributeValue = Line<1, 80>;
-/// How goods are taxed, such as `standard` or `reduced`.
-pub type TaxClass = Slug;
 
 /// A product has at least one SKU and at most this many: it is made in one transaction of at most 100 writes.
 pub const MAX_SKUS: usize = 45;

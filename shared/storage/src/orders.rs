@@ -239,7 +239,7 @@ impl Table {
         for summary in page.items {
             items.extend(self.order(summary.id).await?);
         }
-        Ok(Page { items, next: page.next })
+        Ok(Page { items, next: page.next, previous: page.previous })
     }
 
     /// A page of all orders in one status, the newest first.

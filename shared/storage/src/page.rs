@@ -10,32 +10,40 @@ use waybill_domain::id::ProductId;
 use crate::keys::{self, Index, Item, Key, SUMMARY};
 use crate::table::{StorageError, Table, from_item};
 
-/// Where a page ended. It says nothing of which list it belongs to; that is always the caller's own, so a cursor cannot
-/// open somebody else's. Its text is safe in a URL.
+/// Where a page begins or ends. It says nothing of which list it belongs to; that is always the caller's own, so a
+/// cursor cannot open somebody else's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     sort: String,
     key: Key,
+    /// Whether the page before it is wanted, not the one behind it.
+    back: bool,
 }
 
 impl Cursor {
     /// Reads a cursor of a product list.
     pub fn among_products(text: &str) -> Option<Cursor> {
+        let (text, back) = direction(text);
         let id: ProductId = text.parse().ok()?;
-        Some(Cursor { sort: id.to_string(), key: keys::product(id) })
+        Some(Cursor { sort: id.to_string(), key: keys::product(id), back })
     }
 
     /// Reads a cursor of an order list.
     pub fn among_orders(text: &str) -> Option<Cursor> {
+        let (text, back) = direction(text);
         let (at, id) = text.split_once('.')?;
         let (at, id) = (Timestamp::from_millisecond(at.parse().ok()?).ok()?, id.parse().ok()?);
-        Some(Cursor { sort: keys::by_time(at, id), key: keys::order(id) })
+        Some(Cursor { sort: keys::by_time(at, id), key: keys::order(id), back })
     }
+}
+
+fn direction(text: &str) -> (&str, bool) {
+    text.strip_prefix('-').map_or((text, false), |text| (text, true))
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.sort.replace('#', "."))
+        write!(f, "{}{}", if self.back { "-" } else { "" }, self.sort.replace('#', "."))
     }
 }
 
@@ -44,6 +52,8 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// None at the end of the list.
     pub next: Option<Cursor>,
+    /// None at its beginning.
+    pub previous: Option<Cursor>,
 }
 
 impl Table {
@@ -57,6 +67,7 @@ impl Table {
     ) -> Result<Page<T>, StorageError> {
         let name = index.name();
         let (pk, sk) = (format!("{name}pk"), format!("{name}sk"));
+        let (is_first, back) = (cursor.is_none(), cursor.as_ref().is_some_and(|cursor| cursor.back));
         let start = cursor.map(|cursor| {
             let mut start = cursor.key.item();
             start.insert(pk.clone(), AttributeValue::S(partition.to_owned()));
@@ -70,21 +81,29 @@ impl Table {
             .index_name(name)
             .key_condition_expression(format!("{pk} = :partition"))
             .expression_attribute_values(":partition", AttributeValue::S(partition.to_owned()))
-            .scan_index_forward(false)
+            .scan_index_forward(back)
             .limit(i32::from(limit))
             .set_exclusive_start_key(start)
             .send()
             .await
             .map_err(StorageError::from_sdk)?;
+        let mut items = answer.items.unwrap_or_default();
+        if back {
+            items.reverse();
+        }
         let text = |item: &Item, attribute: &str| item.get(attribute).and_then(|value| value.as_s().ok()).cloned();
-        let next = answer.last_evaluated_key.and_then(|last| {
-            let key = Key { pk: text(&last, "pk")?, sk: text(&last, "sk")? };
-            Some(Cursor { sort: text(&last, &sk)?, key })
-        });
-        let items = answer.items.unwrap_or_default().into_iter().map(|mut item| match item.remove(SUMMARY) {
+        let cursor = |item: Option<&Item>, back: bool| {
+            let item = item?;
+            let key = Key { pk: text(item, "pk")?, sk: text(item, "sk")? };
+            Some(Cursor { sort: text(item, &sk)?, key, back })
+        };
+        let more = answer.last_evaluated_key.is_some();
+        let next = cursor(items.last(), false).filter(|_| more || back);
+        let previous = cursor(items.first(), true).filter(|_| if back { more } else { !is_first });
+        let items = items.into_iter().map(|mut item| match item.remove(SUMMARY) {
             Some(AttributeValue::M(summary)) => from_item(summary),
             _ => Err(StorageError::Broken(format!("an item of {partition} has no summary"))),
         });
-        Ok(Page { items: items.collect::<Result<_, _>>()?, next })
+        Ok(Page { items: items.collect::<Result<_, _>>()?, next, previous })
     }
 }

@@ -3,6 +3,7 @@
 mod address;
 pub mod body;
 pub mod caller;
+pub mod cursors;
 pub mod guard;
 mod kind;
 pub mod limits;

@@ -36,8 +36,8 @@ changes changes at once.
 **Money** is a whole number of minor units (cents, for USD) with its ISO 4217 currency. **Times** are RFC 3339 in UTC. \
 **Ids** carry a prefix that names their kind and are otherwise opaque.
 
-**Lists** answer `{\"items\": [...], \"next\": \"...\"}`. Send `next` back as `cursor` for the page after it; null means that \
-there is none.
+**Lists** answer `{\"items\": [...], \"next\": \"...\", \"previous\": \"...\"}`. Send `next` back as `cursor` for the page after \
+it, `previous` for the one before; null means that there is none.
 
 **Where money or stock moves** an `Idempotency-Key` has to be sent. The same key with the same body answers what the first \
 request did, with the header `Idempotent-Replayed: true`; with another body it is refused.
@@ -251,7 +251,11 @@ impl IntoParams for Paging {
         };
         vec![
             parameter("limit", "How many items a page has at most.", limit),
-            parameter("cursor", "The `next` of the page before, of the same list with the same filters.", cursor),
+            parameter(
+                "cursor",
+                "The `next` or the `previous` of another page of the same list with the same filters.",
+                cursor,
+            ),
         ]
     }
 }

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{FromRequestParts, Query};
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
@@ -12,6 +10,7 @@ use utoipa::ToSchema;
 use waybill_domain::text::{IdempotencyKey, Invalid};
 use waybill_storage::{Cursor, Page};
 
+use crate::cursors::Cursors;
 use crate::problem::{FieldError, Place};
 use crate::{Kind, Problem};
 
@@ -58,14 +57,22 @@ impl Parameters {
         self.take("limit", parse).unwrap_or(DEFAULT_LIMIT)
     }
 
-    /// Takes `cursor`, as an earlier page of the same list gave it.
-    pub fn cursor(&mut self, read: impl FnOnce(&str) -> Option<Cursor>) -> Option<Cursor> {
+    /// Takes `cursor`, as another page of the same list gave it.
+    pub fn cursor<T>(&mut self, list: (&Cursors, &str), read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let (cursors, list) = list;
         let parse = |text: &str| {
-            let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok();
-            let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-            text.as_deref().and_then(read).ok_or("must be the `next` of an earlier page of this list")
+            let place = cursors.open(list, text);
+            place.as_deref().and_then(read).ok_or("must be the `next` or the `previous` of another page of this list")
         };
         self.take("cursor", parse)
+    }
+
+    /// Takes every parameter that is named `group[name]`.
+    pub fn take_group(&mut self, group: &str) -> BTreeMap<String, String> {
+        let prefix = format!("{group}[");
+        let inner = |name: &str| Some(name.strip_prefix(&prefix)?.strip_suffix(']')?.to_owned());
+        let names: Vec<_> = self.left.keys().filter_map(|name| Some((name.clone(), inner(name)?))).collect();
+        names.into_iter().filter_map(|(name, inner)| Some((inner, self.left.remove(&name)?))).collect()
     }
 
     /// Whether anything was wrong so far.
@@ -86,20 +93,31 @@ impl Parameters {
     }
 }
 
-/// A page as clients get it: `{"items": […], "next": "…" or null}`.
+/// A page as clients get it: `{"items": […], "next": "…" or null, "previous": "…" or null}`.
 #[derive(Serialize, ToSchema)]
 pub struct List<T> {
     pub items: Vec<T>,
     /// What to send as `cursor` for the next page; null when this is the last.
     #[schema(required)]
     pub next: Option<String>,
+    /// What to send as `cursor` for the page before; null when this is the first.
+    #[schema(required)]
+    pub previous: Option<String>,
 }
 
-impl<T, U: From<T>> From<Page<T>> for List<U> {
-    fn from(page: Page<T>) -> Self {
+impl<T> List<T> {
+    /// All there is, in one page.
+    pub fn whole(items: Vec<T>) -> Self {
+        List { items, next: None, previous: None }
+    }
+
+    /// A page of the list of this name.
+    pub fn of<U: Into<T>>(page: Page<U>, (cursors, list): (&Cursors, &str)) -> Self {
+        let seal = |cursor: Option<Cursor>| cursor.map(|cursor| cursors.seal(list, &cursor.to_string()));
         List {
-            items: page.items.into_iter().map(U::from).collect(),
-            next: page.next.map(|cursor| BASE64_URL_SAFE_NO_PAD.encode(cursor.to_string())),
+            items: page.items.into_iter().map(Into::into).collect(),
+            next: seal(page.next),
+            previous: seal(page.previous),
         }
     }
 }

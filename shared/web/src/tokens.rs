@@ -103,10 +103,8 @@ struct Known {
 }
 
 impl Verifier {
-    /// Reads the keys. Doing it at start also opens the connection that the first request then finds open.
-    pub async fn start(table: Table, now: Timestamp) -> Result<Self, StorageError> {
-        let keys = Keys::new(table.signing_keys().await?);
-        Ok(Verifier { table, known: Arc::new(RwLock::new(Known { keys, read_at: now })) })
+    pub fn new(table: Table, keys: Vec<SigningKey>, now: Timestamp) -> Self {
+        Verifier { table, known: Arc::new(RwLock::new(Known { keys: Keys::new(keys), read_at: now })) }
     }
 
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
@@ -126,7 +124,7 @@ impl Verifier {
     async fn look_again(&self, now: Timestamp) -> Result<Keys, StorageError> {
         // Others who ask in the meantime do not read too.
         self.known.write().unwrap_or_else(PoisonError::into_inner).read_at = now;
-        let keys = Keys::new(self.table.signing_keys().await?);
+        let keys = Keys::new(self.table.shared_keys().await?.signing_keys);
         self.known.write().unwrap_or_else(PoisonError::into_inner).keys = keys.clone();
         Ok(keys)
     }

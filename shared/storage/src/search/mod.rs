@@ -9,13 +9,14 @@ mod read;
 
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
+use waybill_domain::id::ProductId;
 use waybill_domain::money::Currency;
 use waybill_domain::search::Term;
 
 use crate::keys::Key;
 use crate::table::StorageError;
 
-pub use read::{Facet, Filter, Found, Mark, Order, Search, Wanted};
+pub use read::{Facet, Facets, Filter, Found, Mark, Order, Search, Wanted};
 
 /// Numbers of one chunk of a set: its bits fit into 8 KB.
 const CHUNK: u32 = 1 << 16;
@@ -113,6 +114,14 @@ impl Column {
 
     fn key(self, chunk: u32) -> Key {
         Key { pk: self.partition(), sk: format!("{chunk:05}") }
+    }
+}
+
+/// The product that a record of the table's stream is about, by its keys.
+pub fn product_of(keys: serde_dynamo::Item) -> Option<ProductId> {
+    match keys.get("pk") {
+        Some(serde_dynamo::AttributeValue::S(pk)) => pk.strip_prefix("PRODUCT#")?.parse().ok(),
+        _ => None,
     }
 }
 

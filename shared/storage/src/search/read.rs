@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use roaring::RoaringBitmap;
+use waybill_domain::category::Tree;
 use waybill_domain::id::CategoryId;
 use waybill_domain::money::Currency;
 use waybill_domain::product::ProductSummary;
@@ -54,6 +55,14 @@ pub enum Facet {
     Category,
     Tag,
     Attribute(Slug),
+}
+
+/// What to count.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facets<'a> {
+    pub of: &'a [Facet],
+    /// With it, a category counts those below it too.
+    pub tree: Option<&'a Tree>,
 }
 
 /// A place in a list: what the product there is sorted by, and its number.
@@ -115,11 +124,11 @@ impl Search {
         &self,
         filter: &Filter,
         order: Order,
-        facets: &[Facet],
+        facets: Facets<'_>,
         limit: usize,
         wanted: &Wanted,
     ) -> Result<Found, StorageError> {
-        let matching = Matching::read(self, filter, facets).await?;
+        let matching = Matching::read(self, filter, facets.of).await?;
         let column = match order {
             Order::Newest => None,
             Order::Price { currency, .. } => Some(Column::Price(currency)),
@@ -133,7 +142,7 @@ impl Search {
         let all = matching.all(None);
         let mut marks: Vec<Mark> = all.iter().map(|number| mark(order, column.as_ref(), number)).collect();
         let (page, before, after) = page(&mut marks, limit, wanted);
-        let counts = facets.iter().map(|facet| matching.count(facet)).collect();
+        let counts = facets.of.iter().map(|facet| matching.count(facet, facets.tree)).collect();
         let items = self.cards(&page).await?;
         Ok(Found {
             items,
@@ -293,11 +302,20 @@ impl Matching {
     }
 
     /// The most frequent first.
-    fn count(&self, facet: &Facet) -> Vec<(String, u64)> {
+    fn count(&self, facet: &Facet, tree: Option<&Tree>) -> Vec<(String, u64)> {
         let left = self.all(Some(facet));
         let Some(sets) = self.counted.get(facet) else { return Vec::new() };
-        let counted = sets.sets.iter().map(|(value, set)| (value.clone(), left.intersection_len(set)));
-        let mut counted: Vec<_> = counted.filter(|(_, count)| *count > 0).collect();
+        let mut counted: Vec<_> = match (facet, tree) {
+            (Facet::Category, Some(tree)) => {
+                let within = |id: CategoryId| {
+                    let names: Vec<_> = tree.below(id).iter().map(ToString::to_string).collect();
+                    left.intersection_len(&sets.any(names.iter().map(String::as_str)))
+                };
+                tree.in_order().iter().map(|(category, _)| (category.id.to_string(), within(category.id))).collect()
+            }
+            _ => sets.sets.iter().map(|(value, set)| (value.clone(), left.intersection_len(set))).collect(),
+        };
+        counted.retain(|(_, count)| *count > 0);
         counted.sort_by(|(one, fewer), (other, more)| more.cmp(fewer).then_with(|| one.cmp(other)));
         counted
     }

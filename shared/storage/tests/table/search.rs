@@ -8,7 +8,7 @@ use waybill_domain::product::{Offer, Price, Product, ProductState};
 use waybill_domain::search;
 use waybill_domain::text::Slug;
 use waybill_storage::catalog::Listing;
-use waybill_storage::search::{Facet, Filter, Found, Order, Search, Wanted};
+use waybill_storage::search::{Facet, Facets, Filter, Found, Order, Search, Wanted};
 
 use crate::shop::{Shop, listing, number, offer, product, usd};
 
@@ -159,7 +159,11 @@ impl Store {
         for _ in 0..12 {
             let filter = self.filter();
             let facets = [Facet::Category, Facet::Tag, Facet::Attribute("colour".parse().unwrap())];
-            let found = self.search.find(&filter, Order::Newest, &facets, 100, &Wanted::First).await.unwrap();
+            let found = self
+                .search
+                .find(&filter, Order::Newest, Facets { of: &facets, tree: None }, 100, &Wanted::First)
+                .await
+                .unwrap();
             let ids: BTreeSet<_> = found.items.iter().map(|item| item.id).collect();
             assert_eq!(ids, self.looked_up(&filter, None), "{filter:?}");
             assert_eq!((found.total, found.items.len()), (ids.len() as u64, ids.len()));
@@ -191,7 +195,7 @@ impl Store {
     }
 
     async fn page(&self, order: Order, limit: usize, wanted: &Wanted) -> Found {
-        self.search.find(&Filter::default(), order, &[], limit, wanted).await.unwrap()
+        self.search.find(&Filter::default(), order, Facets::default(), limit, wanted).await.unwrap()
     }
 }
 
@@ -325,7 +329,8 @@ async fn what_sells_best_comes_first() {
     }
     let ids = offers.iter().map(|offer| offer.product_id).collect();
     shop.table.index_products(&ids).await.unwrap();
-    let found = search.find(&Filter::default(), Order::Popularity, &[], 10, &Wanted::First).await.unwrap();
+    let found =
+        search.find(&Filter::default(), Order::Popularity, Facets::default(), 10, &Wanted::First).await.unwrap();
     let order: Vec<_> = found.items.iter().map(|item| item.id).collect();
     assert_eq!(order, [1, 0, 2].map(|place: usize| offers[place].product_id));
 }
@@ -342,11 +347,13 @@ async fn a_search_is_two_calls_in_a_row_and_one_while_the_sets_are_known() {
     let filter = Filter { in_stock: true, words: vec!["tea".into()], ..Filter::default() };
     let order = Order::Price { currency: usd(0).currency, falling: false };
     store.shop.wire.calls();
-    let first = search.find(&filter, order, &[Facet::Tag], 20, &Wanted::First).await.unwrap();
+    let first =
+        search.find(&filter, order, Facets { of: &[Facet::Tag], tree: None }, 20, &Wanted::First).await.unwrap();
     assert_eq!(store.shop.wire.calls(), ["Query", "Query", "Query", "Query", "Query", "BatchGetItem"]);
-    let again = search.find(&filter, order, &[Facet::Tag], 20, &Wanted::First).await.unwrap();
+    let again =
+        search.find(&filter, order, Facets { of: &[Facet::Tag], tree: None }, 20, &Wanted::First).await.unwrap();
     assert_eq!(store.shop.wire.calls(), ["BatchGetItem"]);
     assert_eq!(again.items, first.items);
     let unknown = Filter { tags: [Slug::try_from("none".to_owned()).unwrap()].into(), ..Filter::default() };
-    assert_eq!(search.find(&unknown, Order::Newest, &[], 20, &Wanted::First).await.unwrap().total, 0);
+    assert_eq!(search.find(&unknown, Order::Newest, Facets::default(), 20, &Wanted::First).await.unwrap().total, 0);
 }
