@@ -275,11 +275,12 @@ fn facet(name: &str) -> Facet {
 
 /// A place in a list as text, and which way it leads.
 fn written(mark: &Mark, way: char) -> String {
-    format!("{way}{}.{}", mark.number, BASE64_URL_SAFE_NO_PAD.encode(&mark.key))
+    format!("{way}{}.{}", mark.number, BASE64_URL_SAFE_NO_PAD.encode(mark.key))
 }
 
 fn place(text: &str) -> Option<Wanted> {
     let way: fn(Mark) -> Wanted = if text.starts_with('+') { Wanted::After } else { Wanted::Before };
     let (number, key) = text.get(1..)?.split_once('.')?;
-    Some(way(Mark { number: number.parse().ok()?, key: BASE64_URL_SAFE_NO_PAD.decode(key).ok()? }))
+    let key = BASE64_URL_SAFE_NO_PAD.decode(key).ok()?.try_into().ok()?;
+    Some(way(Mark { number: number.parse().ok()?, key }))
 }

@@ -66,10 +66,15 @@ pub struct Facets<'a> {
 }
 
 /// A place in a list: what the product there is sorted by, and its number.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
-    pub key: Vec<u8>,
+    pub key: [u8; Mark::KEY],
     pub number: u32,
+}
+
+impl Mark {
+    /// Bytes of what is sorted by: the widest column, and one before it.
+    pub const KEY: usize = 25;
 }
 
 /// Which part of a list is wanted.
@@ -146,8 +151,8 @@ impl Search {
         let items = self.cards(&page).await?;
         Ok(Found {
             items,
-            before: before.then(|| page.first().cloned()).flatten(),
-            after: after.then(|| page.last().cloned()).flatten(),
+            before: before.then(|| page.first().copied()).flatten(),
+            after: after.then(|| page.last().copied()).flatten(),
             total: all.len(),
             counts,
         })
@@ -342,25 +347,29 @@ fn price(column: &Partition, number: u32) -> Option<i64> {
 
 /// Marks are compared as bytes: what comes first has the smaller one.
 fn mark(order: Order, column: Option<&(Column, Arc<Partition>)>, number: u32) -> Mark {
-    let value = column.map(|(column, values)| values.value(column.width(), number).to_vec()).unwrap_or_default();
-    let falling = |value: Vec<u8>| value.into_iter().map(|byte| !byte).collect();
-    let key = match order {
-        Order::Newest => Vec::new(),
-        // Those without a price in this currency come last either way.
-        Order::Price { falling: down, .. } => {
-            let unpriced = u8::from(value.iter().all(|byte| *byte == 0));
-            std::iter::once(unpriced).chain(if down { falling(value) } else { value }).collect()
+    let value = column.map(|(column, values)| values.value(column.width(), number)).unwrap_or_default();
+    let mut key = [0; Mark::KEY];
+    key[1..=value.len()].copy_from_slice(value);
+    let falling = match order {
+        Order::Newest => false,
+        Order::Price { falling, .. } => {
+            // Those without a price in this currency come last either way.
+            key[0] = u8::from(value.iter().all(|byte| *byte == 0));
+            falling
         }
-        Order::Name { falling: true } | Order::Popularity => falling(value),
-        Order::Name { falling: false } => value,
+        Order::Name { falling } => falling,
+        Order::Popularity => true,
     };
+    if falling {
+        key[1..].iter_mut().for_each(|byte| *byte = !*byte);
+    }
     // Newer ones have higher numbers.
     Mark { key, number: u32::MAX - number }
 }
 
 /// The wanted marks, and whether there are others before and behind them. Numbers are put right again.
 fn page(marks: &mut Vec<Mark>, limit: usize, wanted: &Wanted) -> (Vec<Mark>, bool, bool) {
-    let turned = |mark: &Mark| Mark { number: u32::MAX - mark.number, ..mark.clone() };
+    let turned = |mark: &Mark| Mark { number: u32::MAX - mark.number, ..*mark };
     let all = marks.len();
     match wanted {
         Wanted::First => {}

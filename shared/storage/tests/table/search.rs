@@ -7,7 +7,7 @@ use waybill_domain::id::{CategoryId, ProductId};
 use waybill_domain::product::{Offer, Price, Product, ProductState};
 use waybill_domain::search;
 use waybill_domain::text::Slug;
-use waybill_storage::catalog::Listing;
+use waybill_storage::catalog::{Listing, Products};
 use waybill_storage::search::{Facet, Facets, Filter, Found, Order, Search, Wanted};
 
 use crate::shop::{Shop, listing, number, offer, product, usd};
@@ -289,7 +289,7 @@ async fn pages_of_every_order_lead_through_the_whole_list_and_back() {
             let page = store.page(order, 4, &wanted).await;
             assert_eq!((page.total, page.before.is_some()), (all.total, !seen.is_empty()));
             seen.extend(page.items.clone());
-            let next = page.after.clone();
+            let next = page.after;
             pages.push(page);
             match next {
                 Some(mark) => wanted = Wanted::After(mark),
@@ -298,9 +298,9 @@ async fn pages_of_every_order_lead_through_the_whole_list_and_back() {
         }
         assert_eq!(seen, all.items, "{order:?}");
         for place in (1..pages.len()).rev() {
-            let back = store.page(order, 4, &Wanted::Before(pages[place].before.clone().unwrap())).await;
+            let back = store.page(order, 4, &Wanted::Before(pages[place].before.unwrap())).await;
             assert_eq!(back.items, pages[place - 1].items, "{order:?}");
-            assert_eq!((back.before, back.after.is_some()), (pages[place - 1].before.clone(), true));
+            assert_eq!((back.before, back.after.is_some()), (pages[place - 1].before, true));
         }
         let prices: Vec<_> = all.items.iter().map(|item| item.lowest[&currency]).collect();
         match order {
@@ -354,6 +354,11 @@ async fn a_search_is_two_calls_in_a_row_and_one_while_the_sets_are_known() {
         search.find(&filter, order, Facets { of: &[Facet::Tag], tree: None }, 20, &Wanted::First).await.unwrap();
     assert_eq!(store.shop.wire.calls(), ["BatchGetItem"]);
     assert_eq!(again.items, first.items);
+    // What a list shows of a product stays small: twenty of them are two read units.
+    store.shop.wire.bytes();
+    let newest = store.shop.table.products(Products::Of(ProductState::Active), 20, None).await.unwrap();
+    let bytes = store.shop.wire.bytes();
+    assert!(bytes < 700 * newest.items.len() as u64, "{bytes} bytes, {} products", newest.items.len());
     let unknown = Filter { tags: [Slug::try_from("none".to_owned()).unwrap()].into(), ..Filter::default() };
     assert_eq!(search.find(&unknown, Order::Newest, Facets::default(), 20, &Wanted::First).await.unwrap().total, 0);
 }

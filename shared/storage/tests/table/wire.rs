@@ -18,6 +18,8 @@ pub struct Wire(Arc<Seen>);
 #[derive(Debug, Default)]
 struct Seen {
     calls: Mutex<Vec<String>>,
+    /// Of the answers' bodies.
+    bytes: AtomicI64,
     /// The reply at which it comes down from 1 to 0 is lost.
     replies_until_loss: AtomicI64,
     /// How many calls there are before no other leaves any more; at zero they all do.
@@ -41,6 +43,11 @@ impl Wire {
     /// The calls since the last time somebody asked, with the SDK's own retries.
     pub fn calls(&self) -> Vec<String> {
         std::mem::take(&mut self.0.calls.lock().unwrap())
+    }
+
+    /// Bytes of the answers since the last time somebody asked.
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes.swap(0, Ordering::SeqCst).unsigned_abs()
     }
 
     /// The next call takes effect, but its reply becomes a 500, which the SDK answers with another try.
@@ -94,6 +101,8 @@ impl Intercept for Wire {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        let length = context.response().headers().get("content-length").and_then(|length| length.parse().ok());
+        self.0.bytes.fetch_add(length.unwrap_or_default(), Ordering::SeqCst);
         if self.0.replies_until_loss.fetch_sub(1, Ordering::SeqCst) == 1 {
             *context.response_mut().status_mut() = StatusCode::INTERNAL_SERVER_ERROR.as_u16().try_into()?;
         }

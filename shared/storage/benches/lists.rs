@@ -1,0 +1,177 @@
+//! What lists and searches cost in a small and in a large shop: `cargo bench -p waybill-storage`. Other sizes than 1,000
+//! and 100,000 products: `cargo bench -p waybill-storage -- 1000 20000`. Making 100,000 takes some minutes.
+//!
+//! The engine is the embedded one, so what counts is the ratio, the calls and the bytes, not the milliseconds.
+
+#![allow(dead_code)] // The shop of the tests can do more than is asked of it here.
+
+#[path = "../tests/table/shop.rs"]
+mod shop;
+#[path = "../tests/table/wire.rs"]
+mod wire;
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use waybill_domain::category::Tree;
+use waybill_domain::id::{CategoryId, ProductId};
+use waybill_domain::money::Currency;
+use waybill_domain::product::{Price, ProductState};
+use waybill_domain::search::words;
+use waybill_storage::catalog::{Listing, Products};
+use waybill_storage::search::{Facet, Facets, Filter, Order, Search, Wanted};
+
+use shop::{Shop, category, listing, offer, product, usd};
+
+const CATEGORIES: usize = 40;
+const VOCABULARY: usize = 3_000;
+/// Products that are indexed together.
+const TOGETHER: usize = 500;
+/// How often each list is read.
+const ROUNDS: usize = 100;
+const PAGE: usize = 20;
+
+#[tokio::main]
+async fn main() {
+    let sizes: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let sizes = if sizes.is_empty() { vec![1_000, 100_000] } else { sizes };
+    let mut columns = Vec::new();
+    for size in &sizes {
+        columns.push(measured(*size).await);
+    }
+    println!("\n{:34} {}", "", sizes.iter().map(|size| format!("{size:>26}")).collect::<String>());
+    for (row, (name, _)) in columns[0].iter().enumerate() {
+        let cells: Vec<_> = columns.iter().map(|column| column[row].1).collect();
+        let shown: String = cells
+            .iter()
+            .map(|cost| format!("{:>9.2} ms {:>2} calls {:>6} B", cost.milliseconds, cost.calls, cost.bytes))
+            .collect();
+        let ratio = cells[cells.len() - 1].milliseconds / cells[0].milliseconds;
+        println!("{name:34} {shown}   x{ratio:.2}");
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Cost {
+    /// The median.
+    milliseconds: f64,
+    calls: usize,
+    /// Of the answers of the table, all together.
+    bytes: u64,
+}
+
+async fn measured(size: usize) -> Vec<(&'static str, Cost)> {
+    let (shop, categories) = filled(size).await;
+    let currency: Currency = usd(0).currency;
+    let (warm, cold) = (Duration::from_secs(3_600), Duration::ZERO);
+    let tree = Tree::default();
+    let in_category = Filter { categories: Some([categories[3], categories[4]].into()), ..Filter::default() };
+    let by_words = Filter { words: words("word12 word7").collect(), ..Filter::default() };
+    let narrow = Filter {
+        in_stock: true,
+        price: Some((currency, 2_000..=4_000)),
+        attributes: [("colour".parse().unwrap(), ["Colour 3".to_owned(), "Colour 5".to_owned()].into())].into(),
+        ..in_category.clone()
+    };
+    let facets = [Facet::Category, Facet::Attribute("colour".parse().unwrap())];
+    let price = Order::Price { currency, falling: false };
+    let none: &[Facet] = &[];
+    let mut costs = Vec::new();
+    let newest = async || {
+        let page = shop.table.products(Products::Of(ProductState::Active), PAGE as u8, None).await.unwrap();
+        assert_eq!(page.items.len(), PAGE);
+    };
+    costs.push(("the newest", cost(&shop, newest).await));
+    let mut middle = None;
+    for _ in 0..(size / 100 / 2) {
+        middle = shop.table.products(Products::Of(ProductState::Active), 100, middle).await.unwrap().next;
+    }
+    let from_the_middle = async || {
+        shop.table.products(Products::Of(ProductState::Active), PAGE as u8, middle.clone()).await.unwrap();
+    };
+    costs.push(("the newest, from the middle", cost(&shop, from_the_middle).await));
+    let one = shop.table.products(Products::Of(ProductState::Active), 1, None).await.unwrap().items[0].id;
+    costs.push(("a product", cost(&shop, async || drop(shop.table.product(one, false).await.unwrap())).await));
+    for (name, filter, order, facets, lifetime) in [
+        ("a category", &in_category, Order::Newest, none, warm),
+        ("a category, sets not known", &in_category, Order::Newest, none, cold),
+        ("a category by price", &in_category, price, none, warm),
+        ("a category by price, not known", &in_category, price, none, cold),
+        ("all by price", &Filter::default(), price, none, warm),
+        ("two words", &by_words, Order::Newest, none, warm),
+        ("two words, not known", &by_words, Order::Newest, none, cold),
+        ("five filters, counted, by price", &narrow, price, &facets[..], warm),
+    ] {
+        let search = Search::new(shop.table.clone(), lifetime);
+        let counted = Facets { of: facets, tree: Some(&tree) };
+        search.find(filter, order, counted, PAGE, &Wanted::First).await.unwrap();
+        let find = async || drop(search.find(filter, order, counted, PAGE, &Wanted::First).await.unwrap());
+        costs.push((name, cost(&shop, find).await));
+    }
+    costs
+}
+
+async fn cost(shop: &Shop, read: impl AsyncFn()) -> Cost {
+    shop.wire.calls();
+    shop.wire.bytes();
+    read().await;
+    let (calls, bytes) = (shop.wire.calls().len(), shop.wire.bytes());
+    let mut took = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let begin = Instant::now();
+        read().await;
+        took.push(begin.elapsed().as_secs_f64() * 1e3);
+    }
+    took.sort_by(f64::total_cmp);
+    Cost { milliseconds: took[ROUNDS / 2], calls, bytes }
+}
+
+/// A shop with so many products, the same in every run.
+async fn filled(size: usize) -> (Shop, Vec<CategoryId>) {
+    let shop = Shop::open().await;
+    let mut categories = Vec::new();
+    for number in 0..CATEGORIES {
+        let category = category(&format!("category-{number}"));
+        shop.table.create_category(&category).await.unwrap();
+        categories.push(category.id);
+    }
+    let mut seed = 7_u64;
+    let mut any = move |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below
+    };
+    let begin = Instant::now();
+    let mut waiting: BTreeSet<ProductId> = BTreeSet::new();
+    for number in 0..size {
+        let listing = generated(number, &categories, &mut any);
+        shop.table.create_product(&listing).await.unwrap();
+        waiting.insert(listing.product.id);
+        if waiting.len() == TOGETHER || number + 1 == size {
+            shop.table.index_products(&std::mem::take(&mut waiting)).await.unwrap();
+            eprint!("\r{} of {size} products, {} s ", number + 1, begin.elapsed().as_secs());
+            let _ = std::io::stderr().flush();
+        }
+    }
+    eprintln!();
+    (shop, categories)
+}
+
+fn generated(number: usize, categories: &[CategoryId], any: &mut impl FnMut(usize) -> usize) -> Listing {
+    // Some words are much more frequent than others.
+    let mut word = || {
+        let most = 1 + any(VOCABULARY);
+        format!("word{}", any(most))
+    };
+    let title: Vec<_> = (0..3).map(|_| word()).collect();
+    let description: Vec<_> = (0..15).map(|_| word()).collect();
+    let mut product = product(categories[any(CATEGORIES)], &format!("product-{number}"));
+    product.title = title.join(" ").parse().unwrap();
+    product.description = description.join(" ").parse().unwrap();
+    product.attributes.insert("colour".parse().unwrap(), vec![format!("Colour {}", any(12)).parse().unwrap()]);
+    product.attributes.insert("material".parse().unwrap(), vec![format!("Material {}", any(30)).parse().unwrap()]);
+    product.tags.insert(format!("tag-{}", any(50)).parse().unwrap());
+    let mut offer = offer(&product, &format!("SKU-{number}"), 0, if any(10) == 0 { 0 } else { 20 });
+    offer.prices = [(usd(0).currency, Price { amount: 100 + any(10_000) as i64, compare_at: None })].into();
+    listing(&product, [offer])
+}
