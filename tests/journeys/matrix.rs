@@ -109,6 +109,12 @@ fn cases(order: &str, product: &str) -> Vec<(&'static str, Case)> {
         ("GET /v1/sessions", same("/v1/sessions", None, 200)),
         ("DELETE /v1/sessions/{id}", same("/v1/sessions/ses_00000000000000000000000000", None, 404)),
         ("POST /v1/websocket-tickets", same("/v1/websocket-tickets", nothing(), 201)),
+        ("POST /v1/cart/merge", same("/v1/cart/merge", nothing(), 422)),
+        ("POST /v1/guest-carts", same("/v1/guest-carts", nothing(), 201)),
+        ("GET /v1/guest-cart", same("/v1/guest-cart", None, 422)),
+        ("DELETE /v1/guest-cart", same("/v1/guest-cart", None, 422)),
+        ("PUT /v1/guest-cart/lines/{sku}", same("/v1/guest-cart/lines/TEA", Some(json!({ "quantity": 1 })), 422)),
+        ("DELETE /v1/guest-cart/lines/{sku}", same("/v1/guest-cart/lines/TEA", None, 422)),
         ("GET /v1/cart", same("/v1/cart", None, 200)),
         ("PUT /v1/cart/lines/{sku}", same("/v1/cart/lines/TEA", Some(json!({ "quantity": 1 })), 200)),
         ("DELETE /v1/cart/lines/{sku}", same("/v1/cart/lines/TEA", None, 200)),
@@ -317,6 +323,8 @@ async fn no_route_takes_a_field_that_is_the_servers_own() {
         ("POST /v1/admin/accounts/search", json!({ "email": "ann@example.com" })),
         ("PUT /v1/admin/accounts/{id}/role", json!({ "role": "manager" })),
         ("PUT /v1/cart/lines/{sku}", json!({ "quantity": 7 })),
+        ("PUT /v1/guest-cart/lines/{sku}", json!({ "quantity": 7 })),
+        ("POST /v1/cart/merge", json!({ "cart_token": "x" })),
         ("POST /v1/orders", json!({ "quote": quote, "shipping_address": address() })),
         ("POST /v1/admin/orders/{id}/ship", json!({ "carrier": "UPS", "tracking_number": "1Z" })),
         ("POST /v1/admin/categories", slug("new-category")),
@@ -339,6 +347,7 @@ async fn no_route_takes_a_field_that_is_the_servers_own() {
         }
         state
     };
+    let cart_token = shop.anyone().post("/v1/guest-carts", json!({})).await.text("/cart_token");
     let before = state().await;
     let mut refused = 0;
     for route in routes() {
@@ -352,7 +361,7 @@ async fn no_route_takes_a_field_that_is_the_servers_own() {
             let mut body = body.clone();
             body[*field] = json!("administrator");
             let request = person.request(route.method.clone(), &path).header("idempotency-key", waybill_tests::key());
-            let request = request.header("if-match", "\"1\"");
+            let request = request.header("if-match", "\"1\"").header("cart-token", &cart_token);
             let answer = waybill_tests::Answer::of(request.json(&body).send().await.unwrap()).await;
             if route.path == "/v1/account/addresses/{id}" {
                 assert!(matches!(answer.status, 404 | 422), "{name} takes {field}: {}", answer.body);

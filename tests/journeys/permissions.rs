@@ -33,6 +33,11 @@ async fn work(shop: &TestShop) {
     customer.get("/v1/account").await;
     let mut socket = Socket::open(shop, &customer).await;
     open_and_lose_a_connection(shop, &customer).await;
+    let anyone = shop.anyone();
+    let guest = anyone.post("/v1/guest-carts", json!({})).await.text("/cart_token");
+    let line = anyone.request(reqwest::Method::PUT, "/v1/guest-cart/lines/TEA").header("cart-token", &guest);
+    assert_eq!(line.json(&json!({ "quantity": 1 })).send().await.unwrap().status(), 200);
+    assert_eq!(customer.post("/v1/cart/merge", json!({ "cart_token": guest })).await.status, 200);
     customer.put_line("TEA", 1).await;
     customer.delete("/v1/cart/lines/TEA").await;
     customer.put_line("TEA", 1).await;

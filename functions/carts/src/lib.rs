@@ -1,18 +1,21 @@
-//! The caller's own cart. Every answer is the whole cart at today's prices, with the quote to order it by.
+//! Carts, of customers and of guests. Every answer is the whole cart at today's prices, for customers with the quote to
+//! order it by.
 
+mod guest;
 mod view;
 
 use axum::extract::{FromRef, State};
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 use waybill_domain::cart::{Cart, CartLine, Quantity};
-use waybill_domain::id::CartId;
+use waybill_domain::id::{AccountId, CartId};
 use waybill_domain::money::Currency;
 use waybill_domain::text::Sku;
 use waybill_lambda::{clock, random};
 use waybill_storage::Table;
+use waybill_storage::carts::{CartOwner, NewCart};
 use waybill_web::Guard;
 use waybill_web::quote::Seal;
 use waybill_web::{Body, Caller, Fields, Problem, Segment};
@@ -30,17 +33,34 @@ pub struct App {
 
 /// What the document tells of these routes.
 #[derive(OpenApi)]
-#[openapi(paths(read_cart, clear_cart, set_line, remove_line))]
+#[openapi(paths(
+    read_cart,
+    clear_cart,
+    set_line,
+    remove_line,
+    guest::merge_cart,
+    guest::begin_guest_cart,
+    guest::read_guest_cart,
+    guest::clear_guest_cart,
+    guest::set_guest_line,
+    guest::remove_guest_line
+))]
 pub struct Documented;
 
 pub fn routes(app: App) -> Router {
     Router::new()
         .route("/v1/cart", get(read_cart).delete(clear_cart))
         .route("/v1/cart/lines/{sku}", put(set_line).delete(remove_line))
+        .route("/v1/cart/merge", post(guest::merge_cart))
+        .route("/v1/guest-carts", post(guest::begin_guest_cart))
+        .route("/v1/guest-cart", get(guest::read_guest_cart).delete(guest::clear_guest_cart))
+        .route("/v1/guest-cart/lines/{sku}", put(guest::set_guest_line).delete(guest::remove_guest_line))
         .with_state(app)
 }
 
 /// Read the cart
+///
+/// It is kept for 30 days after its last use.
 #[utoipa::path(
     get,
     path = "/v1/cart",
@@ -48,8 +68,7 @@ pub fn routes(app: App) -> Router {
     security(("bearer" = [])),
 )]
 async fn read_cart(State(app): State<App>, caller: Caller) -> Result<Json<CartView>, Problem> {
-    let cart = app.table.cart(caller.account).await?;
-    answer(&app, &caller, cart).await
+    app.look_at(caller.account.into(), Some(caller.account)).await
 }
 
 /// Empty the cart
@@ -89,15 +108,7 @@ async fn set_line(
     Segment(sku): Segment,
     Body(body): Body<Line>,
 ) -> Result<Json<CartView>, Problem> {
-    let mut fields = Fields::default();
-    let quantity = fields.take("/quantity", body.quantity.try_into());
-    let quantity = fields.finish(|| quantity)?;
-    let unknown = || Problem::not_found("SKU");
-    let sku: Sku = sku.parse().map_err(|_| unknown())?;
-    let product_id = app.table.owner_of(&sku).await?.ok_or_else(unknown)?;
-    let fresh = (CartId::new(random::uuid_at(clock::now())), app.currency);
-    let cart = app.table.set_cart_line(caller.account, &sku, CartLine { product_id, quantity }, fresh).await?;
-    answer(&app, &caller, Some(cart)).await
+    app.set_line(caller.account.into(), &sku, body, Some(caller.account)).await
 }
 
 /// Take a SKU out of the cart
@@ -111,14 +122,60 @@ async fn set_line(
     security(("bearer" = [])),
 )]
 async fn remove_line(State(app): State<App>, caller: Caller, Segment(sku): Segment) -> Result<Json<CartView>, Problem> {
-    let sku = sku.parse().map_err(|_| Problem::not_found("SKU"))?;
-    let cart = app.table.remove_cart_line(caller.account, &sku).await?;
-    answer(&app, &caller, cart).await
+    app.remove_line(caller.account.into(), &sku, Some(caller.account)).await
 }
 
-async fn answer(app: &App, caller: &Caller, cart: Option<Cart>) -> Result<Json<CartView>, Problem> {
-    let Some(cart) = cart else { return Ok(Json(CartView::empty())) };
-    let skus: Vec<_> = cart.lines.iter().map(|(sku, line)| (sku.clone(), line.product_id)).collect();
-    let offers = app.table.offers(&skus).await?;
-    CartView::of(caller.account, &cart, &offers, &app.seal).map(Json)
+impl App {
+    /// A cart as its owner sees it; `buyer` is who may order it.
+    async fn look_at(&self, owner: CartOwner, buyer: Option<AccountId>) -> Result<Json<CartView>, Problem> {
+        let Some(cart) = self.table.cart(owner).await? else { return Ok(Json(CartView::empty())) };
+        let (view, ()) = tokio::try_join!(self.shown(&cart, buyer), async {
+            Ok(self.table.renew_cart(owner, &cart, clock::now()).await?)
+        })?;
+        Ok(view)
+    }
+
+    async fn set_line(
+        &self,
+        owner: CartOwner,
+        sku: &str,
+        body: Line,
+        buyer: Option<AccountId>,
+    ) -> Result<Json<CartView>, Problem> {
+        let mut fields = Fields::default();
+        let quantity = fields.take("/quantity", body.quantity.try_into());
+        let quantity = fields.finish(|| quantity)?;
+        let unknown = || Problem::not_found("SKU");
+        let sku: Sku = sku.parse().map_err(|_| unknown())?;
+        let product_id = self.table.owner_of(&sku).await?.ok_or_else(unknown)?;
+        // The cart's own currency is known only then; a line that is set anew says what it was seen at.
+        let (known, offers) =
+            tokio::try_join!(self.table.cart(owner), async { self.table.offers(&[(sku.clone(), product_id)]).await })?;
+        let currency = known.map_or(self.currency, |cart| cart.currency);
+        let price = offers.get(&sku).and_then(|offer| offer.price_in(currency)).map(|price| price.amount);
+        let now = clock::now();
+        let fresh = NewCart { id: CartId::new(random::uuid_at(now)), currency: self.currency, now };
+        let line = CartLine { product_id, quantity, price };
+        let cart = self.table.set_cart_line(owner, &sku, line, fresh).await?;
+        self.shown(&cart, buyer).await
+    }
+
+    async fn remove_line(
+        &self,
+        owner: CartOwner,
+        sku: &str,
+        buyer: Option<AccountId>,
+    ) -> Result<Json<CartView>, Problem> {
+        let sku = sku.parse().map_err(|_| Problem::not_found("SKU"))?;
+        match self.table.remove_cart_line(owner, &sku).await? {
+            Some(cart) => self.shown(&cart, buyer).await,
+            None => Ok(Json(CartView::empty())),
+        }
+    }
+
+    async fn shown(&self, cart: &Cart, buyer: Option<AccountId>) -> Result<Json<CartView>, Problem> {
+        let skus: Vec<_> = cart.lines.iter().map(|(sku, line)| (sku.clone(), line.product_id)).collect();
+        let offers = self.table.offers(&skus).await?;
+        CartView::of(buyer, cart, &offers, &self.seal).map(Json)
+    }
 }

@@ -54,12 +54,18 @@ pub struct Cart {
     /// What it is priced in.
     pub currency: Currency,
     pub lines: BTreeMap<Sku, CartLine>,
+    /// When it is thrown away unless it is used before, in seconds since 1970.
+    #[serde(default)]
+    pub expires_at: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CartLine {
     pub product_id: ProductId,
     pub quantity: Quantity,
+    /// What one unit cost when the line was last set, in the cart's currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<i64>,
 }
 
 /// A line at today's price.
@@ -74,54 +80,97 @@ pub struct PricedLine {
     pub total: Money,
 }
 
-/// What stands in the way of ordering a line as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shortage {
-    /// Not for sale any more, or not in the cart's currency.
-    Withdrawn,
-    /// Fewer are left than the cart asks for.
-    Available(u32),
+/// A line of a cart as it is to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownLine {
+    pub sku: Sku,
+    pub product_id: ProductId,
+    pub quantity: Quantity,
+    /// What one unit cost when the line was last set, where it costs something else now.
+    pub added_at: Option<Money>,
+    pub standing: Standing,
+}
+
+/// How a line stands today.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It can be ordered.
+    Available(PricedLine),
+    /// It has a price, and fewer are left than the cart asks for, or it is not for sale at the moment: then none.
+    Short(PricedLine, u32),
+    /// It has no price any more: its product was deleted, or is not sold in the cart's currency.
+    Gone,
+}
+
+impl Standing {
+    pub fn priced(&self) -> Option<&PricedLine> {
+        match self {
+            Standing::Available(line) | Standing::Short(line, _) => Some(line),
+            Standing::Gone => None,
+        }
+    }
 }
 
 /// A cart at today's prices, in the order of its SKUs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PricedCart {
-    pub lines: Vec<(PricedLine, Option<Shortage>)>,
-    /// None while the cart is empty.
+    pub lines: Vec<ShownLine>,
+    /// Of what has a price; None while nothing has.
     pub total: Option<Money>,
 }
 
-/// Prices a cart from the shop's offers. A line without an offer cannot be priced and is left out: its product was
-/// deleted, or has just been made and has not been seen yet.
+/// Prices a cart from the shop's offers. No line is left out: one that has no price any more says so.
 pub fn price(cart: &Cart, offers: &HashMap<Sku, Offer>) -> Result<PricedCart, MoneyError> {
     let mut lines = Vec::with_capacity(cart.lines.len());
     let mut total: Option<Money> = None;
     for (sku, line) in &cart.lines {
-        let Some(offer) = offers.get(sku) else { continue };
-        let Some(unit_price) = offer.price_in(cart.currency) else { continue };
-        let line_total = unit_price.times(line.quantity.get())?;
-        total = Some(match total {
-            Some(sum) => sum.plus(line_total)?,
-            None => line_total,
-        });
-        let shortage = if !offer.active {
-            Some(Shortage::Withdrawn)
-        } else if offer.available < line.quantity.get() {
-            Some(Shortage::Available(offer.available))
-        } else {
-            None
+        let offer = offers.get(sku);
+        let unit_price = offer.and_then(|offer| offer.price_in(cart.currency));
+        let standing = match offer.zip(unit_price) {
+            None => Standing::Gone,
+            Some((offer, unit_price)) => {
+                let line_total = unit_price.times(line.quantity.get())?;
+                total = Some(match total {
+                    Some(sum) => sum.plus(line_total)?,
+                    None => line_total,
+                });
+                let priced = PricedLine {
+                    sku: sku.clone(),
+                    product_id: offer.product_id,
+                    title: offer.title.clone(),
+                    quantity: line.quantity,
+                    unit_price,
+                    total: line_total,
+                };
+                let left = if offer.active { offer.available } else { 0 };
+                if left < line.quantity.get() { Standing::Short(priced, left) } else { Standing::Available(priced) }
+            }
         };
-        let priced = PricedLine {
+        let added_at = line.price.map(|amount| Money::new(amount, cart.currency));
+        lines.push(ShownLine {
             sku: sku.clone(),
-            product_id: offer.product_id,
-            title: offer.title.clone(),
+            product_id: line.product_id,
             quantity: line.quantity,
-            unit_price,
-            total: line_total,
-        };
-        lines.push((priced, shortage));
+            added_at: added_at.filter(|added_at| unit_price.is_some_and(|now| now != *added_at)),
+            standing,
+        });
     }
     Ok(PricedCart { lines, total })
+}
+
+/// The lines of two carts in one: of what stands in both, both quantities, as far as a cart may have so many.
+pub fn merged(one: &Cart, other: &Cart) -> BTreeMap<Sku, CartLine> {
+    let mut lines = one.lines.clone();
+    for (sku, line) in &other.lines {
+        // What was seen in another currency says nothing here.
+        let price = line.price.filter(|_| one.currency == other.currency);
+        let both = |present: &mut CartLine| {
+            let units = present.quantity.get().saturating_add(line.quantity.get()).min(MAX_QUANTITY);
+            present.quantity = Quantity(units);
+        };
+        lines.entry(sku.clone()).and_modify(both).or_insert(CartLine { price, ..*line });
+    }
+    lines
 }
 
 /// What the shop offered this buyer, as it was shown: the cart's lines at their prices. The shop seals it, the client
@@ -140,16 +189,8 @@ impl Quote {
     /// A quote for a cart that has lines; None for an empty one, and while one of its lines cannot be priced, for an
     /// order takes the whole cart.
     pub fn of(buyer: AccountId, cart: &Cart, priced: &PricedCart) -> Option<Quote> {
-        if priced.lines.len() < cart.lines.len() {
-            return None;
-        }
-        Some(Quote {
-            buyer,
-            cart_id: cart.id,
-            cart_version: cart.version,
-            lines: priced.lines.iter().map(|(line, _)| line.clone()).collect(),
-            total: priced.total?,
-        })
+        let lines: Option<Vec<_>> = priced.lines.iter().map(|line| line.standing.priced().cloned()).collect();
+        Some(Quote { buyer, cart_id: cart.id, cart_version: cart.version, lines: lines?, total: priced.total? })
     }
 }
 
@@ -179,13 +220,17 @@ mod tests {
     }
 
     fn cart(lines: &[(&str, i64)]) -> Cart {
-        let line =
-            |units: i64| CartLine { product_id: ProductId::new(Uuid::nil()), quantity: units.try_into().unwrap() };
+        let line = |units: i64| CartLine {
+            product_id: ProductId::new(Uuid::nil()),
+            quantity: units.try_into().unwrap(),
+            price: None,
+        };
         Cart {
             id: CartId::new(Uuid::nil()),
             version: 1,
             currency: "USD".parse().unwrap(),
             lines: lines.iter().map(|(sku, units)| (sku.parse().unwrap(), line(*units))).collect(),
+            expires_at: 0,
         }
     }
 
@@ -204,8 +249,11 @@ mod tests {
         let mut offers: HashMap<_, _> = [offer("A", 100, 2), offer("B", 100, 9)].into();
         offers.get_mut(&"B".parse().unwrap()).unwrap().active = false;
         let priced = price(&cart(&[("A", 3), ("B", 1)]), &offers).unwrap();
-        let shortages: Vec<_> = priced.lines.iter().map(|(_, shortage)| *shortage).collect();
-        assert_eq!(shortages, [Some(Shortage::Available(2)), Some(Shortage::Withdrawn)]);
+        let left = |line: &ShownLine| match line.standing {
+            Standing::Short(_, left) => Some(left),
+            _ => None,
+        };
+        assert_eq!(priced.lines.iter().map(left).collect::<Vec<_>>(), [Some(2), Some(0)]);
     }
 
     #[test]
@@ -220,7 +268,27 @@ mod tests {
         let cart = cart(&[("A", 1), ("B", 1)]);
         let priced = price(&cart, &[offer("A", 100, 2)].into()).unwrap();
         assert_eq!(priced.total.unwrap().amount, 100);
+        assert_eq!((priced.lines.len(), &priced.lines[1].standing), (2, &Standing::Gone));
         assert_eq!(Quote::of(AccountId::new(Uuid::nil()), &cart, &priced), None);
+    }
+
+    #[test]
+    fn a_price_that_has_changed_since_the_line_was_set_is_told() {
+        let offers: HashMap<_, _> = [offer("A", 100, 9), offer("B", 100, 9)].into();
+        let mut cart = cart(&[("A", 1), ("B", 1)]);
+        for (line, price) in cart.lines.values_mut().zip([90, 100]) {
+            line.price = Some(price);
+        }
+        let priced = price(&cart, &offers).unwrap();
+        let told: Vec<_> = priced.lines.iter().map(|line| line.added_at.map(|price| price.amount)).collect();
+        assert_eq!(told, [Some(90), None]);
+    }
+
+    #[test]
+    fn two_carts_make_one_that_has_every_line_of_both() {
+        let merged = merged(&cart(&[("A", 2), ("B", 999)]), &cart(&[("B", 2), ("C", 3)]));
+        let lines: Vec<_> = merged.iter().map(|(sku, line)| (sku.as_str(), line.quantity.get())).collect();
+        assert_eq!(lines, [("A", 2), ("B", MAX_QUANTITY), ("C", 3)]);
     }
 
     proptest! {
@@ -231,7 +299,7 @@ mod tests {
             let priced = price(&cart(&wanted), &offers).unwrap();
             let expected: i64 = lines.values().map(|(units, price)| units * price).sum();
             prop_assert_eq!(priced.total.unwrap().amount, expected);
-            prop_assert_eq!(priced.lines.iter().map(|(line, _)| line.total.amount).sum::<i64>(), expected);
+            prop_assert_eq!(priced.lines.iter().filter_map(|line| line.standing.priced()).map(|line| line.total.amount).sum::<i64>(), expected);
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Carts. A line is changed by itself, so devices that change different lines at once never lose one.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use waybill_domain::cart::{Cart, CartLine, MAX_LINES};
+use waybill_domain::Timestamp;
+use waybill_domain::cart::{self, Cart, CartLine, MAX_LINES};
 use waybill_domain::id::{AccountId, CartId};
 use waybill_domain::money::Currency;
 use waybill_domain::text::Sku;
 
-use crate::keys;
-use crate::table::{StorageError, Table, from_item, to_item};
+use crate::keys::{self, EXPIRES_AT};
+use crate::table::{StorageError, Table, back_off, from_item, to_item};
 use crate::transaction::{Refused, Transaction, Write};
 
 /// How often a line is put into a cart that others begin and end at the same time.
@@ -17,48 +18,139 @@ const TRIES: u32 = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CartFull;
 
+/// Whose a cart is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CartOwner {
+    Account(AccountId),
+    /// Somebody who is not logged in and knows this cart.
+    Guest(CartId),
+}
+
+impl From<AccountId> for CartOwner {
+    fn from(account: AccountId) -> Self {
+        CartOwner::Account(account)
+    }
+}
+
+impl From<CartId> for CartOwner {
+    fn from(cart: CartId) -> Self {
+        CartOwner::Guest(cart)
+    }
+}
+
+/// What a cart begins with.
+#[derive(Clone, Copy, Debug)]
+pub struct NewCart {
+    /// Another one for each filling, also of a guest's cart, by which one filling is told from the next.
+    pub id: CartId,
+    pub currency: Currency,
+    pub now: Timestamp,
+}
+
+/// Seconds that a cart is kept after its last use: 30 days.
+pub const LIFETIME: i64 = 30 * 24 * 60 * 60;
+/// Seconds of its life that a cart may have lost before looking at it renews it: a day.
+const RENEWED_AFTER: i64 = 24 * 60 * 60;
+
 impl Table {
-    pub async fn cart(&self, buyer: AccountId) -> Result<Option<Cart>, StorageError> {
-        self.get(&keys::cart(buyer), true).await?.map(from_item).transpose()
+    pub async fn cart(&self, owner: impl Into<CartOwner>) -> Result<Option<Cart>, StorageError> {
+        self.get(&keys::cart(owner.into()), true).await?.map(from_item).transpose()
     }
 
-    /// Puts a line into the cart, or changes its quantity, and answers the cart as it is then. `fresh` becomes the
-    /// cart's id and currency when there is no cart yet.
+    /// Looking at a cart is using it: once a day it costs a write.
+    pub async fn renew_cart(
+        &self,
+        owner: impl Into<CartOwner>,
+        cart: &Cart,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        if cart.expires_at > now.as_second() + LIFETIME - RENEWED_AFTER {
+            return Ok(());
+        }
+        let write = Write::update(&keys::cart(owner.into()), format!("SET {EXPIRES_AT} = :until"))
+            .only_if("attribute_exists(pk)")
+            .number(":until", now.as_second() + LIFETIME);
+        self.update(&write).await.map(drop)
+    }
+
+    /// Puts all lines of a guest's cart into an account's, and ends it. Answers the account's cart as it is then; once
+    /// the guest's is gone, merging it again changes nothing. Refused when the two have more than [`MAX_LINES`] SKUs.
+    pub async fn merge_carts(
+        &self,
+        guest: CartId,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<Option<Cart>, Refused<CartFull>> {
+        for attempt in 0..TRIES {
+            let (from, into) = tokio::try_join!(self.cart(guest), self.cart(account))?;
+            let Some(from) = from else { return Ok(into) };
+            let lines = match &into {
+                Some(into) => cart::merged(into, &from),
+                None => from.lines.clone(),
+            };
+            if lines.len() > MAX_LINES {
+                return Err(Refused::By(vec![CartFull]));
+            }
+            let seen = into.as_ref().map(|into| into.version);
+            let expires_at = now.as_second() + LIFETIME;
+            let base = into.unwrap_or_else(|| from.clone());
+            let after = Cart { version: seen.unwrap_or_default() + 1, lines, expires_at, ..base };
+            let mut item = to_item(&after)?;
+            item.extend(keys::cart(account.into()).item());
+            let put = match seen {
+                None => Write::put(item).only_if_new(),
+                Some(seen) => on_version(Write::put(item), after.id, seen),
+            };
+            let end = on_version(Write::delete(&keys::cart(guest.into())), from.id, from.version);
+            match Transaction::new().write(put, |_| Ok(())).write(end, |_| Ok(())).commit(self).await {
+                Ok(()) => return Ok(Some(after)),
+                Err(Refused::By(_)) => back_off(attempt).await,
+                Err(Refused::Failed(error)) => return Err(error.into()),
+            }
+        }
+        Err(StorageError::Busy("two carts changed again and again".into()).into())
+    }
+
+    /// Puts a line into the cart, or changes its quantity, and answers the cart as it is then. `fresh` is what
+    /// it begins with when there is none yet.
     pub async fn set_cart_line(
         &self,
-        buyer: AccountId,
+        owner: impl Into<CartOwner>,
         sku: &Sku,
         line: CartLine,
-        fresh: (CartId, Currency),
+        fresh: NewCart,
     ) -> Result<Cart, Refused<CartFull>> {
+        let key = keys::cart(owner.into());
+        let until = fresh.now.as_second() + LIFETIME;
         let line = AttributeValue::M(to_item(&line)?);
         for _ in 0..TRIES {
-            let change = Write::update(&keys::cart(buyer), "SET #lines.#sku = :line ADD #version :one")
-                .only_if("attribute_exists(pk) AND (attribute_exists(#lines.#sku) OR size(#lines) < :most)")
-                .name("#lines", "lines")
-                .name("#sku", sku.as_str())
-                .name("#version", "version")
-                .value(":line", line.clone())
-                .number(":one", 1)
-                .number(":most", MAX_LINES as i64);
+            let change =
+                Write::update(&key, format!("SET #lines.#sku = :line, {EXPIRES_AT} = :until ADD #version :one"))
+                    .only_if("attribute_exists(pk) AND (attribute_exists(#lines.#sku) OR size(#lines) < :most)")
+                    .name("#lines", "lines")
+                    .name("#sku", sku.as_str())
+                    .name("#version", "version")
+                    .value(":line", line.clone())
+                    .number(":one", 1)
+                    .number(":until", until)
+                    .number(":most", MAX_LINES as i64);
             match self.changed_cart(change).await? {
                 Ok(cart) => return Ok(cart),
                 Err(Some(_)) => return Err(Refused::By(vec![CartFull])),
                 Err(None) => {}
             }
             let lines = AttributeValue::M([(sku.to_string(), line.clone())].into());
-            let begin = Write::update(
-                &keys::cart(buyer),
-                "SET id = :id, #currency = :currency, #lines = :lines, #version = :one",
-            )
-            .only_if_new()
-            .name("#lines", "lines")
-            .name("#version", "version")
-            .name("#currency", "currency")
-            .text(":id", fresh.0)
-            .text(":currency", fresh.1)
-            .value(":lines", lines)
-            .number(":one", 1);
+            let set = "SET id = :id, #currency = :currency, #lines = :lines, #version = :one";
+            let begin = Write::update(&key, format!("{set}, {EXPIRES_AT} = :until"))
+                .only_if_new()
+                .name("#lines", "lines")
+                .name("#version", "version")
+                .name("#currency", "currency")
+                .text(":id", fresh.id)
+                .text(":currency", fresh.currency)
+                .number(":until", until)
+                .value(":lines", lines)
+                .number(":one", 1);
             match self.changed_cart(begin).await? {
                 Ok(cart) => return Ok(cart),
                 // Another device began a cart in between; the line goes into that one.
@@ -69,8 +161,8 @@ impl Table {
     }
 
     /// Takes a line out; one that is not there is out already. None when there is no cart.
-    pub async fn remove_cart_line(&self, buyer: AccountId, sku: &Sku) -> Result<Option<Cart>, StorageError> {
-        let write = Write::update(&keys::cart(buyer), "REMOVE #lines.#sku ADD #version :one")
+    pub async fn remove_cart_line(&self, owner: impl Into<CartOwner>, sku: &Sku) -> Result<Option<Cart>, StorageError> {
+        let write = Write::update(&keys::cart(owner.into()), "REMOVE #lines.#sku ADD #version :one")
             .only_if("attribute_exists(#lines.#sku)")
             .name("#lines", "lines")
             .name("#sku", sku.as_str())
@@ -82,8 +174,8 @@ impl Table {
         })
     }
 
-    pub async fn clear_cart(&self, buyer: AccountId) -> Result<(), StorageError> {
-        let write = Write::delete(&keys::cart(buyer));
+    pub async fn clear_cart(&self, owner: impl Into<CartOwner>) -> Result<(), StorageError> {
+        let write = Write::delete(&keys::cart(owner.into()));
         Transaction::<()>::new().write(write, |_| Ok(())).commit(self).await.or_else(|refused| refused.first())
     }
 
@@ -95,4 +187,12 @@ impl Table {
             Err(item) => Err(Some(from_item(item)?)),
         })
     }
+}
+
+fn on_version(write: Write, id: CartId, version: u64) -> Write {
+    write
+        .only_if("id = :cart AND #version = :seen")
+        .name("#version", "version")
+        .text(":cart", id)
+        .number(":seen", i64::try_from(version).unwrap_or(i64::MAX))
 }

@@ -9,6 +9,8 @@ use waybill_domain::order::Status;
 use waybill_domain::product::ProductState;
 use waybill_domain::text::{Email, Sku, Slug};
 
+use crate::carts::CartOwner;
+
 /// An item as DynamoDB has it.
 pub type Item = HashMap<String, AttributeValue>;
 
@@ -107,8 +109,12 @@ pub fn limit(name: &str, subject: &str, until: i64) -> Key {
     Key { pk: format!("LIMIT#{name}#{subject}"), sk: format!("LIMIT#{until}") }
 }
 
-pub fn cart(buyer: AccountId) -> Key {
-    Key { pk: format!("ACCOUNT#{buyer}"), sk: "CART".into() }
+pub fn cart(owner: CartOwner) -> Key {
+    let pk = match owner {
+        CartOwner::Account(account) => format!("ACCOUNT#{account}"),
+        CartOwner::Guest(cart) => format!("CART#{cart}"),
+    };
+    Key { pk, sk: "CART".into() }
 }
 
 /// A ticket is stored by its hash; whoever reads the table cannot use it.

@@ -121,7 +121,7 @@ impl Table {
                 Ok(NotPlaced::LineRefused { line: index, sku: sku.clone(), offer })
             });
         }
-        let end_cart = Write::delete(&keys::cart(order.buyer))
+        let end_cart = Write::delete(&keys::cart(order.buyer.into()))
             .only_if("id = :cart AND #version = :version")
             .name("#version", "version")
             .text(":cart", quote.cart_id)

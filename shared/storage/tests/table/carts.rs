@@ -1,11 +1,14 @@
 //! Carts: lines set, replaced and removed, by several devices at once.
 
-use waybill_domain::cart::{CartLine, MAX_LINES};
+use std::collections::{BTreeMap, BTreeSet};
+
+use waybill_domain::cart::{Cart, CartLine, MAX_LINES};
 use waybill_domain::id::ProductId;
 use waybill_domain::text::Sku;
-use waybill_storage::carts::CartFull;
+use waybill_storage::Refused;
+use waybill_storage::carts::{CartFull, LIFETIME, NewCart};
 
-use crate::shop::{Shop, customer, fresh_cart, reasons};
+use crate::shop::{Shop, at, cart_id, customer, fresh_cart, reasons};
 
 fn sku(number: usize) -> Sku {
     format!("SKU.{number:03}").parse().unwrap()
@@ -13,7 +16,7 @@ fn sku(number: usize) -> Sku {
 
 fn units(units: i64) -> CartLine {
     let product_id: ProductId = "prd_00000000000000000000000001".parse().unwrap();
-    CartLine { product_id, quantity: units.try_into().unwrap() }
+    CartLine { product_id, quantity: units.try_into().unwrap(), price: None }
 }
 
 #[tokio::test]
@@ -23,9 +26,9 @@ async fn a_line_is_set_replaced_and_removed_and_the_version_tells() {
     let fresh = fresh_cart();
     assert_eq!(shop.table.cart(ann).await.unwrap(), None);
     let begun = shop.table.set_cart_line(ann, &sku(1), units(2), fresh).await.unwrap();
-    assert_eq!((begun.id, begun.version, begun.lines), (fresh.0, 1, [(sku(1), units(2))].into()));
+    assert_eq!((begun.id, begun.version, begun.lines), (fresh.id, 1, [(sku(1), units(2))].into()));
     let second = shop.table.set_cart_line(ann, &sku(2), units(1), fresh_cart()).await.unwrap();
-    assert_eq!((second.id, second.version), (fresh.0, 2));
+    assert_eq!((second.id, second.version), (fresh.id, 2));
     let replaced = shop.table.set_cart_line(ann, &sku(1), units(7), fresh_cart()).await.unwrap();
     assert_eq!((replaced.version, &replaced.lines), (3, &[(sku(1), units(7)), (sku(2), units(1))].into()));
     assert_eq!(shop.table.cart(ann).await.unwrap(), Some(replaced));
@@ -153,4 +156,180 @@ async fn devices_that_fill_a_cart_at_once_stop_at_50_lines() {
         taken += usize::from(device.await.unwrap());
     }
     assert_eq!((taken, shop.table.cart(ann).await.unwrap().unwrap().lines.len()), (MAX_LINES, MAX_LINES));
+}
+
+fn seconds(cart: &Cart) -> i64 {
+    cart.expires_at - at(0).as_second()
+}
+
+#[tokio::test]
+async fn a_cart_lives_for_thirty_days_after_its_last_use() {
+    let shop = Shop::open().await;
+    let ann = customer();
+    let set = async |now: i64| {
+        let fresh = NewCart { now: at(now), ..fresh_cart() };
+        shop.table.set_cart_line(ann, &sku(1), units(1), fresh).await.unwrap()
+    };
+    assert_eq!(seconds(&set(0).await), LIFETIME);
+    assert_eq!(seconds(&set(100).await), 100 + LIFETIME);
+    // Looking at it costs a write once a day.
+    let look = async |now: i64| {
+        let cart = shop.table.cart(ann).await.unwrap().unwrap();
+        shop.wire.calls();
+        shop.table.renew_cart(ann, &cart, at(now)).await.unwrap();
+        (shop.wire.calls().len(), seconds(&shop.table.cart(ann).await.unwrap().unwrap()))
+    };
+    assert_eq!(look(100 + 86_399).await, (0, 100 + LIFETIME));
+    assert_eq!(look(100 + 86_400).await, (1, 100 + 86_400 + LIFETIME));
+}
+
+#[tokio::test]
+async fn merged_carts_have_every_line_of_both_once() {
+    let shop = Shop::open().await;
+    let (ann, guest) = (customer(), cart_id());
+    for (number, quantity) in [(1, 2), (2, 3)] {
+        shop.table.set_cart_line(guest, &sku(number), units(quantity), fresh_cart()).await.unwrap();
+    }
+    // Nothing of one's own yet.
+    let merged = shop.table.merge_carts(guest, ann, at(5)).await.unwrap().unwrap();
+    assert_eq!(merged.lines, [(sku(1), units(2)), (sku(2), units(3))].into());
+    assert_eq!((shop.table.cart(guest).await.unwrap(), seconds(&merged)), (None, 5 + LIFETIME));
+    assert_eq!(shop.table.cart(ann).await.unwrap().as_ref(), Some(&merged));
+    // Something in both.
+    shop.table.set_cart_line(guest, &sku(2), units(4), fresh_cart()).await.unwrap();
+    let again = shop.table.merge_carts(guest, ann, at(6)).await.unwrap().unwrap();
+    assert_eq!(again.lines, [(sku(1), units(2)), (sku(2), units(7))].into());
+    assert_eq!((again.id, again.version), (merged.id, merged.version + 1));
+    // Once it is done, doing it again changes nothing.
+    assert_eq!(shop.table.merge_carts(guest, ann, at(7)).await.unwrap(), Some(again));
+    assert_eq!(shop.table.merge_carts(guest, customer(), at(7)).await.unwrap(), None);
+    // More than a cart holds is refused, and both stay as they are.
+    for number in 3..=MAX_LINES + 1 {
+        shop.table.set_cart_line(guest, &sku(number), units(1), fresh_cart()).await.unwrap();
+    }
+    assert_eq!(reasons(shop.table.merge_carts(guest, ann, at(8)).await), [CartFull]);
+    assert_eq!(shop.table.cart(guest).await.unwrap().unwrap().lines.len(), MAX_LINES - 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn carts_that_are_merged_while_both_change_lose_no_line() {
+    for _ in 0..5 {
+        let shop = Shop::open().await;
+        let (ann, guest) = (customer(), cart_id());
+        shop.table.set_cart_line(guest, &sku(0), units(1), fresh_cart()).await.unwrap();
+        let devices: Vec<_> = (0..24)
+            .map(|number| {
+                let table = shop.table.clone();
+                tokio::spawn(async move {
+                    match number % 3 {
+                        0 => drop(table.set_cart_line(ann, &sku(number), units(1), fresh_cart()).await.unwrap()),
+                        1 => drop(table.set_cart_line(guest, &sku(number), units(1), fresh_cart()).await.unwrap()),
+                        _ => drop(table.merge_carts(guest, ann, at(1)).await.unwrap()),
+                    }
+                })
+            })
+            .collect();
+        for device in devices {
+            device.await.unwrap();
+        }
+        let merged = shop.table.merge_carts(guest, ann, at(2)).await.unwrap().unwrap();
+        let expected: BTreeSet<_> = (0..24).filter(|number| number % 3 < 2).map(sku).collect();
+        assert_eq!(merged.lines.into_keys().collect::<BTreeSet<_>>(), expected);
+    }
+}
+
+/// What a device did to a line, and the cart as it was answered: how many of each SKU.
+struct Done {
+    sku: usize,
+    /// None takes the line out.
+    quantity: Option<i64>,
+    version: u64,
+    lines: [u16; SKUS],
+}
+
+const SKUS: usize = 60;
+
+fn counted(cart: &Cart) -> [u16; SKUS] {
+    let mut lines = [0; SKUS];
+    for (place, count) in lines.iter_mut().enumerate() {
+        *count = cart.lines.get(&sku(place)).map_or(0, |line| line.quantity.get() as u16);
+    }
+    lines
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_thirty_two_devices_do_at_once_is_explained_by_one_order_of_it_all() {
+    explained(60).await;
+}
+
+/// Some minutes: `cargo test -p waybill-storage --test table -- --ignored a_thousand_times`.
+#[ignore = "slow"]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_they_do_a_thousand_times_each_is_explained_too() {
+    explained(1_000).await;
+}
+
+/// That every change of 32 devices, so many each, follows from the one before it.
+async fn explained(changes: usize) {
+    const DEVICES: usize = 32;
+    let shop = Shop::open().await;
+    let ann = customer();
+    let devices: Vec<_> = (0..DEVICES)
+        .map(|device| {
+            let table = shop.table.clone();
+            tokio::spawn(async move {
+                let (mut done, mut refused, mut seed) = (Vec::new(), 0, device as u64 + 1);
+                for _ in 0..changes {
+                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    let any = (seed >> 33) as usize;
+                    let (place, quantity) =
+                        (any % SKUS, (!(any / SKUS).is_multiple_of(4)).then_some((any / 1_000 % 9 + 1) as i64));
+                    let cart = match quantity {
+                        Some(quantity) => {
+                            match table.set_cart_line(ann, &sku(place), units(quantity), fresh_cart()).await {
+                                Ok(cart) => Some(cart),
+                                Err(Refused::By(_)) => None,
+                                Err(Refused::Failed(error)) => panic!("{error}"),
+                            }
+                        }
+                        None => table.remove_cart_line(ann, &sku(place)).await.unwrap(),
+                    };
+                    match cart {
+                        Some(cart) => {
+                            done.push(Done { sku: place, quantity, version: cart.version, lines: counted(&cart) });
+                        }
+                        None => refused += 1,
+                    }
+                }
+                (done, refused)
+            })
+        })
+        .collect();
+    let (mut by_version, mut refused) = (BTreeMap::<u64, Vec<Done>>::new(), 0);
+    for device in devices {
+        let (done, of_it) = device.await.unwrap();
+        refused += of_it;
+        for done in done {
+            by_version.entry(done.version).or_default().push(done);
+        }
+    }
+    let last = shop.table.cart(ann).await.unwrap().unwrap();
+    let mut before = [0; SKUS];
+    for version in 1..=last.version {
+        let answers = by_version.get(&version).unwrap_or_else(|| panic!("nobody was told of change {version}"));
+        let after = answers[0].lines;
+        assert!(answers.iter().all(|answer| answer.lines == after), "change {version} was told in two ways");
+        // A line that was not there any more is taken out without a change: then others name the same version.
+        let explains = |answer: &Done| {
+            let mut lines = before;
+            lines[answer.sku] = answer.quantity.unwrap_or_default() as u16;
+            lines == after && (lines != before || answer.quantity.is_some())
+        };
+        assert!(answers.iter().any(explains), "change {version} is not explained");
+        assert!(answers.iter().filter(|answer| answer.quantity.is_some()).count() <= 1, "{version} is of two changes");
+        before = after;
+    }
+    assert_eq!(counted(&last), before);
+    println!("{} changes, {refused} refused or without effect", last.version);
+    assert!(last.version as usize > DEVICES * changes / 3);
 }

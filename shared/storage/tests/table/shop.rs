@@ -11,11 +11,12 @@ use waybill_domain::cart::{self, Cart, CartLine, Quote};
 use waybill_domain::category::Category;
 use waybill_domain::id::{AccountId, CartId, CategoryId, OrderId, ProductId, SessionId};
 use waybill_domain::message::Actor;
-use waybill_domain::money::{Currency, Money};
+use waybill_domain::money::Money;
 use waybill_domain::order::{self, Address, Command, Order, PaymentSession};
 use waybill_domain::product::{Offer, Price, Product, ProductState, Variant};
 use waybill_domain::text::Sku;
 use waybill_storage::Table;
+use waybill_storage::carts::NewCart;
 use waybill_storage::catalog::Listing;
 
 use crate::wire::Wire;
@@ -189,8 +190,8 @@ pub fn customer() -> AccountId {
 }
 
 /// What a new cart begins with.
-pub fn fresh_cart() -> (CartId, Currency) {
-    (cart_id(), usd(0).currency)
+pub fn fresh_cart() -> NewCart {
+    NewCart { id: cart_id(), currency: usd(0).currency, now: at(0) }
 }
 
 pub fn cart_id() -> CartId {
@@ -283,7 +284,7 @@ pub fn offer(product: &Product, sku: &str, cents: i64, units: u32) -> Offer {
 }
 
 pub fn line(offer: &Offer, units: i64) -> CartLine {
-    CartLine { product_id: offer.product_id, quantity: units.try_into().unwrap() }
+    CartLine { product_id: offer.product_id, quantity: units.try_into().unwrap(), price: None }
 }
 
 pub fn address() -> Address {
