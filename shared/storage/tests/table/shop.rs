@@ -166,8 +166,24 @@ impl Shop {
         let request = json!({ "StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON" });
         let start = streams("GetShardIterator", request).await["ShardIterator"].take();
         let records = streams("GetRecords", json!({ "ShardIterator": start })).await;
-        let images = records["Records"].as_array().unwrap().iter().map(|record| &record["dynamodb"]["NewImage"]);
-        images.filter(|image| image.is_object()).map(|image| serde_json::from_value(image.clone()).unwrap()).collect()
+        let images = records["Records"].as_array().unwrap().iter().map(|record| record["dynamodb"]["NewImage"].clone());
+        images
+            .filter_map(|mut image| {
+                image.as_object_mut()?.values_mut().for_each(put_empty_maps_right);
+                Some(serde_json::from_value(image).unwrap())
+            })
+            .collect()
+    }
+}
+
+/// DynamoDB Local's streams, and nothing else, write an empty map as `{}` instead of `{"M": {}}`.
+fn put_empty_maps_right(value: &mut Value) {
+    let Value::Object(value) = value else { return };
+    match value.iter_mut().next() {
+        None => drop(value.insert("M".into(), json!({}))),
+        Some((_, Value::Object(fields))) => fields.values_mut().for_each(put_empty_maps_right),
+        Some((_, Value::Array(items))) => items.iter_mut().for_each(put_empty_maps_right),
+        Some(_) => {}
     }
 }
 
