@@ -90,7 +90,9 @@ fn sheet(rows: usize) -> String {
         ]);
         if row % 20 == 7 {
             let (column, cell, _) = FAULTS[row / 20 % FAULTS.len()];
-            cells.insert(column, cell.to_owned());
+            // A SKU that stands twice is refused for that.
+            let cell = if column == "sku" { format!("{cell} {row}") } else { cell.to_owned() };
+            cells.insert(column, cell);
         }
         let header = ["slug", "sku", "title", "description", "categories", "price", "stock", "weight", "tags"];
         sheet += &(header.map(|column| cells[column].clone()).join(",") + "\n");
@@ -388,9 +390,9 @@ async fn an_upload_is_started_once_for_each_key_and_refused_for_what_is_wrong_wi
     upload(staff, LINES, &key(), "\n\n").await.assert_problem(422, "invalid");
     upload(staff, "application/json", &key(), "{}").await.assert_problem(415, "unsupported-media-type");
     let most = 4 * 1024 * 1024;
-    let long = format!("slug,sku\nx,X{}\n", " ".repeat(most - 13));
+    let long = format!("slug,sku\nx,X{}\n", " ".repeat(most - 14));
     assert_eq!(long.len(), most - 1);
-    upload(staff, CSV, &key(), format!("{long} ")).await.assert_problem(422, "invalid");
+    assert_eq!(upload(staff, CSV, &key(), format!("{long} ")).await.status, 202);
     upload(staff, CSV, &key(), format!("{long}  ")).await.assert_problem(413, "too-large");
     let request = staff.request(Method::POST, "/v1/admin/imports").header("content-type", CSV).body(sheet);
     let without = Answer::of(request.send().await.unwrap()).await;

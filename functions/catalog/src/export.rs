@@ -1,13 +1,16 @@
 //! The whole catalogue, a page at a time, as an import takes it again.
 
+use std::str::FromStr;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
-use http::{HeaderName, HeaderValue};
+use utoipa::ToSchema;
 use waybill_domain::category::Tree;
 use waybill_domain::id::ProductId;
-use waybill_domain::import::Format;
 use waybill_domain::product::ProductState;
+use waybill_domain::text::Invalid;
 use waybill_storage::Cursor;
 use waybill_storage::catalog::{Listing, Products};
 use waybill_web::query::Parameters;
@@ -21,6 +24,37 @@ use crate::bulk::written;
 const MOST: u8 = 100;
 /// Bytes at which a page ends: Lambda answers 6 MB, of which base64 takes a quarter.
 const PAGE_BYTES: usize = 3 * 1024 * 1024;
+
+/// What a page is written as.
+#[derive(Clone, Copy, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum ExportFormat {
+    /// A row for each SKU.
+    Csv,
+    /// A line for each product.
+    Jsonl,
+}
+
+impl ExportFormat {
+    fn as_str(self) -> &'static str {
+        match self {
+            ExportFormat::Csv => "csv",
+            ExportFormat::Jsonl => "jsonl",
+        }
+    }
+}
+
+impl FromStr for ExportFormat {
+    type Err = Invalid;
+
+    fn from_str(name: &str) -> Result<Self, Invalid> {
+        match name {
+            "csv" => Ok(ExportFormat::Csv),
+            "jsonl" => Ok(ExportFormat::Jsonl),
+            _ => Err(Invalid::new("must be csv or jsonl")),
+        }
+    }
+}
 
 /// Where a page begins: among the products of which state, and behind which of them.
 struct Start {
@@ -49,7 +83,7 @@ impl Start {
     get,
     path = "/v1/admin/products/export",
     params(
-        ("format" = Option<String>, Query, description = "`csv` unless it is given, or `jsonl`."),
+        ("format" = Option<ExportFormat>, Query, description = "`csv` unless it is given."),
         ("limit" = Option<u8>, Query, description = "How many products a page has at most: 100 unless it is given. One with long texts may have fewer.", minimum = 1, maximum = 100),
         ("cursor" = Option<String>, Query, description = "As the link to the page has it.")
     ),
@@ -61,46 +95,38 @@ pub async fn export_products(
     _: Staff<may::WriteCatalog>,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let format = parameters.take("format", |name| match name {
-        "csv" => Ok(Format::Csv),
-        "jsonl" => Ok(Format::JsonLines),
-        _ => Err("must be csv or jsonl"),
-    });
-    let format = format.unwrap_or(Format::Csv);
+    let format = parameters.take("format", str::parse).unwrap_or(ExportFormat::Csv);
     let limit = parameters.take("limit", |text| match text.parse() {
         Ok(limit) if (1..=MOST).contains(&limit) => Ok(limit),
         _ => Err(format!("must be a number from 1 to {MOST}")),
     });
     let limit = limit.unwrap_or(MOST);
-    let name = match format {
-        Format::Csv => "csv",
-        Format::JsonLines => "jsonl",
-    };
+    let name = format.as_str();
     let list = format!("export as {name}");
     let start = parameters.cursor((&app.guard.cursors, &list), Start::read);
     parameters.finish()?;
     let start = start.unwrap_or(Start { state: ProductState::ALL[0], after: None });
     let (listings, mut next) = page(&app, start, limit).await?;
     let (body, written) = match format {
-        Format::Csv => as_csv(&listings, &app, &app.table.categories(false).await?)?,
-        Format::JsonLines => as_lines(&listings, &app)?,
+        ExportFormat::Csv => as_csv(&listings, &app, &app.table.categories(false).await?)?,
+        ExportFormat::Jsonl => as_lines(&listings, &app)?,
     };
     if let Some(last) = listings.get(..written).and_then(<[Listing]>::last).filter(|_| written < listings.len()) {
         next = Some(Start { state: last.product.state, after: Some(last.product.id) });
     }
     let (kind, file) = match format {
-        Format::Csv => ("text/csv; charset=utf-8", "attachment; filename=\"products.csv\""),
-        Format::JsonLines => ("application/x-ndjson", "attachment; filename=\"products.jsonl\""),
+        ExportFormat::Csv => ("text/csv; charset=utf-8", "attachment; filename=\"products.csv\""),
+        ExportFormat::Jsonl => ("application/x-ndjson", "attachment; filename=\"products.jsonl\""),
     };
-    let mut headers: Vec<(HeaderName, HeaderValue)> =
-        vec![(CONTENT_TYPE, HeaderValue::from_static(kind)), (CONTENT_DISPOSITION, HeaderValue::from_static(file))];
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static(file));
     if let Some(next) = next {
         let cursor = app.guard.cursors.seal(&list, &next.write());
         let link = format!("</v1/admin/products/export?format={name}&limit={limit}&cursor={cursor}>; rel=\"next\"");
-        headers.push((LINK, HeaderValue::try_from(link).map_err(Problem::internal)?));
+        headers.insert(LINK, HeaderValue::try_from(link).map_err(Problem::internal)?);
     }
-    let mut response = body.into_response();
-    response.headers_mut().extend(headers);
     Ok(response)
 }
 

@@ -79,7 +79,7 @@ async fn work_off_line(shop: &Shop, import: &Import, number: u32, line: &str) ->
         None => Vec::new(),
     };
     let skus = skus.into_iter().enumerate().map(|(place, fields)| DraftSku { place, fields, prices: None });
-    let draft = Draft { skus: skus.collect(), product, options_follow: false };
+    let draft = Draft { skus: skus.collect(), product, option_names: None };
     match bring_in(shop, import, &draft).await? {
         Err(wrong) => {
             let faults = wrong.iter().take(MAX_FAULTS).map(|wrong| Fault::pointer(&wrong.pointer, &wrong.detail));

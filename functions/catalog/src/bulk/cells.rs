@@ -29,7 +29,7 @@ pub fn unguarded(cell: &str) -> &str {
 /// guarded once more, and comes back as it was.
 fn is_executed(value: &str) -> bool {
     let hides = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | APOSTROPHE | '\u{feff}');
-    value.starts_with(STARTERS) || value.trim_start_matches(hides).starts_with(FORMULA)
+    value.trim_start_matches(APOSTROPHE).starts_with(STARTERS) || value.trim_start_matches(hides).starts_with(FORMULA)
 }
 
 /// A value of a list, and the name before it where there is one.
@@ -123,12 +123,11 @@ mod tests {
             let guarded = guarded(&value);
             prop_assert!(!begins_a_formula(&guarded), "{guarded:?}");
             let mut writer = csv::Writer::from_writer(Vec::new());
-            writer.write_record([&*guarded, "next"]).unwrap();
+            writer.write_record(["first", &*guarded]).unwrap();
             let text = writer.into_inner().unwrap();
             let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_slice());
             let record = reader.records().next().unwrap().unwrap();
-            prop_assert_eq!(unguarded(&record[0]), value);
-            prop_assert_eq!(&record[1], "next");
+            prop_assert_eq!(unguarded(&record[1]), value);
         }
 
         #[test]

@@ -115,7 +115,12 @@ pub fn draft(rows: &[CsvRow<'_>], categories: &Tree) -> (Draft, BTreeMap<usize, 
         }
         skus.push(DraftSku { place, fields: Value::Object(sku), prices: Some(prices) });
     }
-    (Draft { product, skus, options_follow: rows.first().is_some_and(|row| row.cells.contains_key("options")) }, faults)
+    let mut option_names = rows.first().and_then(|row| row.cells.get("options")).map(|_| Vec::new());
+    for entry in rows.iter().flat_map(|row| named(row.cell("options"))) {
+        let known = option_names.as_mut().zip(entry.name);
+        known.into_iter().filter(|(names, name)| !names.contains(name)).for_each(|(names, name)| names.push(name));
+    }
+    (Draft { product, skus, option_names }, faults)
 }
 
 /// A cell as the field of `POST /v1/admin/products` that it stands for.

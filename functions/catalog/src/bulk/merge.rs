@@ -20,8 +20,9 @@ pub struct Draft {
     /// But for `skus`.
     pub product: Map<String, Value>,
     pub skus: Vec<DraftSku>,
-    /// Whether the product's options are those that its SKUs have: a CSV does not name them.
-    pub options_follow: bool,
+    /// Names of options in the order that rows have them, where the product's options are to be those of its SKUs: a CSV
+    /// does not list them.
+    pub option_names: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -98,8 +99,8 @@ impl Merged {
 /// Lays a draft over the product as it is.
 pub fn merge(draft: &Draft, present: Option<&Listing>, shop: Currency) -> Result<Merged, Vec<Wrong>> {
     let mut whole = lay(draft, present, shop);
-    if draft.options_follow {
-        let options = options(&whole.fields);
+    if let Some(names) = &draft.option_names {
+        let options = options(&whole.fields, names);
         whole.fields.insert("options".into(), options);
     }
     let text = serde_json::to_vec(&whole.fields).unwrap_or_default();
@@ -208,24 +209,23 @@ fn overlay_sku(
 }
 
 /// What the SKUs differ in: names and values as the product has them, and behind them those that are new.
-fn options(fields: &Map<String, Value>) -> Value {
-    let mut options: Vec<(String, Vec<Value>)> = Vec::new();
-    for option in fields.get("options").and_then(Value::as_array).into_iter().flatten() {
-        if let (Some(name), Some(values)) = (option["name"].as_str(), option["values"].as_array()) {
-            options.push((name.to_owned(), values.clone()));
-        }
-    }
+fn options(fields: &Map<String, Value>, names: &[String]) -> Value {
     let skus = || fields.get("skus").and_then(Value::as_array).into_iter().flatten();
-    let used = || skus().filter_map(|sku| sku["options"].as_object()).flatten();
-    options.retain(|(name, _)| used().any(|(used, _)| used == name));
-    for (name, value) in used() {
-        match options.iter_mut().find(|(known, _)| known == name) {
-            Some((_, values)) if values.contains(value) => {}
-            Some((_, values)) => values.push(value.clone()),
-            None => options.push((name.clone(), vec![value.clone()])),
+    let used = |name: &str| skus().filter_map(|sku| sku.get("options")?.get(name)).cloned().collect::<Vec<_>>();
+    let present = fields.get("options").and_then(Value::as_array).cloned().unwrap_or_default();
+    let known = |name: &str| present.iter().find(|option| option["name"] == name);
+    let present_names = present.iter().filter_map(|option| option["name"].as_str());
+    let new_names = names.iter().map(String::as_str).filter(|name| known(name).is_none());
+    let option = |name: &str| {
+        let mut values = known(name).and_then(|option| option["values"].as_array()).cloned().unwrap_or_default();
+        for value in used(name) {
+            if !values.contains(&value) {
+                values.push(value);
+            }
         }
-    }
-    options.into_iter().map(|(name, values)| json!({ "name": name, "values": values })).collect()
+        json!({ "name": name, "values": values })
+    };
+    present_names.chain(new_names).filter(|name| !used(name).is_empty()).map(option).collect()
 }
 
 /// The product that is there, with what was checked in place of what an import may say.
