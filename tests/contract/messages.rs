@@ -6,14 +6,15 @@ use std::path::Path;
 use jsonschema::{Draft, Validator};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use waybill_domain::message::{AccountEvent, AccountMessage, Event, Message};
+use waybill_domain::message::{AccountEvent, AccountMessage, Event, ImportEvent, ImportMessage, Message};
 use waybill_lambda::batch::Mailable;
 use waybill_local::workspace;
 
 use super::template;
 
 /// What each queue is to the contract: its channel.
-const QUEUES: [(&str, &str); 2] = [("MailQueue", "mailQueue"), ("PushQueue", "pushQueue")];
+const QUEUES: [(&str, &str); 3] =
+    [("MailQueue", "mailQueue"), ("PushQueue", "pushQueue"), ("ImportQueue", "importQueue")];
 
 fn read(path: &Path) -> Value {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -43,8 +44,13 @@ fn order_tags() -> BTreeSet<String> {
 }
 
 /// Of all that the mail queue brings.
-fn tags() -> BTreeSet<String> {
+fn mail_tags() -> BTreeSet<String> {
     order_tags().into_iter().chain(tags_of::<AccountEvent>()).collect()
+}
+
+/// Of all that there is.
+fn tags() -> BTreeSet<String> {
+    mail_tags().into_iter().chain(tags_of::<ImportEvent>()).collect()
 }
 
 /// A message as its consumers read it.
@@ -52,9 +58,13 @@ fn tags() -> BTreeSet<String> {
 enum Read {
     Order(Box<Message>),
     Account(AccountMessage),
+    Import(ImportMessage),
 }
 
 fn parse(message: &Value) -> Result<Read, serde_json::Error> {
+    if message["event"]["type"].as_str().is_some_and(|tag| tag.starts_with("import.")) {
+        return serde_json::from_value(message.clone()).map(Read::Import);
+    }
     Ok(match serde_json::from_value(message.clone())? {
         Mailable::Order(message) => Read::Order(message),
         Mailable::Account(message) => Read::Account(message),
@@ -65,6 +75,7 @@ fn written(read: &Read) -> Value {
     match read {
         Read::Order(message) => serde_json::to_value(message),
         Read::Account(message) => serde_json::to_value(message),
+        Read::Import(message) => serde_json::to_value(message),
     }
     .unwrap()
 }
@@ -129,7 +140,7 @@ fn every_event_of_the_domain_has_a_recorded_message_and_a_recorded_update() {
     assert_eq!(messages.keys().cloned().collect::<BTreeSet<_>>(), tags());
     let shown = messages.values().filter_map(|message| match parse(message).unwrap() {
         Read::Order(message) => Some(message.event.name().to_owned()),
-        Read::Account(_) => None,
+        Read::Account(_) | Read::Import(_) => None,
     });
     let shown: BTreeSet<_> = shown.collect();
     assert_eq!(updates.keys().cloned().collect::<BTreeSet<_>>(), shown);
@@ -156,7 +167,9 @@ fn a_recorded_message_is_written_as_it_was_read() {
 fn the_contract_sends_and_takes_every_event_and_nothing_else() {
     let contract = contract();
     let updates: BTreeSet<_> = recorded("websocket").into_keys().collect();
-    for (channel, tags) in [("mailQueue", tags()), ("pushQueue", order_tags())] {
+    for (channel, tags) in
+        [("mailQueue", mail_tags()), ("pushQueue", order_tags()), ("importQueue", tags_of::<ImportEvent>())]
+    {
         assert_eq!(names(&contract["channels"][channel]["messages"]), tags, "{channel}");
     }
     let of_operation = |operation: &str| -> BTreeSet<String> {
@@ -165,7 +178,10 @@ fn the_contract_sends_and_takes_every_event_and_nothing_else() {
         messages.iter().map(last).collect()
     };
     for operation in ["announceToMail", "mailTheBuyer"] {
-        assert_eq!(of_operation(operation), tags(), "{operation}");
+        assert_eq!(of_operation(operation), mail_tags(), "{operation}");
+    }
+    for operation in ["announceToImport", "workOffTheImport"] {
+        assert_eq!(of_operation(operation), tags_of::<ImportEvent>(), "{operation}");
     }
     for operation in ["announceToPush", "takeUpdates"] {
         assert_eq!(of_operation(operation), order_tags(), "{operation}");

@@ -8,7 +8,7 @@ use waybill_tests::{TestShop, eventually, is_deployed};
 
 /// The template with functions that may run for two seconds, and queues that try again after one, so many times: a test
 /// need not wait for minutes.
-fn impatient_template(tries: u32) -> std::path::PathBuf {
+pub fn impatient_template(tries: u32) -> std::path::PathBuf {
     let template = std::fs::read_to_string(workspace().join("template.yaml")).unwrap();
     let impatient = template
         .replace("    Timeout: 10", "    Timeout: 2")
@@ -22,7 +22,7 @@ fn impatient_template(tries: u32) -> std::path::PathBuf {
 }
 
 /// Processes of this shop's functions: they know its AWS endpoint.
-fn processes(shop_aws: &str, binary: &str) -> Vec<u32> {
+pub fn processes(shop_aws: &str, binary: &str) -> Vec<u32> {
     let pids = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let is_ours = |pid: &u32| {
         let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -35,7 +35,7 @@ fn processes(shop_aws: &str, binary: &str) -> Vec<u32> {
 }
 
 /// By the shell, which has `kill` built in.
-fn kill(signal: &str, pid: u32) {
+pub fn kill(signal: &str, pid: u32) {
     std::process::Command::new("sh").arg("-c").arg(format!("kill {signal} {pid}")).status().unwrap();
 }
 

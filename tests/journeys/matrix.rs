@@ -134,6 +134,12 @@ fn cases(order: &str, product: &str) -> Vec<(&'static str, Case)> {
         ("DELETE /v1/admin/categories/{id}", same("/v1/admin/categories/x", None, 404)),
         ("GET /v1/admin/products", same("/v1/admin/products?state=draft", None, 200)),
         ("POST /v1/admin/products", same("/v1/admin/products", nothing(), 422)),
+        ("GET /v1/admin/products/export", same("/v1/admin/products/export", None, 200)),
+        ("GET /v1/admin/imports", same("/v1/admin/imports", None, 200)),
+        // The matrix has no keys.
+        ("POST /v1/admin/imports", same("/v1/admin/imports", nothing(), 422)),
+        ("GET /v1/admin/imports/{id}", same("/v1/admin/imports/x", None, 404)),
+        ("GET /v1/admin/imports/{id}/failures", same("/v1/admin/imports/x/failures", None, 404)),
         ("GET /v1/admin/products/{id}", same(&format!("/v1/admin/products/{product}"), None, 200)),
         ("PATCH /v1/admin/products/{id}", same(&format!("/v1/admin/products/{product}"), nothing(), 428)),
         ("DELETE /v1/admin/products/{id}", same(&format!("/v1/admin/products/{product}"), None, 409)),

@@ -7,6 +7,7 @@ mod catalogue;
 mod failures;
 mod fulfilment;
 mod guessing;
+mod importing;
 mod matrix;
 mod overselling;
 mod paying;

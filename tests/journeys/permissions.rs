@@ -27,6 +27,10 @@ async fn work(shop: &TestShop) {
     found(0).await;
     staff.delete(&format!("/v1/admin/categories/{category}")).await.assert_problem(409, "in-use");
 
+    import(staff, &category, 450).await;
+    import(staff, &category, 460).await;
+    assert_eq!(staff.get("/v1/admin/products/export").await.status, 200);
+
     let customer = shop.customer().await;
     let refreshed = anyone.post("/v1/sessions/refresh", json!({ "refresh_token": customer.refresh_token })).await;
     let customer = anyone.with_tokens(&refreshed);
@@ -62,6 +66,19 @@ async fn work(shop: &TestShop) {
     leaver.get("/v1/account/export").await;
     let left = leaver.post("/v1/account/deletion", json!({ "password": PASSWORD })).await;
     assert_eq!(left.status, 204, "{}", left.body);
+}
+
+/// Makes a product by an import, or changes it.
+async fn import(staff: &Person, category: &str, cents: i64) {
+    let price = json!([{ "amount": cents, "currency": "USD" }]);
+    let line = json!({ "slug": "imported", "title": "Imported", "description": "", "category_ids": [category], "skus": [{ "sku": "IMPORTED", "prices": price, "stock": 1 }] });
+    let request = staff.request(reqwest::Method::POST, "/v1/admin/imports").header("idempotency-key", key());
+    let request = request.header("content-type", "application/x-ndjson").body(line.to_string());
+    let import = waybill_tests::Answer::of(request.send().await.unwrap()).await.text("/id");
+    let path = format!("/v1/admin/imports/{import}");
+    eventually("an import's end", async || (staff.get(&path).await.body["state"] == "finished").then_some(())).await;
+    let failures = staff.get(&format!("{path}/failures")).await.body;
+    assert_eq!(failures["items"], json!([]));
 }
 
 /// A connection that the table knows and the gateway does not: the next update finds it gone.

@@ -137,7 +137,15 @@ impl Deployed {
 
     /// All but the signing keys: running functions hold their halves of them.
     async fn empty(&self) {
-        for queue in ["MailQueue", "PushQueue", "MailDeadLetters", "PushDeadLetters", "AnnounceDeadLetters"] {
+        for queue in [
+            "MailQueue",
+            "PushQueue",
+            "ImportQueue",
+            "MailDeadLetters",
+            "PushDeadLetters",
+            "ImportDeadLetters",
+            "AnnounceDeadLetters",
+        ] {
             self.sqs("PurgeQueue", queue, json!({})).await;
         }
         let table = &self.stack.resources["Table"];

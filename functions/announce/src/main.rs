@@ -1,4 +1,5 @@
-//! The outbox relay: every change of an order, and every letter about an account, from the table's stream to the queues.
+//! The outbox relay: every change of an order, every letter about an account, and every part of an import, from the
+//! table's stream to the queues.
 
 use std::collections::HashMap;
 
@@ -12,23 +13,38 @@ use waybill_storage::outbox::{Announcement, announcement};
 /// Messages that SQS takes in one call.
 const BATCH: usize = 10;
 
-/// What a record announces.
+/// A message that a record announces.
 struct Announced {
     sequence_number: String,
     text: String,
-    /// Letters are for the mail only.
     to: Audience,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Audience {
+    /// Of letters.
     Mail,
+    /// Of orders.
     MailAndPush,
+    /// Of parts of imports.
+    Import,
 }
 
 struct Queues {
     mail: String,
     push: String,
+    import: String,
+}
+
+impl Queues {
+    /// Each queue with the audiences that it is for.
+    fn all(&self) -> [(&str, &'static [Audience]); 3] {
+        [
+            (&self.mail, &[Audience::Mail, Audience::MailAndPush]),
+            (&self.push, &[Audience::MailAndPush]),
+            (&self.import, &[Audience::Import]),
+        ]
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -38,6 +54,7 @@ async fn main() -> Result<(), Error> {
     let queues = settings::read(|variables| Queues {
         mail: variables.text("MAIL_QUEUE_URL"),
         push: variables.text("PUSH_QUEUE_URL"),
+        import: variables.text("IMPORT_QUEUE_URL"),
     })?;
     stream::run(|records| relay(&client, &queues, records)).await
 }
@@ -47,11 +64,11 @@ async fn main() -> Result<(), Error> {
 async fn relay(client: &aws_sdk_sqs::Client, queues: &Queues, records: Vec<Record>) -> Result<(), String> {
     let (announced, unreadable) = read(records);
     for batch in announced.chunks(BATCH) {
-        let all: Vec<_> = batch.iter().collect();
-        send(client, &queues.mail, &all).await?;
-        let pushed: Vec<_> = batch.iter().filter(|announced| announced.to == Audience::MailAndPush).collect();
-        if !pushed.is_empty() {
-            send(client, &queues.push, &pushed).await?;
+        for (queue, audiences) in queues.all() {
+            let messages: Vec<_> = batch.iter().filter(|announced| audiences.contains(&announced.to)).collect();
+            if !messages.is_empty() {
+                send(client, queue, &messages).await?;
+            }
         }
     }
     unreadable.map_or(Ok(()), Err)
@@ -64,9 +81,12 @@ fn read(records: Vec<Record>) -> (Vec<Announced>, Option<String>) {
         let sequence_number = record.sequence_number;
         let image = record.content.map(|record| record.change.new_image).map_err(|error| error.to_string());
         let announcement = image.and_then(|image| announcement(image).map_err(|error| error.to_string()));
-        match announcement.and_then(|found| found.map(text).transpose().map_err(|error| error.to_string())) {
-            Ok(Some((text, to))) => announced.push(Announced { sequence_number, text, to }),
+        match announcement.and_then(|found| found.map(texts).transpose().map_err(|error| error.to_string())) {
             Ok(None) => {}
+            Ok(Some((texts, to))) => announced.extend(texts.into_iter().map(|text| {
+                let sequence_number = sequence_number.clone();
+                Announced { sequence_number, text, to }
+            })),
             Err(error) => {
                 tracing::error!(sequence_number, error, "a record that cannot be read");
                 return (announced, Some(sequence_number));
@@ -76,11 +96,15 @@ fn read(records: Vec<Record>) -> (Vec<Announced>, Option<String>) {
     (announced, None)
 }
 
-/// The text of what an item announces, and who is to hear it.
-fn text(announcement: Announcement) -> Result<(String, Audience), serde_json::Error> {
+/// The texts of what an item announces, and who is to hear them.
+fn texts(announcement: Announcement) -> Result<(Vec<String>, Audience), serde_json::Error> {
     match announcement {
-        Announcement::Order(message) => Ok((serde_json::to_string(&message)?, Audience::MailAndPush)),
-        Announcement::Letter(message) => Ok((serde_json::to_string(&message)?, Audience::Mail)),
+        Announcement::Order(message) => Ok((vec![serde_json::to_string(&message)?], Audience::MailAndPush)),
+        Announcement::Letter(message) => Ok((vec![serde_json::to_string(&message)?], Audience::Mail)),
+        Announcement::Import(messages) => {
+            let texts: Result<_, _> = messages.iter().map(serde_json::to_string).collect();
+            Ok((texts?, Audience::Import))
+        }
     }
 }
 

@@ -2,15 +2,18 @@
 //! addresses that no function serves.
 
 pub mod about;
+pub mod bulk;
 mod categories;
+mod export;
 mod fields;
+mod imports;
 mod list;
 mod products;
 mod read;
 mod skus;
 
 use axum::Router;
-use axum::extract::FromRef;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::routing::{any, delete, get, patch, post};
 use utoipa::OpenApi;
 use waybill_domain::language::Language;
@@ -49,9 +52,14 @@ pub struct App {
         products::change_product,
         products::delete_product,
         skus::add_sku,
-        skus::change_sku
+        skus::change_sku,
+        export::export_products,
+        imports::start_import,
+        imports::list_imports,
+        imports::read_import,
+        imports::list_import_failures
     ),
-    components(schemas(Language))
+    components(schemas(Language, export::ExportFormat))
 )]
 pub struct Documented;
 
@@ -67,6 +75,11 @@ pub fn routes(app: App) -> Router {
         .route("/v1/admin/categories/{id}", get(categories::read_category_to_edit).patch(categories::change_category))
         .route("/v1/admin/categories/{id}", delete(categories::delete_category))
         .route("/v1/admin/products", get(products::list_products_by_state).post(products::create_product))
+        .route("/v1/admin/products/export", get(export::export_products))
+        .route("/v1/admin/imports", get(imports::list_imports))
+        .route("/v1/admin/imports", post(imports::start_import).layer(DefaultBodyLimit::max(imports::MAX_UPLOAD)))
+        .route("/v1/admin/imports/{id}", get(imports::read_import))
+        .route("/v1/admin/imports/{id}/failures", get(imports::list_import_failures))
         .route("/v1/admin/products/{id}", get(products::read_product_to_edit).patch(products::change_product))
         .route("/v1/admin/products/{id}", delete(products::delete_product))
         .route("/v1/admin/products/{id}/skus", post(skus::add_sku))

@@ -208,7 +208,7 @@ pub struct NewProduct {
 }
 
 impl NewProduct {
-    fn check(self, shop: Currency) -> Result<Listing, Problem> {
+    pub fn check(self, shop: Currency) -> Result<Listing, Problem> {
         let now = clock::now();
         let id = ProductId::new(random::uuid_at(now));
         let mut fields = Fields::default();

@@ -58,7 +58,7 @@ async fn receive_event(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Received>, Problem> {
-    let body = body.map_err(waybill_web::body::refused)?;
+    let body = body.map_err(|rejection| waybill_web::body::refused(rejection, waybill_web::body::MAX_BODY))?;
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     // The signature is of the bytes as they came; what is not UTF-8 was not signed by Stripe.
     let payload = std::str::from_utf8(&body).map_err(|_| not_stripe())?;

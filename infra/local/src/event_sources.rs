@@ -72,7 +72,7 @@ impl EventSources {
                 queue: mapping.queue.clone(),
                 source,
             })?;
-            for _ in 0..queue::POLLERS {
+            for _ in 0..mapping.at_once.map_or(queue::POLLERS, |most| most.min(queue::POLLERS)) {
                 tasks.spawn(queue::poll(mapping.clone(), aws.clone(), report.clone(), stopped.clone()));
             }
         }

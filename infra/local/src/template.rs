@@ -138,6 +138,8 @@ pub struct QueueMapping {
     pub batch_size: usize,
     pub window: Duration,
     pub reports_item_failures: bool,
+    /// Batches that may be under way at once; None for as many as there are.
+    pub at_once: Option<usize>,
 }
 
 /// A table's stream that a function follows.

@@ -6,11 +6,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::schema::{self, described};
-use crate::text::{IdempotencyKey, Invalid};
+use crate::text::{IdempotencyKey, Invalid, Slug};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
@@ -86,6 +87,8 @@ id!(ProductId, "prd");
 id!(/// One filling of a cart; placing an order ends it.
     CartId, "crt");
 id!(OrderId, "ord");
+id!(/// Many products that were sent at once.
+    ImportId, "imp");
 id!(PromotionId, "pro");
 id!(ShippingMethodId, "shm");
 
@@ -94,6 +97,25 @@ impl OrderId {
     /// order of the first.
     pub fn for_placement(buyer: AccountId, key: &IdempotencyKey) -> Self {
         OrderId(Uuid::new_v5(&buyer.0, key.as_str().as_bytes()))
+    }
+}
+
+impl ImportId {
+    /// The id of the import that `account` starts with `key`: a repeated request meets what the first one did.
+    pub fn for_upload(account: AccountId, key: &IdempotencyKey) -> Self {
+        ImportId(Uuid::new_v5(&account.0, format!("import {}", key.as_str()).as_bytes()))
+    }
+}
+
+impl ProductId {
+    /// The id of the product of this slug that an import makes, however often it comes to it. It sorts by the time that
+    /// the import was started, as the ids of other products sort by theirs.
+    pub fn for_import(import: ImportId, started_at: Timestamp, slug: &Slug) -> Self {
+        let named = Uuid::new_v5(&import.0, slug.as_str().as_bytes());
+        let mut distinct = [0; 10];
+        distinct.copy_from_slice(&named.as_bytes()[..10]);
+        let milliseconds = started_at.as_millisecond().max(0).unsigned_abs();
+        ProductId(uuid::Builder::from_unix_timestamp_millis(milliseconds, &distinct).into_uuid())
     }
 }
 
@@ -129,6 +151,19 @@ mod tests {
         assert_eq!(OrderId::for_placement(ann, &one), OrderId::for_placement(ann, &one));
         assert_ne!(OrderId::for_placement(ann, &one), OrderId::for_placement(ann, &two));
         assert_ne!(OrderId::for_placement(ann, &one), OrderId::for_placement(bob, &one));
+    }
+
+    #[test]
+    fn an_import_makes_the_same_product_of_a_slug_each_time_among_those_of_its_time() {
+        let import = ImportId::for_upload(AccountId(Uuid::from_u128(1)), &"one".parse().unwrap());
+        let (tea, cup): (Slug, Slug) = ("tea".parse().unwrap(), "cup".parse().unwrap());
+        let at = |seconds| Timestamp::from_second(1_800_000_000 + seconds).unwrap();
+        let first = ProductId::for_import(import, at(0), &tea);
+        assert_eq!(first, ProductId::for_import(import, at(0), &tea));
+        assert_ne!(first, ProductId::for_import(import, at(0), &cup));
+        assert!(
+            first < ProductId::for_import(import, at(1), &cup) && ProductId::for_import(import, at(-1), &cup) < first
+        );
     }
 
     proptest! {

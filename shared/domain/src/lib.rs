@@ -7,6 +7,7 @@ pub mod account;
 pub mod cart;
 pub mod category;
 pub mod id;
+pub mod import;
 pub mod language;
 pub mod message;
 pub mod money;

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Role;
 use crate::cart::PricedLine;
-use crate::id::{AccountId, LetterId, OrderId};
+use crate::id::{AccountId, ImportId, LetterId, OrderId};
+use crate::import::Import;
 use crate::money::Money;
 use crate::order::{Address, Carrier, FulfilmentStatus, Order, PaymentStatus, TrackingNumber};
 use crate::text::Email;
@@ -93,6 +94,37 @@ pub struct AccountMessage {
     pub at: Timestamp,
     pub to: Email,
     pub event: AccountEvent,
+}
+
+/// What is to be done of an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum ImportEvent {
+    /// A part of it waits to be worked off.
+    #[serde(rename = "import.part_stored.v1")]
+    PartStored { part: u32 },
+}
+
+/// A message about an import. `id` is the import's id and the part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportMessage {
+    pub id: String,
+    pub at: Timestamp,
+    pub import_id: ImportId,
+    pub event: ImportEvent,
+}
+
+impl ImportMessage {
+    /// The messages that have all parts of an import worked off.
+    pub fn all(import: &Import) -> Vec<ImportMessage> {
+        let message = |part| ImportMessage {
+            id: format!("{}/{part}", import.id),
+            at: import.started_at,
+            import_id: import.id,
+            event: ImportEvent::PartStored { part },
+        };
+        (1..=import.parts).map(message).collect()
+    }
 }
 
 /// Who did it.

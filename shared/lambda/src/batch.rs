@@ -7,7 +7,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tracing::Instrument;
-use waybill_domain::message::{AccountMessage, Message};
+use waybill_domain::message::{AccountMessage, ImportMessage, Message};
 
 /// What the queue is told: the messages that are to come back.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -29,6 +29,12 @@ pub trait Queued: DeserializeOwned {
 }
 
 impl Queued for Message {
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+}
+
+impl Queued for ImportMessage {
     fn id(&self) -> String {
         self.id.clone()
     }

@@ -26,5 +26,10 @@ pub fn bytes<const N: usize>() -> [u8; N] {
 
 /// SHA-256 in hex. Fit for secrets of full strength only, not for passwords.
 pub fn hash(secret: &str) -> String {
-    hex::encode(digest(&SHA256, secret.as_bytes()))
+    hash_bytes(secret.as_bytes())
+}
+
+/// The same, of bytes.
+pub fn hash_bytes(bytes: &[u8]) -> String {
+    hex::encode(digest(&SHA256, bytes))
 }

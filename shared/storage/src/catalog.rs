@@ -140,8 +140,35 @@ impl Table {
 
     /// The product of this slug: half a read unit.
     pub async fn product_by_slug(&self, slug: &Slug) -> Result<Option<ProductId>, StorageError> {
-        let owner: Option<Owner> = self.get(&keys::product_slug(slug), false).await?.map(from_item).transpose()?;
+        self.owner_of_slug(slug, false).await
+    }
+
+    pub(crate) async fn owner_of_slug(&self, slug: &Slug, consistent: bool) -> Result<Option<ProductId>, StorageError> {
+        let owner: Option<Owner> = self.get(&keys::product_slug(slug), consistent).await?.map(from_item).transpose()?;
         Ok(owner.map(|owner| owner.product_id))
+    }
+
+    /// Some products, at most 100, with their offers, in the order of the ids: one call for the products and one for each
+    /// 100 offers. What is gone is not among them.
+    pub async fn listings(&self, ids: &[ProductId]) -> Result<Vec<Listing>, StorageError> {
+        let products = self.batch(ids.iter().map(|id| keys::product(*id).item()).collect()).await?;
+        let products = products.into_iter().map(from_item).collect::<Result<Vec<Product>, _>>()?;
+        let wanted: Vec<(Sku, ProductId)> = products
+            .iter()
+            .flat_map(|product| product.variants.iter().map(|variant| (variant.sku.clone(), product.id)))
+            .collect();
+        let reading = wanted.chunks(100).map(|some| self.offers(some));
+        let mut offers: HashMap<Sku, Offer> = HashMap::new();
+        for some in futures_util::future::try_join_all(reading).await? {
+            offers.extend(some);
+        }
+        let mut products: HashMap<_, _> = products.into_iter().map(|product| (product.id, product)).collect();
+        let listings = ids.iter().filter_map(|id| {
+            let product = products.remove(id)?;
+            let offers = product.variants.iter().filter_map(|variant| offers.remove(&variant.sku)).collect();
+            Some(Listing { product, offers })
+        });
+        Ok(listings.collect())
     }
 
     /// A page of the products in one state, the newest first; of the active ones also those of one category.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use waybill_domain::Timestamp;
-use waybill_domain::id::{AccountId, CategoryId, LetterId, OrderId, ProductId};
+use waybill_domain::id::{AccountId, CategoryId, ImportId, LetterId, OrderId, ProductId};
 use waybill_domain::order::Status;
 use waybill_domain::product::ProductState;
 use waybill_domain::text::{Email, Sku, Slug};
@@ -183,6 +183,40 @@ pub fn category_products(category: CategoryId, id: ProductId) -> Place {
     Place { index: Index::Gsi2, pk: products_in(category), sk: id.to_string() }
 }
 
+/// The sort key of every import; template.yaml's stream filter names it too.
+pub const IMPORT: &str = "IMPORT";
+pub const IMPORTS: &str = "IMPORTS";
+/// What every sort key of a row that failed begins with.
+pub const FAILURE: &str = "FAILURE#";
+
+pub fn import(id: ImportId) -> Key {
+    Key { pk: format!("IMPORT#{id}"), sk: IMPORT.into() }
+}
+
+pub fn imports(started_at: Timestamp, id: ImportId) -> Place {
+    Place { index: Index::Gsi1, pk: IMPORTS.into(), sk: by_time(started_at, id) }
+}
+
+pub fn import_progress(id: ImportId) -> Key {
+    Key { pk: format!("IMPORT#{id}"), sk: "PROGRESS".into() }
+}
+
+/// That a part is worked off.
+pub fn import_part_done(id: ImportId, part: u32) -> Key {
+    Key { pk: format!("IMPORT#{id}"), sk: format!("DONE#{part:04}") }
+}
+
+/// Fixed width, so that text sorts as rows do.
+pub fn import_failure(id: ImportId, row: u32) -> Key {
+    Key { pk: format!("IMPORT#{id}"), sk: format!("{FAILURE}{row:06}") }
+}
+
+/// Rows of an import. Each part has a partition of its own, for together they are some thousand write units; and parts
+/// of two uploads under one id never mix.
+pub fn import_part(id: ImportId, fingerprint: &str, part: u32) -> Key {
+    Key { pk: format!("IMPORT_PART#{id}#{fingerprint}#{part:04}"), sk: "IMPORT_PART".into() }
+}
+
 /// The sort key of every order.
 pub const ORDER: &str = "ORDER";
 
@@ -207,7 +241,7 @@ pub fn orders_by_status(status: Status, placed_at: Timestamp, id: OrderId) -> Pl
 }
 
 /// Milliseconds of fixed width, so that text sorts as time does.
-pub fn by_time(at: Timestamp, id: OrderId) -> String {
+pub fn by_time(at: Timestamp, id: impl std::fmt::Display) -> String {
     format!("{:013}#{id}", at.as_millisecond().max(0))
 }
 

@@ -1,7 +1,8 @@
 //! The outbox: items that announce themselves. What a change is to tell others is written in the very write that makes
 //! it, and the table's stream carries it on.
 
-use waybill_domain::message::{AccountMessage, Message};
+use waybill_domain::import::Import;
+use waybill_domain::message::{AccountMessage, ImportMessage, Message};
 use waybill_domain::order::Order;
 
 use crate::keys;
@@ -15,6 +16,8 @@ pub enum Announcement {
     Order(Box<Message>),
     /// A mail about an account.
     Letter(AccountMessage),
+    /// Every part of an import that was started.
+    Import(Vec<ImportMessage>),
 }
 
 /// Reads an item of the table's stream. None for one that tells nobody anything.
@@ -28,6 +31,10 @@ pub fn announcement(image: serde_dynamo::Item) -> Result<Option<Announcement>, S
         Some(serde_dynamo::AttributeValue::S(sk)) if sk.starts_with(keys::LETTER) => {
             let letter: Letter = serde_dynamo::from_item(image).map_err(unreadable)?;
             Ok(Some(Announcement::Letter(letter.message())))
+        }
+        Some(serde_dynamo::AttributeValue::S(sk)) if sk == keys::IMPORT => {
+            let import: Import = serde_dynamo::from_item(image).map_err(unreadable)?;
+            Ok(Some(Announcement::Import(ImportMessage::all(&import))))
         }
         _ => Ok(None),
     }

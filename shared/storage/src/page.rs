@@ -5,7 +5,7 @@ use std::fmt;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 use waybill_domain::Timestamp;
-use waybill_domain::id::ProductId;
+use waybill_domain::id::{ImportId, OrderId, ProductId};
 
 use crate::keys::{self, Index, Item, Key, SUMMARY};
 use crate::table::{StorageError, Table, from_item};
@@ -32,8 +32,16 @@ impl Cursor {
     pub fn among_orders(text: &str) -> Option<Cursor> {
         let (text, back) = direction(text);
         let (at, id) = text.split_once('.')?;
-        let (at, id) = (Timestamp::from_millisecond(at.parse().ok()?).ok()?, id.parse().ok()?);
+        let (at, id) = (Timestamp::from_millisecond(at.parse().ok()?).ok()?, id.parse::<OrderId>().ok()?);
         Some(Cursor { sort: keys::by_time(at, id), key: keys::order(id), back })
+    }
+
+    /// Reads a cursor of the list of imports.
+    pub fn among_imports(text: &str) -> Option<Cursor> {
+        let (text, back) = direction(text);
+        let (at, id) = text.split_once('.')?;
+        let (at, id) = (Timestamp::from_millisecond(at.parse().ok()?).ok()?, id.parse::<ImportId>().ok()?);
+        Some(Cursor { sort: keys::by_time(at, id), key: keys::import(id), back })
     }
 }
 

@@ -28,22 +28,24 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             let detail = "The body must be JSON, with the header Content-Type: application/json.";
             return Err(Problem::new(Kind::UnsupportedMediaType, detail));
         }
-        let bytes = axum::body::Bytes::from_request(request, state).await.map_err(refused)?;
+        let bytes =
+            axum::body::Bytes::from_request(request, state).await.map_err(|rejection| refused(rejection, MAX_BODY))?;
         parse(&bytes).map(Body)
     }
 }
 
-/// A body over [`MAX_BODY`], or one that did not arrive whole.
-pub fn refused(rejection: BytesRejection) -> Problem {
+/// A body of more than `most` bytes, or one that did not arrive whole.
+pub fn refused(rejection: BytesRejection, most: usize) -> Problem {
     let status = rejection.into_response().status();
     if status == http::StatusCode::PAYLOAD_TOO_LARGE {
-        Problem::new(Kind::TooLarge, format!("The body is larger than {MAX_BODY} bytes."))
+        Problem::new(Kind::TooLarge, format!("The body is larger than {most} bytes."))
     } else {
         Problem::new(Kind::BadRequest, "The body did not arrive whole.")
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+/// Reads JSON as a body is read.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let malformed = |error: &serde_json::Error| {
         let detail = format!("The body is not JSON that we can read: {error}.");
         Problem::new(Kind::MalformedJson, detail)

@@ -68,7 +68,7 @@ kinds! {
     PaymentExpired = CONFLICT "payment-expired": "The payment page has just closed. Start again.";
     PaymentPending = CONFLICT "payment-pending": "A payment of this order is being confirmed.";
     TooLarge = PAYLOAD_TOO_LARGE "too-large": "The body is too large.";
-    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type": "The body has to be JSON, and its Content-Type has to say so.";
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type": "The body has to be JSON (of an import CSV or JSON Lines), and its Content-Type has to say so.";
     Invalid = UNPROCESSABLE_ENTITY "invalid": "The request was understood, but fields of it cannot be accepted; `errors` names each.";
     RateLimited = TOO_MANY_REQUESTS "rate-limited": "Too much was asked. Try again after `Retry-After` seconds; `RateLimit-Policy` names the limit.";
     Internal = INTERNAL_SERVER_ERROR "internal": "Something went wrong on our side. The request id leads to the cause.";

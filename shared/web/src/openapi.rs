@@ -53,7 +53,7 @@ such as 429 when too much is asked at once or a 5xx when a function died, carrie
 **Rate limits** answer 429 with `Retry-After`, `RateLimit-Policy` and `RateLimit`. They count by address, by account and \
 by what is asked.
 
-**Limits**: bodies of 64 KiB, JSON 128 levels deep, 29 seconds for an answer. Unknown fields and parameters are refused. \
+**Limits**: bodies of 64 KiB (of an import 4 MiB), JSON 128 levels deep, 29 seconds for an answer. Unknown fields and parameters are refused. \
 New fields may be added to answers at any time; a client has to pass over those that it does not know.
 
 Every answer carries `request-id`; please quote it when asking about one.

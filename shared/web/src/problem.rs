@@ -56,6 +56,8 @@ pub enum Place {
     Parameter(String),
     /// A header of the request.
     Header(&'static str),
+    /// A column of a CSV.
+    Column(String),
 }
 
 /// A busy table is worth another try after this many seconds.
@@ -103,6 +105,16 @@ impl Problem {
 
     pub fn with_errors(self, errors: Vec<FieldError>) -> Self {
         Problem { errors, ..self }
+    }
+
+    /// What went wrong, for people.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// What is wrong with single fields.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
     }
 
     /// Something that is ours to repair. The cause goes to the log, here and once; the client gets the request's id.

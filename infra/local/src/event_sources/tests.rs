@@ -91,6 +91,7 @@ fn with_queue_mapping() -> Template {
         batch_size: 10,
         window: 50 * MILLISECOND,
         reports_item_failures: true,
+        at_once: None,
     };
     Template { queue_mappings: vec![mapping], ..template() }
 }

@@ -241,6 +241,7 @@ impl Reading<'_> {
                 batch_size: event.batch_size,
                 window: Duration::from_secs(event.maximum_batching_window_in_seconds),
                 reports_item_failures: reports(&event.function_response_types)?,
+                at_once: event.scaling_config.map(|config| config.maximum_concurrency),
             }),
             r::Event::DynamoDb(event) => {
                 if event.starting_position != "TRIM_HORIZON" {

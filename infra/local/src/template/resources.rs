@@ -57,6 +57,13 @@ pub struct QueueEvent {
     pub maximum_batching_window_in_seconds: u64,
     #[serde(default)]
     pub function_response_types: Vec<String>,
+    pub scaling_config: Option<ScalingConfig>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct ScalingConfig {
+    pub maximum_concurrency: usize,
 }
 
 #[derive(Deserialize)]

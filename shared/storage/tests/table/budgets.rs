@@ -1,5 +1,6 @@
 //! How many calls each use of the table makes. A call more is money and time on every request.
 
+use waybill_domain::import::Counts;
 use waybill_domain::message::Actor;
 use waybill_domain::order::{Command, Order, Status};
 use waybill_domain::product::ProductState;
@@ -8,6 +9,7 @@ use waybill_storage::sessions::Proof;
 
 use crate::accounts::ann;
 use crate::changing::stripe_event;
+use crate::imports::{import, parts};
 use crate::sessions::{known, session};
 use crate::shop::{Shop, at, category, customer, listing, offer, order, pay, product, session_id};
 
@@ -138,4 +140,41 @@ async fn a_mail_costs_two_writes() {
     shop.table.claim_mail("ord_1/1", at(0)).await.unwrap();
     shop.table.mail_sent("ord_1/1", "ses-1", at(1)).await.unwrap();
     assert_eq!(shop.wire.calls(), ["UpdateItem", "UpdateItem"]);
+}
+
+#[tokio::test]
+async fn an_import_is_a_write_for_each_part_and_one_more_and_a_part_three_reads_and_a_write() {
+    let shop = Shop::open().await;
+    let import = import(2);
+    shop.table.start_import(&import, parts(2)).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["PutItem", "PutItem", "TransactWriteItems"]);
+    let import = shop.table.import(import.id).await.unwrap().unwrap();
+    shop.table.import_part(&import, 1).await.unwrap();
+    shop.table.end_import_part(&import, 1, Counts::default(), &[], at(1)).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "GetItem", "GetItem", "TransactWriteItems"]);
+    shop.table.import_progress(import.id).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "GetItem"]);
+    shop.table.imports(20, None).await.unwrap();
+    shop.table.import_failures(import.id, 20, None).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["Query", "Query"]);
+}
+
+#[tokio::test]
+async fn a_page_of_an_export_is_a_query_a_read_of_all_its_products_and_one_for_each_hundred_offers() {
+    let shop = Shop::open().await;
+    let tea = shop.sells("TEA", 450, 5).await;
+    let mut ids = vec![tea.product_id];
+    for number in 0..3 {
+        let product = product(tea.category_ids[0], &format!("cups-{number}"));
+        let offers = (10..50).map(|place| offer(&product, &format!("CUP-{number}-{place}"), 100, 1));
+        shop.table.create_product(&listing(&product, offers)).await.unwrap();
+        ids.push(product.id);
+    }
+    shop.wire.calls();
+    shop.table.products(Products::Of(ProductState::Active), 100, None).await.unwrap();
+    assert_eq!(shop.table.listings(&ids).await.unwrap().len(), 4);
+    assert_eq!(shop.wire.calls(), ["Query", "BatchGetItem", "BatchGetItem", "BatchGetItem"]);
+    shop.table.product_of(&"cups-1".parse().unwrap()).await.unwrap();
+    shop.table.product_of(&"nothing".parse().unwrap()).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "Query", "GetItem"]);
 }

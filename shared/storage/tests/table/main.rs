@@ -11,6 +11,7 @@ mod catalog;
 mod categories;
 mod changing;
 mod connections;
+mod imports;
 mod lists;
 mod lost_replies;
 mod mails;
