@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::schema::{self, described};
-use crate::text::{IdempotencyKey, Invalid};
+use crate::text::{IdempotencyKey, Invalid, Sku};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
@@ -88,12 +88,39 @@ id!(/// One filling of a cart; placing an order ends it.
 id!(OrderId, "ord");
 id!(PromotionId, "pro");
 id!(ShippingMethodId, "shm");
+id!(/// A place that goods lie at.
+    LocationId, "loc");
+id!(/// A line of a SKU's ledger.
+    MovementId, "mov");
 
 impl OrderId {
     /// The id of the order that `buyer` places with `key`: the same for the same two, so a repeated request meets the
     /// order of the first.
     pub fn for_placement(buyer: AccountId, key: &IdempotencyKey) -> Self {
         OrderId(Uuid::new_v5(&buyer.0, key.as_str().as_bytes()))
+    }
+}
+
+impl LocationId {
+    /// The place that every shop has.
+    pub const MAIN: LocationId = LocationId(Uuid::nil());
+}
+
+/// A movement's id is made from what caused it, so that the same cause moves stock once.
+impl MovementId {
+    /// What somebody asked for with this key.
+    pub fn asked(by: AccountId, sku: &Sku, key: &IdempotencyKey) -> Self {
+        MovementId(Uuid::new_v5(&by.0, format!("{sku}/{key}", key = key.as_str()).as_bytes()))
+    }
+
+    /// A paid order's line.
+    pub fn sold(order: OrderId, sku: &Sku) -> Self {
+        MovementId(Uuid::new_v5(&order.0, format!("{sku}/sold").as_bytes()))
+    }
+
+    /// What was there when the SKU was made.
+    pub fn opening(product: ProductId, sku: &Sku) -> Self {
+        MovementId(Uuid::new_v5(&product.0, format!("{sku}/opening").as_bytes()))
     }
 }
 

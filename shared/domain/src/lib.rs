@@ -14,6 +14,7 @@ pub mod order;
 pub mod product;
 mod schema;
 pub mod search;
+pub mod stock;
 pub mod text;
 pub mod totals;
 

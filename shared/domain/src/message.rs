@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Role;
 use crate::cart::PricedLine;
-use crate::id::{AccountId, LetterId, OrderId};
+use crate::id::{AccountId, LetterId, OrderId, ProductId};
 use crate::money::Money;
 use crate::order::{Address, Carrier, FulfilmentStatus, Order, PaymentStatus, TrackingNumber};
-use crate::text::Email;
+use crate::product::Title;
+use crate::text::{Email, Sku};
 
 /// One thing that happened to an order. The tag carries the version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +94,31 @@ pub struct AccountMessage {
     pub at: Timestamp,
     pub to: Email,
     pub event: AccountEvent,
+}
+
+/// What happened to the stock of a SKU.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum StockEvent {
+    /// More or less of it can be ordered, or it is sold in another way.
+    #[serde(rename = "stock.changed.v1")]
+    Changed,
+    /// No more than the threshold is left.
+    #[serde(rename = "stock.low.v1")]
+    Low { title: Title, left: u64, low_stock_at: u32 },
+    /// Somebody who waited for it can order it again.
+    #[serde(rename = "stock.returned.v1")]
+    Returned { title: Title, to: Email },
+}
+
+/// A message about the stock of a SKU.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockMessage {
+    pub id: String,
+    pub at: Timestamp,
+    pub sku: Sku,
+    pub product_id: ProductId,
+    pub event: StockEvent,
 }
 
 /// Who did it.
