@@ -1,9 +1,11 @@
-//! The outbox relay: every change of an order, and every letter about an account, from the table's stream to the queues.
+//! The outbox relay: every change of an order, every letter about an account and what there is to tell of stock, from the
+//! table's stream to the queues.
 
 use std::collections::HashMap;
 
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use waybill_domain::message::{Event, StockEvent};
 use waybill_lambda::aws::Aws;
 use waybill_lambda::stream::Record;
 use waybill_lambda::{Error, log, settings, stream};
@@ -16,19 +18,21 @@ const BATCH: usize = 10;
 struct Announced {
     sequence_number: String,
     text: String,
-    /// Letters are for the mail only.
     to: Audience,
 }
 
+/// Who is to hear of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Audience {
-    Mail,
-    MailAndPush,
+struct Audience {
+    mail: bool,
+    push: bool,
+    stock: bool,
 }
 
 struct Queues {
     mail: String,
     push: String,
+    stock: String,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -38,6 +42,7 @@ async fn main() -> Result<(), Error> {
     let queues = settings::read(|variables| Queues {
         mail: variables.text("MAIL_QUEUE_URL"),
         push: variables.text("PUSH_QUEUE_URL"),
+        stock: variables.text("STOCK_QUEUE_URL"),
     })?;
     stream::run(|records| relay(&client, &queues, records)).await
 }
@@ -47,11 +52,15 @@ async fn main() -> Result<(), Error> {
 async fn relay(client: &aws_sdk_sqs::Client, queues: &Queues, records: Vec<Record>) -> Result<(), String> {
     let (announced, unreadable) = read(records);
     for batch in announced.chunks(BATCH) {
-        let all: Vec<_> = batch.iter().collect();
-        send(client, &queues.mail, &all).await?;
-        let pushed: Vec<_> = batch.iter().filter(|announced| announced.to == Audience::MailAndPush).collect();
-        if !pushed.is_empty() {
-            send(client, &queues.push, &pushed).await?;
+        for (queue, hears) in [
+            (&queues.mail, (|to| to.mail) as fn(Audience) -> bool),
+            (&queues.push, |to| to.push),
+            (&queues.stock, |to| to.stock),
+        ] {
+            let heard: Vec<_> = batch.iter().filter(|announced| hears(announced.to)).collect();
+            if !heard.is_empty() {
+                send(client, queue, &heard).await?;
+            }
         }
     }
     unreadable.map_or(Ok(()), Err)
@@ -79,8 +88,18 @@ fn read(records: Vec<Record>) -> (Vec<Announced>, Option<String>) {
 /// The text of what an item announces, and who is to hear it.
 fn text(announcement: Announcement) -> Result<(String, Audience), serde_json::Error> {
     match announcement {
-        Announcement::Order(message) => Ok((serde_json::to_string(&message)?, Audience::MailAndPush)),
-        Announcement::Letter(message) => Ok((serde_json::to_string(&message)?, Audience::Mail)),
+        Announcement::Order(message) => {
+            // What takes goods, from those who may order or off the shelf.
+            let stock = matches!(message.event, Event::Placed | Event::Paid);
+            Ok((serde_json::to_string(&message)?, Audience { mail: true, push: true, stock }))
+        }
+        Announcement::Letter(message) => {
+            Ok((serde_json::to_string(&message)?, Audience { mail: true, push: false, stock: false }))
+        }
+        Announcement::Stock(message) => {
+            let stock = matches!(message.event, StockEvent::Changed);
+            Ok((serde_json::to_string(&message)?, Audience { mail: !stock, push: false, stock }))
+        }
     }
 }
 

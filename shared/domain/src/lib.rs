@@ -18,4 +18,5 @@ pub mod stock;
 pub mod text;
 pub mod totals;
 
+pub use jiff::civil::Date;
 pub use jiff::{SignedDuration, Timestamp};

@@ -1,12 +1,13 @@
 //! The outbox: items that announce themselves. What a change is to tell others is written in the very write that makes
 //! it, and the table's stream carries it on.
 
-use waybill_domain::message::{AccountMessage, Message};
+use waybill_domain::message::{AccountMessage, Message, StockMessage};
 use waybill_domain::order::Order;
 
 use crate::keys;
 use crate::letters::Letter;
 use crate::table::StorageError;
+use crate::{stock, waiting};
 
 /// What an item in the stream calls for.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub enum Announcement {
     Order(Box<Message>),
     /// A mail about an account.
     Letter(AccountMessage),
+    /// Something about the stock of a SKU.
+    Stock(StockMessage),
 }
 
 /// Reads an item of the table's stream. None for one that tells nobody anything.
@@ -28,6 +31,15 @@ pub fn announcement(image: serde_dynamo::Item) -> Result<Option<Announcement>, S
         Some(serde_dynamo::AttributeValue::S(sk)) if sk.starts_with(keys::LETTER) => {
             let letter: Letter = serde_dynamo::from_item(image).map_err(unreadable)?;
             Ok(Some(Announcement::Letter(letter.message())))
+        }
+        Some(serde_dynamo::AttributeValue::S(sk)) if sk == keys::SKU => {
+            Ok(stock::changed(image).map_err(unreadable)?.map(Announcement::Stock))
+        }
+        Some(serde_dynamo::AttributeValue::S(sk)) if sk == keys::LOW => {
+            Ok(Some(Announcement::Stock(waiting::low(image).map_err(unreadable)?)))
+        }
+        Some(serde_dynamo::AttributeValue::S(sk)) if sk.starts_with(keys::WAITING) => {
+            Ok(waiting::returned(image).map_err(unreadable)?.map(Announcement::Stock))
         }
         _ => Ok(None),
     }

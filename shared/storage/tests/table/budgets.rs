@@ -9,7 +9,7 @@ use waybill_storage::sessions::Proof;
 use crate::accounts::ann;
 use crate::changing::stripe_event;
 use crate::sessions::{known, session};
-use crate::shop::{Shop, at, category, customer, listing, offer, order, pay, product, session_id};
+use crate::shop::{STAFF, Shop, at, category, customer, listing, offer, order, pay, product, session_id};
 
 fn decline(order: &Order) -> Result<Order, waybill_domain::order::Refusal> {
     order.decide(Command::DeclinePayment, Actor::Stripe, at(1))
@@ -104,13 +104,13 @@ async fn a_product_is_made_and_changed_and_deleted_in_one_transaction() {
     let offers = ["A", "B"].map(|sku| offer(&product, sku, 1, 1));
     shop.wire.calls();
     let before = listing(&product, offers);
-    shop.table.create_product(&before).await.unwrap();
+    shop.table.create_product(&before, STAFF).await.unwrap();
     assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
     shop.table.product_by_slug(&product.slug).await.unwrap();
     assert_eq!(shop.wire.calls(), ["GetItem"]);
     let mut after = before.clone();
     (after.product.version, after.offers[0].active) = (2, false);
-    shop.table.save_product(&before, &after).await.unwrap();
+    shop.table.save_product(&before, &after, STAFF).await.unwrap();
     assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
     shop.table.delete_product(&after).await.unwrap();
     assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);

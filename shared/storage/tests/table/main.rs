@@ -19,4 +19,6 @@ mod search;
 mod sessions;
 mod shop;
 mod signing_keys;
+mod stock;
+mod waiting;
 mod wire;
