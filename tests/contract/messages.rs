@@ -6,14 +6,15 @@ use std::path::Path;
 use jsonschema::{Draft, Validator};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use waybill_domain::message::{AccountEvent, AccountMessage, Event, Message};
+use waybill_domain::message::{AccountEvent, AccountMessage, Event, Message, StockEvent, StockMessage};
 use waybill_lambda::batch::Mailable;
 use waybill_local::workspace;
 
 use super::template;
 
 /// What each queue is to the contract: its channel.
-const QUEUES: [(&str, &str); 2] = [("MailQueue", "mailQueue"), ("PushQueue", "pushQueue")];
+const QUEUES: [(&str, &str); 3] =
+    [("MailQueue", "mailQueue"), ("PushQueue", "pushQueue"), ("StockQueue", "stockQueue")];
 
 fn read(path: &Path) -> Value {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -42,9 +43,22 @@ fn order_tags() -> BTreeSet<String> {
     tags_of::<Event>()
 }
 
-/// Of all that the mail queue brings.
+/// That nobody is mailed about.
+const STOCK_CHANGED: &str = "stock.changed.v1";
+
+/// Of all messages.
 fn tags() -> BTreeSet<String> {
-    order_tags().into_iter().chain(tags_of::<AccountEvent>()).collect()
+    order_tags().into_iter().chain(tags_of::<AccountEvent>()).chain(tags_of::<StockEvent>()).collect()
+}
+
+/// Of all that the mail queue brings.
+fn mail_tags() -> BTreeSet<String> {
+    tags().into_iter().filter(|tag| tag != STOCK_CHANGED).collect()
+}
+
+/// Of what the stock queue brings.
+fn stock_tags() -> BTreeSet<String> {
+    ["order.placed.v1", "order.paid.v1", STOCK_CHANGED].map(ToOwned::to_owned).into()
 }
 
 /// A message as its consumers read it.
@@ -52,12 +66,14 @@ fn tags() -> BTreeSet<String> {
 enum Read {
     Order(Box<Message>),
     Account(AccountMessage),
+    Stock(StockMessage),
 }
 
 fn parse(message: &Value) -> Result<Read, serde_json::Error> {
     Ok(match serde_json::from_value(message.clone())? {
         Mailable::Order(message) => Read::Order(message),
         Mailable::Account(message) => Read::Account(message),
+        Mailable::Stock(message) => Read::Stock(message),
     })
 }
 
@@ -65,6 +81,7 @@ fn written(read: &Read) -> Value {
     match read {
         Read::Order(message) => serde_json::to_value(message),
         Read::Account(message) => serde_json::to_value(message),
+        Read::Stock(message) => serde_json::to_value(message),
     }
     .unwrap()
 }
@@ -129,7 +146,7 @@ fn every_event_of_the_domain_has_a_recorded_message_and_a_recorded_update() {
     assert_eq!(messages.keys().cloned().collect::<BTreeSet<_>>(), tags());
     let shown = messages.values().filter_map(|message| match parse(message).unwrap() {
         Read::Order(message) => Some(message.event.name().to_owned()),
-        Read::Account(_) => None,
+        Read::Account(_) | Read::Stock(_) => None,
     });
     let shown: BTreeSet<_> = shown.collect();
     assert_eq!(updates.keys().cloned().collect::<BTreeSet<_>>(), shown);
@@ -156,7 +173,7 @@ fn a_recorded_message_is_written_as_it_was_read() {
 fn the_contract_sends_and_takes_every_event_and_nothing_else() {
     let contract = contract();
     let updates: BTreeSet<_> = recorded("websocket").into_keys().collect();
-    for (channel, tags) in [("mailQueue", tags()), ("pushQueue", order_tags())] {
+    for (channel, tags) in [("mailQueue", mail_tags()), ("pushQueue", order_tags()), ("stockQueue", stock_tags())] {
         assert_eq!(names(&contract["channels"][channel]["messages"]), tags, "{channel}");
     }
     let of_operation = |operation: &str| -> BTreeSet<String> {
@@ -165,10 +182,13 @@ fn the_contract_sends_and_takes_every_event_and_nothing_else() {
         messages.iter().map(last).collect()
     };
     for operation in ["announceToMail", "mailTheBuyer"] {
-        assert_eq!(of_operation(operation), tags(), "{operation}");
+        assert_eq!(of_operation(operation), mail_tags(), "{operation}");
     }
     for operation in ["announceToPush", "takeUpdates"] {
         assert_eq!(of_operation(operation), order_tags(), "{operation}");
+    }
+    for operation in ["announceToStock", "moveStock"] {
+        assert_eq!(of_operation(operation), stock_tags(), "{operation}");
     }
     assert_eq!(of_operation("updateTheBrowser"), updates);
     let spoken = BTreeSet::from(["client.text".to_owned(), "gateway.error".to_owned()]);

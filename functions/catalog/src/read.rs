@@ -8,7 +8,6 @@ use axum::response::Response;
 use http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
-use waybill_domain::{Date, Timestamp};
 use waybill_domain::id::{CategoryId, ProductId};
 use waybill_domain::language::{Language, translated};
 use waybill_domain::money::{Currency, Money};
@@ -18,6 +17,7 @@ use waybill_domain::product::{
 };
 use waybill_domain::stock::{Availability, Selling};
 use waybill_domain::text::{ImageUrl, Sku, Slug};
+use waybill_domain::{Date, Timestamp};
 use waybill_storage::catalog::Listing;
 use waybill_storage::{StorageError, Table};
 use waybill_web::query::Parameters;

@@ -1,12 +1,14 @@
 //! What the mails say: text and HTML of one event.
 
 mod letters;
+mod stock;
 
 use askama::Template;
 use waybill_domain::message::{Event, Message, Snapshot};
 
 pub use askama::Error as ComposeError;
 pub use letters::compose_letter;
+pub use stock::compose_stock;
 
 /// The shop as its mails show it.
 pub struct Shop {

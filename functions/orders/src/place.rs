@@ -99,7 +99,8 @@ fn not_placed(reasons: Vec<NotPlaced>, fingerprint: &str, wanted: &Order) -> Res
             }
             NotPlaced::LineRefused { line, sku, offer } => {
                 let (quantity, currency) = (wanted.lines[line].quantity.get(), wanted.lines[line].unit_price.currency);
-                out_of_stock |= offer.as_ref().is_none_or(|offer: &Offer| !offer.active || offer.available < quantity.into());
+                out_of_stock |=
+                    offer.as_ref().is_none_or(|offer: &Offer| !offer.active || offer.available < quantity.into());
                 let detail = format!("{sku} {}", line_refusal(offer.as_ref(), quantity, currency));
                 lines.push(FieldError::at(&format!("/quote/lines/{line}"), detail));
             }

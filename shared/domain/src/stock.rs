@@ -134,12 +134,23 @@ pub struct Moved {
 /// What is to happen to the stock of a SKU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    Receive { at: LocationId, units: u32 },
-    Return { at: LocationId, units: u32 },
+    Receive {
+        at: LocationId,
+        units: u32,
+    },
+    Return {
+        at: LocationId,
+        units: u32,
+    },
     /// More or, with a minus, less than was thought.
-    Correct { at: LocationId, units: i64 },
+    Correct {
+        at: LocationId,
+        units: i64,
+    },
     /// An order of so many was paid.
-    Sell { units: u32 },
+    Sell {
+        units: u32,
+    },
 }
 
 impl Change {
@@ -335,7 +346,6 @@ pub fn opening(id: MovementId, units: u64, by: Actor, at: Timestamp) -> Movement
         at,
     }
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -307,7 +307,7 @@ impl Table {
         for connection in self.connections_of(holder.id).await? {
             self.disconnect(&connection.id).await?;
         }
-        self.wait_for_nothing(holder.id).await
+        self.end_waits(holder.id, None).await
     }
 
     /// Deletes the account itself, and frees its address.

@@ -95,9 +95,9 @@ impl Table {
                 None => put_offer(transaction, offer, (by, new.updated_at), NotSaved::Refused)?,
                 Some(before) if is_same(before, offer) => transaction,
                 // Whoever waits for it hears of it as of new goods.
-                Some(before) if offer.active && !before.active => {
-                    transaction.write(change_offer(offer)?, changed).write(stock::put_on_sale(&offer.sku, new.updated_at), changed)
-                }
+                Some(before) if offer.active && !before.active => transaction
+                    .write(change_offer(offer)?, changed)
+                    .write(stock::put_on_sale(&offer.sku, new.updated_at), changed),
                 Some(_) => transaction.write(change_offer(offer)?, changed),
             };
         }

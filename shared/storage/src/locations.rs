@@ -30,7 +30,8 @@ pub struct Locations {
 impl Locations {
     /// What a shop has that has said nothing else.
     fn first() -> Result<Locations, StorageError> {
-        let name = "Main".parse().map_err(|error| StorageError::Broken(format!("the main place has no name: {error}")))?;
+        let name =
+            "Main".parse().map_err(|error| StorageError::Broken(format!("the main place has no name: {error}")))?;
         Ok(Locations { names: [(LocationId::MAIN, name)].into(), version: 0 })
     }
 }

@@ -303,7 +303,8 @@ pub(crate) fn opening(offer: &Offer, by: Actor, at: Timestamp) -> Result<(Write,
     let movement = (offer.available > 0).then(|| stock::opening(id, offer.available, by, at));
     let places = movement.iter().flat_map(|movement| &movement.places);
     let on_hand = places.map(|place| (place.location_id, place.units)).collect();
-    let levels = Levels { product_id: offer.product_id, on_hand, version: 1, touched: AVAILABLE.into(), touched_at: Some(at) };
+    let levels =
+        Levels { product_id: offer.product_id, on_hand, version: 1, touched: AVAILABLE.into(), touched_at: Some(at) };
     let mut item = to_item(&levels)?;
     item.extend(keys::sku(&offer.sku).item());
     let movement = movement.map(|movement| Ok::<_, StorageError>(Write::put(movement_item(offer, &movement, 1)?)));

@@ -85,11 +85,7 @@ impl Table {
             false if from_item::<Offer>(item)?.active => Ok(NotWaiting::Orderable),
             false => Ok(NotWaiting::UnknownSku),
         };
-        Transaction::new()
-            .write(sold_out, meaning)
-            .write(put, |_| Ok(NotWaiting::Waiting))
-            .commit(self)
-            .await
+        Transaction::new().write(sold_out, meaning).write(put, |_| Ok(NotWaiting::Waiting)).commit(self).await
     }
 
     /// Waits no longer; who does not wait is through with it already.
@@ -107,12 +103,12 @@ impl Table {
         self.page(Index::Gsi1, &keys::waits_of(account), limit, cursor).await
     }
 
-    /// Waits for nothing any more.
-    pub(crate) async fn wait_for_nothing(&self, account: AccountId) -> Result<(), StorageError> {
+    /// Waits no longer for SKUs of this name, whatever product they were of; or, without a name, for nothing at all.
+    pub async fn end_waits(&self, account: AccountId, only: Option<&Sku>) -> Result<(), StorageError> {
         let mut cursor = None;
         loop {
             let page = self.waits_of(account, u8::MAX, cursor).await?;
-            for wait in page.items {
+            for wait in page.items.iter().filter(|wait| only.is_none_or(|sku| *sku == wait.sku)) {
                 self.wait_no_longer(account, wait.product_id, &wait.sku).await?;
             }
             match page.next {
@@ -147,6 +143,13 @@ impl Table {
         Ok(())
     }
 
+    /// Tells staff if little is left of a SKU: a read, and a transaction where it is so.
+    pub async fn warn_if_low(&self, product: ProductId, sku: &Sku, now: Timestamp) -> Result<(), StorageError> {
+        let Some(offer) = self.get(&keys::offer(product, sku), true).await? else { return Ok(()) };
+        let offer: Offer = from_item(offer)?;
+        if offer.is_low() { self.note_low(&offer, now).await } else { Ok(()) }
+    }
+
     /// Notes that little is left, once until it is forgotten, and only while it is so.
     pub async fn note_low(&self, offer: &Offer, now: Timestamp) -> Result<(), StorageError> {
         let Some(low_stock_at) = offer.low_stock_at else { return Ok(()) };
@@ -167,9 +170,7 @@ impl Table {
     /// So that it is noted when little is left again.
     async fn forget_low(&self, offer: &Offer) -> Result<(), StorageError> {
         let check = match (offer.low_stock_at, offer.selling) {
-            (None, _) => {
-                Write::check(&keys::offer(offer.product_id, &offer.sku), "attribute_not_exists(low_stock_at)")
-            }
+            (None, _) => Write::check(&keys::offer(offer.product_id, &offer.sku), "attribute_not_exists(low_stock_at)"),
             (Some(_), Selling::Untracked) => {
                 Write::check(&keys::offer(offer.product_id, &offer.sku), "selling.#kind = :untracked")
                     .name("#kind", "kind")

@@ -52,7 +52,8 @@ fn movement(change: Change, effect: &Effect) -> Movement {
 
 #[test]
 fn what_may_be_ordered_beyond_depends_on_how_it_is_sold() {
-    let beyond = [Selling::Stock, Selling::Backorder { up_to: 7 }, preorder(9), Selling::Untracked].map(Selling::beyond);
+    let beyond =
+        [Selling::Stock, Selling::Backorder { up_to: 7 }, preorder(9), Selling::Untracked].map(Selling::beyond);
     assert_eq!(beyond, [0, 7, 9, WITHOUT_END]);
     assert!(Selling::Stock.is_stock() && !Selling::Untracked.is_stock());
 }
@@ -154,12 +155,9 @@ fn with_backorders_more_may_be_corrected_away_than_nobody_has_ordered() {
 #[test]
 fn what_is_paid_goes_from_where_most_is_and_is_reserved_no_more() {
     let before = stock(&[(1, 2), (2, 5), (3, 5), (4, 0)], Selling::Stock, 0);
-    for (units, expected) in [
-        (1, vec![(2, -1)]),
-        (5, vec![(2, -5)]),
-        (6, vec![(2, -5), (3, -1)]),
-        (12, vec![(2, -5), (3, -5), (1, -2)]),
-    ] {
+    for (units, expected) in
+        [(1, vec![(2, -1)]), (5, vec![(2, -5)]), (6, vec![(2, -5), (3, -1)]), (12, vec![(2, -5), (3, -5), (1, -2)])]
+    {
         let effect = before.decide(Change::Sell { units }).unwrap();
         let expected: Vec<_> = expected.into_iter().map(|(at, units)| (place(at), units)).collect();
         assert_eq!((moved(&effect), effect.available), (expected, 0), "{units}");

@@ -5,11 +5,11 @@ use waybill_domain::message::Actor;
 use waybill_domain::order::Order;
 use waybill_domain::product::{Offer, ProductState};
 use waybill_domain::stock::{Change, Difference, MovementKind, Refusal, Selling, WITHOUT_END};
+use waybill_storage::Cursor;
 use waybill_storage::locations::LocationRefused;
 use waybill_storage::orders::NotPlaced;
 use waybill_storage::outbox::{Announcement, announcement};
 use waybill_storage::stock::{Done, Finding, NotMoved, SkuStock, Terms, Wanted};
-use waybill_storage::Cursor;
 
 use crate::shop::{STAFF, Shop, at, category, customer, listing, number, offer, order, product, reasons, uuid};
 
@@ -154,9 +154,7 @@ async fn the_ledger_is_read_by_the_page_both_ways() {
     for units in 2..=5 {
         shop.moves(&tea, &receive(units)).await.unwrap();
     }
-    let page = async |cursor: Option<Cursor>| {
-        shop.table.movements(tea.product_id, &tea.sku, 2, cursor).await.unwrap()
-    };
+    let page = async |cursor: Option<Cursor>| shop.table.movements(tea.product_id, &tea.sku, 2, cursor).await.unwrap();
     let read = |cursor: Option<Cursor>| {
         Cursor::among_movements(tea.product_id, &tea.sku, &cursor.unwrap().to_string()).unwrap()
     };
@@ -387,7 +385,8 @@ async fn what_changes_what_can_be_ordered_is_announced_and_what_is_sold_is_not()
 async fn a_shop_has_a_main_place_and_up_to_nineteen_others_of_different_names() {
     let shop = Shop::open().await;
     let table = &shop.table;
-    let names = async || table.locations().await.unwrap().names.into_values().map(|name| name.to_string()).collect::<Vec<_>>();
+    let names =
+        async || table.locations().await.unwrap().names.into_values().map(|name| name.to_string()).collect::<Vec<_>>();
     assert_eq!(names().await, ["Main"]);
     let name = |name: &str| name.parse().unwrap();
     table.add_location(depot(), name("Depot")).await.unwrap();
@@ -410,5 +409,8 @@ async fn a_shop_has_a_main_place_and_up_to_nineteen_others_of_different_names() 
         table.add_location(LocationId::new(uuid()), name(&format!("More {number}"))).await.ok();
     }
     assert_eq!(names().await.len(), 20);
-    assert_eq!(reasons(table.add_location(LocationId::new(uuid()), name("One more")).await), [LocationRefused::TooMany]);
+    assert_eq!(
+        reasons(table.add_location(LocationId::new(uuid()), name("One more")).await),
+        [LocationRefused::TooMany]
+    );
 }
