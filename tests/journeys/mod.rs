@@ -18,5 +18,6 @@ mod second_factor;
 mod sessions;
 mod shopping;
 mod start;
+mod stock;
 mod timing;
 mod webhooks;
