@@ -31,7 +31,7 @@ fn correct(units: i64) -> Wanted {
 }
 
 /// What is to be taken off the shelf for a paid order's first line.
-fn sale(order: &Order) -> Wanted {
+pub fn sale(order: &Order) -> Wanted {
     let line = &order.lines[0];
     Wanted {
         id: MovementId::sold(order.id, &line.sku),
