@@ -1,7 +1,7 @@
 //! Stock, from the delivery to the shelf's last unit: what staff write, what customers see, and who is told.
 
 use serde_json::{Value, json};
-use waybill_tests::{Answer, Person, TestShop, eventually, key};
+use waybill_tests::{Answer, Person, Socket, TestShop, eventually, key};
 
 const STAFF_MAIL: &str = "stock@example.com";
 
@@ -84,6 +84,45 @@ async fn what_is_delivered_ordered_and_paid_is_in_the_ledger_and_adds_up() {
     let found = audit(&shop).await;
     assert_eq!((&found["skus"], &found["findings"], &found["next"]), (&json!(1), &json!([]), &Value::Null));
     customer.get("/v1/admin/skus/TEA/stock").await.assert_problem(403, "forbidden");
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unpaid_order_is_cancelled_and_what_it_held_can_be_ordered_again() {
+    let shop = open().await;
+    shop.product("TEA", 450, 3).await;
+    let (staff, ann) = (shop.administrator().await, shop.customer().await);
+    let mut socket = Socket::open(&shop, &ann).await;
+    let order = ann.order(&[("TEA", 3)]).await.text("/id");
+    let cancel = format!("/v1/orders/{order}/cancel");
+    shop.customer().await.post(&cancel, json!({})).await.assert_problem(404, "not-found");
+    let cancelled = ann.post(&cancel, json!({})).await;
+    assert_eq!((cancelled.status, cancelled.text("/fulfilment_status")), (200, "cancelled".into()));
+    ann.post(&cancel, json!({})).await.assert_problem(409, "order-state");
+    ann.post(&format!("/v1/orders/{order}/payment-sessions"), json!({})).await.assert_problem(409, "order-state");
+    assert_eq!(socket.until("order.cancelled").await["fulfilment_status"], "cancelled");
+    let free = [json!(3), json!(0), json!(3)];
+    eventually("the release", async || (levels(staff, "TEA").await == free).then_some(())).await;
+    let released = staff.get("/v1/admin/skus/TEA/stock-movements").await.body["items"][0].clone();
+    assert_eq!(
+        (&released["kind"], &released["by"], &released["places"]),
+        (&json!("released"), &json!("customer"), &json!([]))
+    );
+    let mails = async || shop.order_mails_to(&ann.email).await.pop();
+    assert!(eventually("the mail", mails).await["subject"].to_string().contains("was cancelled"));
+
+    let second = ann.order(&[("TEA", 1)]).await.text("/id");
+    let cancel = format!("/v1/admin/orders/{second}/cancel");
+    ann.post(&cancel, json!({})).await.assert_problem(403, "forbidden");
+    assert_eq!(staff.post(&cancel, json!({})).await.status, 200);
+    eventually("the second release", async || (levels(staff, "TEA").await == free).then_some(())).await;
+    let released = staff.get("/v1/admin/skus/TEA/stock-movements").await.body["items"][0].clone();
+    assert_eq!(released["by"], "staff");
+    assert_eq!(staff.get("/v1/admin/orders?status=cancelled").await.body["items"].as_array().unwrap().len(), 2);
+
+    let (buyer, open, _) = shop.order_to_pay("TEA").await;
+    buyer.post(&format!("/v1/orders/{open}/cancel"), json!({})).await.assert_problem(409, "order-state");
+    assert_eq!(audit(&shop).await["findings"], json!([]));
     shop.stop().await;
 }
 

@@ -89,8 +89,8 @@ fn read(records: Vec<Record>) -> (Vec<Announced>, Option<String>) {
 fn text(announcement: Announcement) -> Result<(String, Audience), serde_json::Error> {
     match announcement {
         Announcement::Order(message) => {
-            // What takes goods, from those who may order or off the shelf.
-            let stock = matches!(message.event, Event::Placed | Event::Paid);
+            // What takes goods, from those who may order or off the shelf, or gives them back.
+            let stock = matches!(message.event, Event::Placed | Event::Paid | Event::Cancelled);
             Ok((serde_json::to_string(&message)?, Audience { mail: true, push: true, stock }))
         }
         Announcement::Letter(message) => {

@@ -85,6 +85,11 @@ fn words(shop: &Shop, event: &Event) -> Option<Words> {
             "Your order has arrived",
             "The carrier tells us that your parcel was delivered. We hope you enjoy it.",
         )),
+        Event::Cancelled => Some(plain(
+            "your order was cancelled",
+            "Your order was cancelled",
+            "It was not paid, and you owe us nothing.",
+        )),
         Event::Placed | Event::PaymentStarted | Event::PaymentDeclined | Event::PaymentExpired => None,
     }
 }

@@ -65,6 +65,12 @@ fn the_shipping_mail_is_as_reviewed() {
 }
 
 #[test]
+fn the_mail_of_a_cancelled_order_is_as_reviewed() {
+    let mail = compose(&shop(), &message(Event::Cancelled)).unwrap().unwrap();
+    insta::assert_snapshot!("cancelled", format!("Subject: {}\n\n{}", mail.subject, mail.text));
+}
+
+#[test]
 fn each_step_after_the_payment_is_mailed_and_none_before_it() {
     let mails = |event| compose(&shop(), &message(event)).unwrap().is_some();
     for event in [Event::Paid, Event::Processing, shipped(), Event::Delivered] {

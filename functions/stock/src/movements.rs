@@ -30,9 +30,9 @@ pub struct MovementView {
     kind: MovementKind,
     /// What came, or with a minus what went.
     units: i64,
-    /// Where it came to or went from; nowhere for a SKU that is not counted.
+    /// Where it came to or went from; nowhere for a SKU that is not counted, and for what was released.
     places: Vec<Moved>,
-    /// `staff`, or `stripe` for what was paid.
+    /// `staff`, `stripe` for what was paid, or `customer` for what they cancelled.
     by: &'static str,
     /// Which member of staff.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,7 +184,7 @@ pub async fn move_stock(
 fn is_of(wanted: &Wanted, movement: &Movement) -> bool {
     let at = match wanted.change {
         Change::Receive { at, .. } | Change::Return { at, .. } | Change::Correct { at, .. } => Some(at),
-        Change::Sell { .. } => None,
+        Change::Sell { .. } | Change::Release { .. } => None,
     };
     (movement.kind, movement.units) == (wanted.change.kind(), wanted.change.units())
         && movement.reason == wanted.reason

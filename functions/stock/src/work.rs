@@ -4,9 +4,10 @@
 use serde::{Deserialize, Deserializer};
 use waybill_domain::Timestamp;
 use waybill_domain::cart::PricedLine;
-use waybill_domain::id::MovementId;
+use waybill_domain::id::{MovementId, OrderId};
 use waybill_domain::message::{Actor, Event, Message, StockEvent, StockMessage};
 use waybill_domain::stock::{Change, Refusal};
+use waybill_domain::text::Sku;
 use waybill_lambda::batch::Queued;
 use waybill_storage::stock::{NotMoved, Wanted};
 use waybill_storage::{StorageError, Table};
@@ -21,7 +22,7 @@ pub enum Work {
 pub enum WorkError {
     #[error(transparent)]
     Storage(#[from] StorageError),
-    #[error("what was sold cannot be taken off the shelf: {0}")]
+    #[error("what was ordered cannot be settled: {0}")]
     Refused(Refusal),
 }
 
@@ -53,7 +54,14 @@ pub async fn act(table: &Table, work: Work, now: Timestamp) -> Result<(), WorkEr
     match work {
         Work::Order(message) => match message.event {
             Event::Placed => warn(table, &message.order.lines, now).await,
-            Event::Paid => sell(table, &message).await,
+            Event::Paid => {
+                let sold = |line: &PricedLine| Change::Sell { units: line.quantity.get() };
+                settle(table, &message, Actor::Stripe, MovementId::sold, sold).await
+            }
+            Event::Cancelled => {
+                let released = |line: &PricedLine| Change::Release { units: line.quantity.get() };
+                settle(table, &message, canceller(table, &message).await?, MovementId::released, released).await
+            }
             Event::PaymentStarted
             | Event::PaymentDeclined
             | Event::PaymentExpired
@@ -76,13 +84,25 @@ async fn warn(table: &Table, lines: &[PricedLine], now: Timestamp) -> Result<(),
     Ok(())
 }
 
-/// Takes what was paid off the shelf.
-async fn sell(table: &Table, message: &Message) -> Result<(), WorkError> {
+/// Who cancelled an order: its timeline says so, and ends with it.
+async fn canceller(table: &Table, message: &Message) -> Result<Actor, WorkError> {
+    let order = table.order(message.order.id).await?;
+    Ok(order.and_then(|order| order.timeline.last().map(|entry| entry.actor)).unwrap_or(Actor::Customer))
+}
+
+/// Takes what was paid off the shelf, or lets what was cancelled be ordered again.
+async fn settle(
+    table: &Table,
+    message: &Message,
+    by: Actor,
+    id: impl Fn(OrderId, &Sku) -> MovementId,
+    change: impl Fn(&PricedLine) -> Change,
+) -> Result<(), WorkError> {
     for line in &message.order.lines {
         let wanted = Wanted {
-            id: MovementId::sold(message.order.id, &line.sku),
-            change: Change::Sell { units: line.quantity.get() },
-            by: Actor::Stripe,
+            id: id(message.order.id, &line.sku),
+            change: change(line),
+            by,
             reason: None,
             order_id: Some(message.order.id),
             at: message.at,
@@ -90,7 +110,7 @@ async fn sell(table: &Table, message: &Message) -> Result<(), WorkError> {
         match table.move_stock(&line.sku, &wanted).await {
             Ok(_) => {}
             Err(NotMoved::UnknownSku) => {
-                tracing::warn!(sku = %line.sku, "what was sold is not in the catalogue any more")
+                tracing::warn!(sku = %line.sku, "what was ordered is not in the catalogue any more")
             }
             Err(NotMoved::Refused(refusal)) => return Err(WorkError::Refused(refusal)),
             Err(NotMoved::Failed(error)) => return Err(error.into()),

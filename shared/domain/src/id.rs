@@ -118,6 +118,11 @@ impl MovementId {
         MovementId(Uuid::new_v5(&order.0, format!("{sku}/sold").as_bytes()))
     }
 
+    /// A cancelled order's line.
+    pub fn released(order: OrderId, sku: &Sku) -> Self {
+        MovementId(Uuid::new_v5(&order.0, format!("{sku}/released").as_bytes()))
+    }
+
     /// What was there when the SKU was made.
     pub fn opening(product: ProductId, sku: &Sku) -> Self {
         MovementId(Uuid::new_v5(&product.0, format!("{sku}/opening").as_bytes()))

@@ -34,6 +34,9 @@ pub enum Event {
     Shipped { carrier: Carrier, tracking_number: TrackingNumber },
     #[serde(rename = "order.delivered.v1")]
     Delivered,
+    /// It was given up before it was paid.
+    #[serde(rename = "order.cancelled.v1")]
+    Cancelled,
 }
 
 impl Event {
@@ -48,6 +51,7 @@ impl Event {
             Event::Processing => "order.processing",
             Event::Shipped { .. } => "order.shipped",
             Event::Delivered => "order.delivered",
+            Event::Cancelled => "order.cancelled",
         }
     }
 }

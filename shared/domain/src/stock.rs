@@ -102,6 +102,8 @@ pub enum MovementKind {
     Received,
     /// An order was paid.
     Sold,
+    /// An order was cancelled: what it held can be ordered again, and lies where it lay.
+    Released,
     /// Somebody counted, or something broke.
     Corrected,
     /// Sold goods came back.
@@ -115,7 +117,7 @@ pub struct Movement {
     pub kind: MovementKind,
     /// What came, or with a minus what went.
     pub units: i64,
-    /// Where it came to or went from; nowhere for a SKU that is not counted.
+    /// Where it came to or went from; nowhere for a SKU that is not counted, and for what was released.
     pub places: Vec<Moved>,
     pub by: Actor,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -151,6 +153,10 @@ pub enum Change {
     Sell {
         units: u32,
     },
+    /// An order of so many was cancelled.
+    Release {
+        units: u32,
+    },
 }
 
 impl Change {
@@ -160,13 +166,14 @@ impl Change {
             Change::Return { .. } => MovementKind::Returned,
             Change::Correct { .. } => MovementKind::Corrected,
             Change::Sell { .. } => MovementKind::Sold,
+            Change::Release { .. } => MovementKind::Released,
         }
     }
 
     /// With a minus where goods go.
     pub fn units(self) -> i64 {
         match self {
-            Change::Receive { units, .. } | Change::Return { units, .. } => units.into(),
+            Change::Receive { units, .. } | Change::Return { units, .. } | Change::Release { units } => units.into(),
             Change::Correct { units, .. } => units,
             Change::Sell { units } => -i64::from(units),
         }
@@ -219,6 +226,7 @@ impl Stock {
             Change::Correct { at, units } if units >= 0 => self.add(at, units),
             Change::Correct { at, units } => self.take_away(at, units),
             Change::Sell { units } => Ok(self.sell(units)),
+            Change::Release { units } => Ok(Effect { places: Vec::new(), available: units.into() }),
         }
     }
 
@@ -308,9 +316,12 @@ impl Stock {
                 differences.push(Difference::OnHand { location_id, on_hand, moved });
             }
         }
-        let sold = movements.iter().filter(|movement| movement.kind == MovementKind::Sold);
-        let sold: i64 = sold.map(|movement| -movement.units).sum();
-        let (reserved, unpaid) = (self.reserved(), signed(ordered) - sold);
+        let over = movements.iter().map(|movement| match movement.kind {
+            MovementKind::Sold => -movement.units,
+            MovementKind::Released => movement.units,
+            MovementKind::Received | MovementKind::Corrected | MovementKind::Returned => 0,
+        });
+        let (reserved, unpaid) = (self.reserved(), signed(ordered) - over.sum::<i64>());
         if reserved != unpaid {
             differences.push(Difference::Reserved { reserved, ordered: unpaid });
         }

@@ -185,6 +185,15 @@ fn what_nobody_counts_goes_from_nowhere_and_can_be_ordered_again() {
 }
 
 #[test]
+fn what_an_order_held_can_be_ordered_again_once_it_is_cancelled() {
+    let before = stock(&[(1, 5)], Selling::Stock, 2);
+    let change = Change::Release { units: 3 };
+    let effect = before.decide(change).unwrap();
+    assert_eq!((effect.places.len(), effect.available, change.units()), (0, 3, 3));
+    assert_eq!((before.reserved(), before.after(&effect).reserved()), (3, 0));
+}
+
+#[test]
 fn a_sku_is_sold_in_another_way_unless_too_much_of_it_is_ordered() {
     let before = stock(&[(1, 2)], Selling::Backorder { up_to: 5 }, 4);
     assert_eq!(before.sell_as(Selling::Backorder { up_to: 8 }), Ok(3));
@@ -235,6 +244,7 @@ enum Step {
     Order(u32),
     /// One of the orders that are not paid yet.
     Pay(usize),
+    Cancel(usize),
     Change(Change),
     SellAs(Selling),
 }
@@ -254,7 +264,8 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     prop_oneof![
         4 => (1_u32..10).prop_map(Step::Order),
-        4 => any::<usize>().prop_map(Step::Pay),
+        3 => any::<usize>().prop_map(Step::Pay),
+        1 => any::<usize>().prop_map(Step::Cancel),
         3 => change.prop_map(Step::Change),
         1 => selling.prop_map(Step::SellAs),
     ]
@@ -274,9 +285,11 @@ proptest! {
                     unpaid.push(units);
                 }
                 Step::Order(_) => {}
-                Step::Pay(_) if unpaid.is_empty() => {}
-                Step::Pay(which) => {
-                    let change = Change::Sell { units: unpaid.swap_remove(which % unpaid.len()) };
+                Step::Pay(_) | Step::Cancel(_) if unpaid.is_empty() => {}
+                Step::Pay(which) | Step::Cancel(which) => {
+                    let units = unpaid.swap_remove(which % unpaid.len());
+                    let is_paid = matches!(step, Step::Pay(_));
+                    let change = if is_paid { Change::Sell { units } } else { Change::Release { units } };
                     let effect = stock.decide(change).unwrap();
                     ledger.push(movement(change, &effect));
                     stock = stock.after(&effect);

@@ -202,6 +202,26 @@ async fn a_paid_order_that_is_told_of_twice_and_late_is_sold_once() {
 }
 
 #[tokio::test]
+async fn a_cancelled_order_that_is_told_of_twice_gives_back_what_it_held_once() {
+    let shop = Shop::open().await;
+    let tea = shop.sells("TEA", 450, 5).await;
+    let order = shop.orders(&tea, 4).await.unwrap();
+    assert_eq!(shop.levels(&tea).await, (5, 4, 1));
+    let release = Wanted {
+        id: MovementId::released(order.id, &tea.sku),
+        change: Change::Release { units: 4 },
+        by: Actor::Customer,
+        ..sale(&order)
+    };
+    for _ in 0..2 {
+        shop.moves(&tea, &release).await.unwrap();
+    }
+    assert_eq!(shop.levels(&tea).await, (5, 0, 5));
+    assert_eq!(shop.ledger(&tea).await, [(MovementKind::Released, 4), (MovementKind::Received, 5)]);
+    assert_eq!(shop.findings().await, []);
+}
+
+#[tokio::test]
 async fn nothing_is_corrected_away_that_somebody_has_ordered() {
     let shop = Shop::open().await;
     let tea = shop.sells("TEA", 450, 5).await;
