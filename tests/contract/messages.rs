@@ -6,15 +6,21 @@ use std::path::Path;
 use jsonschema::{Draft, Validator};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use waybill_domain::message::{AccountEvent, AccountMessage, Event, ImportEvent, ImportMessage, Message};
+use waybill_domain::message::{
+    AccountEvent, AccountMessage, Event, ImportEvent, ImportMessage, Message, StockEvent, StockMessage,
+};
 use waybill_lambda::batch::Mailable;
 use waybill_local::workspace;
 
 use super::template;
 
 /// What each queue is to the contract: its channel.
-const QUEUES: [(&str, &str); 3] =
-    [("MailQueue", "mailQueue"), ("PushQueue", "pushQueue"), ("ImportQueue", "importQueue")];
+const QUEUES: [(&str, &str); 4] = [
+    ("MailQueue", "mailQueue"),
+    ("PushQueue", "pushQueue"),
+    ("StockQueue", "stockQueue"),
+    ("ImportQueue", "importQueue"),
+];
 
 fn read(path: &Path) -> Value {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -43,14 +49,23 @@ fn order_tags() -> BTreeSet<String> {
     tags_of::<Event>()
 }
 
+/// That nobody is mailed about.
+const STOCK_CHANGED: &str = "stock.changed.v1";
+
 /// Of all that the mail queue brings.
 fn mail_tags() -> BTreeSet<String> {
-    order_tags().into_iter().chain(tags_of::<AccountEvent>()).collect()
+    let all = order_tags().into_iter().chain(tags_of::<AccountEvent>()).chain(tags_of::<StockEvent>());
+    all.filter(|tag| tag != STOCK_CHANGED).collect()
+}
+
+/// Of what the stock queue brings.
+fn stock_tags() -> BTreeSet<String> {
+    ["order.placed.v1", "order.paid.v1", "order.cancelled.v1", STOCK_CHANGED].map(ToOwned::to_owned).into()
 }
 
 /// Of all that there is.
 fn tags() -> BTreeSet<String> {
-    mail_tags().into_iter().chain(tags_of::<ImportEvent>()).collect()
+    mail_tags().into_iter().chain(stock_tags()).chain(tags_of::<ImportEvent>()).collect()
 }
 
 /// A message as its consumers read it.
@@ -59,6 +74,7 @@ enum Read {
     Order(Box<Message>),
     Account(AccountMessage),
     Import(ImportMessage),
+    Stock(StockMessage),
 }
 
 fn parse(message: &Value) -> Result<Read, serde_json::Error> {
@@ -68,6 +84,7 @@ fn parse(message: &Value) -> Result<Read, serde_json::Error> {
     Ok(match serde_json::from_value(message.clone())? {
         Mailable::Order(message) => Read::Order(message),
         Mailable::Account(message) => Read::Account(message),
+        Mailable::Stock(message) => Read::Stock(message),
     })
 }
 
@@ -76,6 +93,7 @@ fn written(read: &Read) -> Value {
         Read::Order(message) => serde_json::to_value(message),
         Read::Account(message) => serde_json::to_value(message),
         Read::Import(message) => serde_json::to_value(message),
+        Read::Stock(message) => serde_json::to_value(message),
     }
     .unwrap()
 }
@@ -140,7 +158,7 @@ fn every_event_of_the_domain_has_a_recorded_message_and_a_recorded_update() {
     assert_eq!(messages.keys().cloned().collect::<BTreeSet<_>>(), tags());
     let shown = messages.values().filter_map(|message| match parse(message).unwrap() {
         Read::Order(message) => Some(message.event.name().to_owned()),
-        Read::Account(_) | Read::Import(_) => None,
+        Read::Account(_) | Read::Import(_) | Read::Stock(_) => None,
     });
     let shown: BTreeSet<_> = shown.collect();
     assert_eq!(updates.keys().cloned().collect::<BTreeSet<_>>(), shown);
@@ -167,9 +185,12 @@ fn a_recorded_message_is_written_as_it_was_read() {
 fn the_contract_sends_and_takes_every_event_and_nothing_else() {
     let contract = contract();
     let updates: BTreeSet<_> = recorded("websocket").into_keys().collect();
-    for (channel, tags) in
-        [("mailQueue", mail_tags()), ("pushQueue", order_tags()), ("importQueue", tags_of::<ImportEvent>())]
-    {
+    for (channel, tags) in [
+        ("mailQueue", mail_tags()),
+        ("pushQueue", order_tags()),
+        ("stockQueue", stock_tags()),
+        ("importQueue", tags_of::<ImportEvent>()),
+    ] {
         assert_eq!(names(&contract["channels"][channel]["messages"]), tags, "{channel}");
     }
     let of_operation = |operation: &str| -> BTreeSet<String> {
@@ -185,6 +206,9 @@ fn the_contract_sends_and_takes_every_event_and_nothing_else() {
     }
     for operation in ["announceToPush", "takeUpdates"] {
         assert_eq!(of_operation(operation), order_tags(), "{operation}");
+    }
+    for operation in ["announceToStock", "moveStock"] {
+        assert_eq!(of_operation(operation), stock_tags(), "{operation}");
     }
     assert_eq!(of_operation("updateTheBrowser"), updates);
     let spoken = BTreeSet::from(["client.text".to_owned(), "gateway.error".to_owned()]);

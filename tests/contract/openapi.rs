@@ -16,6 +16,7 @@ fn generated() -> Value {
         part("Accounts", "Sign-up, log-in and tokens.", accounts::Documented::openapi()),
         part("Carts", "The caller's own cart.", carts::Documented::openapi()),
         part("Orders", "Placing, reading and fulfilling orders.", orders::Documented::openapi()),
+        part("Stock", "What is on hand, its ledger, and waiting for what is sold out.", stock::Documented::openapi()),
         part("Payments", "Paying at Stripe.", payments::Documented::openapi()),
         part("This document", "For programs and for people.", catalog::about::Documented::openapi()),
         part("Stripe", "What Stripe calls.", stripe_webhook_function::Documented::openapi()),

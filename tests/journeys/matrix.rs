@@ -123,6 +123,11 @@ fn cases(order: &str, product: &str) -> Vec<(&'static str, Case)> {
         ("POST /v1/orders", same("/v1/orders", nothing(), 422)),
         ("GET /v1/orders/{id}", Case { other: 404, ..same("/v1/orders/{order}", None, 200) }),
         ("POST /v1/orders/{id}/payment-sessions", Case { other: 404, staff: 404, ..same(paying, nothing(), 201) }),
+        (
+            "POST /v1/orders/{id}/cancel",
+            Case { other: 404, staff: 404, ..same("/v1/orders/{order}/cancel", nothing(), 409) },
+        ),
+        ("POST /v1/admin/orders/{id}/cancel", same("/v1/admin/orders/{order}/cancel", nothing(), 409)),
         ("GET /v1/admin/orders", same("/v1/admin/orders?status=pending", None, 200)),
         ("POST /v1/admin/orders/{id}/process", same("/v1/admin/orders/{order}/process", nothing(), 409)),
         ("POST /v1/admin/orders/{id}/ship", same("/v1/admin/orders/{order}/ship", nothing(), 422)),
@@ -145,6 +150,16 @@ fn cases(order: &str, product: &str) -> Vec<(&'static str, Case)> {
         ("DELETE /v1/admin/products/{id}", same(&format!("/v1/admin/products/{product}"), None, 409)),
         ("POST /v1/admin/products/{id}/skus", same("/v1/admin/products/x/skus", nothing(), 422)),
         ("PATCH /v1/admin/skus/{sku}", same("/v1/admin/skus/TEA", nothing(), 200)),
+        ("GET /v1/admin/skus/{sku}/stock", same("/v1/admin/skus/TEA/stock", None, 200)),
+        ("PATCH /v1/admin/skus/{sku}/stock", same("/v1/admin/skus/TEA/stock", nothing(), 200)),
+        ("GET /v1/admin/skus/{sku}/stock-movements", same("/v1/admin/skus/TEA/stock-movements", None, 200)),
+        ("POST /v1/admin/skus/{sku}/stock-movements", same("/v1/admin/skus/TEA/stock-movements", nothing(), 422)),
+        ("GET /v1/admin/locations", same("/v1/admin/locations", None, 200)),
+        ("POST /v1/admin/locations", same("/v1/admin/locations", nothing(), 422)),
+        ("PATCH /v1/admin/locations/{id}", same("/v1/admin/locations/x", Some(json!({ "name": "Depot" })), 404)),
+        ("GET /v1/stock-subscriptions", same("/v1/stock-subscriptions", None, 200)),
+        ("PUT /v1/stock-subscriptions/{sku}", same("/v1/stock-subscriptions/TEA", None, 409)),
+        ("DELETE /v1/stock-subscriptions/{sku}", same("/v1/stock-subscriptions/TEA", None, 204)),
         ("POST /v1/admin/accounts/search", same("/v1/admin/accounts/search", nothing(), 422)),
         ("GET /v1/admin/administrators", same("/v1/admin/administrators", None, 200)),
         (
@@ -339,6 +354,10 @@ async fn no_route_takes_a_field_that_is_the_servers_own() {
         ("PATCH /v1/admin/products/{id}", slug("other-product")),
         ("POST /v1/admin/products/{id}/skus", sku),
         ("PATCH /v1/admin/skus/{sku}", json!({ "active": false })),
+        ("PATCH /v1/admin/skus/{sku}/stock", json!({ "low_stock_at": 1 })),
+        ("POST /v1/admin/skus/{sku}/stock-movements", json!({ "kind": "received", "units": 1, "reason": "Delivery" })),
+        ("POST /v1/admin/locations", json!({ "name": "Depot" })),
+        ("PATCH /v1/admin/locations/{id}", json!({ "name": "Depot" })),
     ]);
     let state = async || {
         let mut state = Vec::new();

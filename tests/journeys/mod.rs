@@ -19,5 +19,6 @@ mod second_factor;
 mod sessions;
 mod shopping;
 mod start;
+mod stock;
 mod timing;
 mod webhooks;

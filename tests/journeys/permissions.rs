@@ -60,6 +60,7 @@ async fn work(shop: &TestShop) {
     socket.close().await;
     customer.delete("/v1/sessions/current").await;
 
+    watch_stock(shop, staff).await;
     let leaver = shop.customer().await;
     leaver.order(&[("TEA", 1)]).await;
     leaver.post("/v1/account/addresses", address()).await;
@@ -79,6 +80,25 @@ async fn import(staff: &Person, category: &str, cents: i64) {
     eventually("an import's end", async || (staff.get(&path).await.body["state"] == "finished").then_some(())).await;
     let failures = staff.get(&format!("{path}/failures")).await.body;
     assert_eq!(failures["items"], json!([]));
+}
+
+/// What is asked of stock, and what its queue brings.
+async fn watch_stock(shop: &TestShop, staff: &Person) {
+    shop.product("RARE", 450, 1).await;
+    let customer = shop.customer().await;
+    staff.post("/v1/admin/locations", json!({ "name": "Depot" })).await;
+    staff.patch("/v1/admin/skus/RARE/stock", json!({ "low_stock_at": 0 })).await;
+    customer.order(&[("RARE", 1)]).await;
+    for path in ["/v1/stock-subscriptions/RARE", "/v1/stock-subscriptions/RARE"] {
+        assert_eq!(customer.send(reqwest::Method::PUT, path, None).await.status, 204);
+        assert_eq!(customer.delete(path).await.status, 204);
+    }
+    let movement = json!({ "kind": "received", "units": 1, "reason": "Delivery" });
+    let request = staff.request(reqwest::Method::POST, "/v1/admin/skus/RARE/stock-movements");
+    let answer = request.header("idempotency-key", key()).json(&movement).send().await.unwrap();
+    assert_eq!(answer.status(), 201);
+    staff.get("/v1/admin/skus/RARE/stock-movements").await;
+    shop.invoke("StockFunction", json!({ "check_stock": {} })).await;
 }
 
 /// A connection that the table knows and the gateway does not: the next update finds it gone.

@@ -1,10 +1,11 @@
-//! The outbox relay: every change of an order, every letter about an account, and every part of an import, from the
-//! table's stream to the queues.
+//! The outbox relay: every change of an order, every letter about an account, what there is to tell of stock, and every
+//! part of an import, from the table's stream to the queues.
 
 use std::collections::HashMap;
 
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use waybill_domain::message::{Event, StockEvent};
 use waybill_lambda::aws::Aws;
 use waybill_lambda::stream::Record;
 use waybill_lambda::{Error, log, settings, stream};
@@ -20,31 +21,24 @@ struct Announced {
     to: Audience,
 }
 
+/// Who is to hear of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Audience {
-    /// Of letters.
-    Mail,
-    /// Of orders.
-    MailAndPush,
-    /// Of parts of imports.
-    Import,
+struct Audience {
+    mail: bool,
+    push: bool,
+    stock: bool,
+    import: bool,
+}
+
+impl Audience {
+    const NOBODY: Audience = Audience { mail: false, push: false, stock: false, import: false };
 }
 
 struct Queues {
     mail: String,
     push: String,
+    stock: String,
     import: String,
-}
-
-impl Queues {
-    /// Each queue with the audiences that it is for.
-    fn all(&self) -> [(&str, &'static [Audience]); 3] {
-        [
-            (&self.mail, &[Audience::Mail, Audience::MailAndPush]),
-            (&self.push, &[Audience::MailAndPush]),
-            (&self.import, &[Audience::Import]),
-        ]
-    }
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -55,6 +49,7 @@ async fn main() -> Result<(), Error> {
         mail: variables.text("MAIL_QUEUE_URL"),
         push: variables.text("PUSH_QUEUE_URL"),
         import: variables.text("IMPORT_QUEUE_URL"),
+        stock: variables.text("STOCK_QUEUE_URL"),
     })?;
     stream::run(|records| relay(&client, &queues, records)).await
 }
@@ -64,10 +59,15 @@ async fn main() -> Result<(), Error> {
 async fn relay(client: &aws_sdk_sqs::Client, queues: &Queues, records: Vec<Record>) -> Result<(), String> {
     let (announced, unreadable) = read(records);
     for batch in announced.chunks(BATCH) {
-        for (queue, audiences) in queues.all() {
-            let messages: Vec<_> = batch.iter().filter(|announced| audiences.contains(&announced.to)).collect();
-            if !messages.is_empty() {
-                send(client, queue, &messages).await?;
+        for (queue, hears) in [
+            (&queues.mail, (|to| to.mail) as fn(Audience) -> bool),
+            (&queues.push, |to| to.push),
+            (&queues.stock, |to| to.stock),
+            (&queues.import, |to| to.import),
+        ] {
+            let heard: Vec<_> = batch.iter().filter(|announced| hears(announced.to)).collect();
+            if !heard.is_empty() {
+                send(client, queue, &heard).await?;
             }
         }
     }
@@ -99,11 +99,21 @@ fn read(records: Vec<Record>) -> (Vec<Announced>, Option<String>) {
 /// The texts of what an item announces, and who is to hear them.
 fn texts(announcement: Announcement) -> Result<(Vec<String>, Audience), serde_json::Error> {
     match announcement {
-        Announcement::Order(message) => Ok((vec![serde_json::to_string(&message)?], Audience::MailAndPush)),
-        Announcement::Letter(message) => Ok((vec![serde_json::to_string(&message)?], Audience::Mail)),
+        Announcement::Order(message) => {
+            // What takes goods, from those who may order or off the shelf, or gives them back.
+            let stock = matches!(message.event, Event::Placed | Event::Paid | Event::Cancelled);
+            Ok((vec![serde_json::to_string(&message)?], Audience { mail: true, push: true, stock, ..Audience::NOBODY }))
+        }
+        Announcement::Letter(message) => {
+            Ok((vec![serde_json::to_string(&message)?], Audience { mail: true, ..Audience::NOBODY }))
+        }
+        Announcement::Stock(message) => {
+            let stock = matches!(message.event, StockEvent::Changed);
+            Ok((vec![serde_json::to_string(&message)?], Audience { mail: !stock, stock, ..Audience::NOBODY }))
+        }
         Announcement::Import(messages) => {
             let texts: Result<_, _> = messages.iter().map(serde_json::to_string).collect();
-            Ok((texts?, Audience::Import))
+            Ok((texts?, Audience { import: true, ..Audience::NOBODY }))
         }
     }
 }

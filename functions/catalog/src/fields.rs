@@ -102,7 +102,7 @@ pub fn tags(fields: &mut Fields, at: &str, given: Vec<String>) -> BTreeSet<Slug>
 pub struct NewChoice {
     #[schema(value_type = OptionName, example = "Size")]
     name: String,
-    #[schema(value_type = Vec<OptionValue>, min_items = 1, max_items = 45)]
+    #[schema(value_type = Vec<OptionValue>, min_items = 1, max_items = 31)]
     values: Vec<String>,
 }
 

@@ -17,6 +17,7 @@ use waybill_domain::product::{
     AttributeValue, Choice, Description, Image, MAX_SKUS, Malformed, Offer, Product, ProductState, ProductSummary,
     Title, Variant,
 };
+use waybill_domain::stock::Selling;
 use waybill_domain::text::{Sku, Slug, TaxClass};
 use waybill_lambda::{clock, random};
 use waybill_storage::Cursor;
@@ -58,7 +59,9 @@ struct SkuDetails {
     /// As carts and orders show it.
     title: Title,
     prices: Vec<PriceDetails>,
-    available: u32,
+    /// Units that can still be ordered; null where they are not counted.
+    #[schema(required)]
+    available: Option<u64>,
     /// Grams.
     weight: u32,
     tax_class: TaxClass,
@@ -78,7 +81,9 @@ impl From<Listing> for ProductDetails {
     fn from(Listing { product, offers }: Listing) -> Self {
         let mut offers: HashMap<Sku, Offer> = offers.into_iter().map(|offer| (offer.sku.clone(), offer)).collect();
         let skus = product.variants.into_iter().filter_map(|variant| {
-            let Offer { title, prices, available, weight, tax_class, .. } = offers.remove(&variant.sku)?;
+            let offer = offers.remove(&variant.sku)?;
+            let available = units_available(&offer);
+            let Offer { title, prices, weight, tax_class, .. } = offer;
             let prices = prices.into_iter();
             let prices = prices.map(|(currency, price)| PriceDetails {
                 amount: price.amount,
@@ -105,6 +110,11 @@ impl From<Listing> for ProductDetails {
             version: product.version,
         }
     }
+}
+
+/// What can still be ordered; None where nobody counts.
+pub fn units_available(offer: &Offer) -> Option<u64> {
+    (offer.selling != Selling::Untracked).then_some(offer.available)
 }
 
 pub fn details(listing: Listing) -> Response {
@@ -203,7 +213,7 @@ pub struct NewProduct {
     #[serde(default)]
     #[schema(max_items = 3)]
     options: Vec<NewChoice>,
-    #[schema(min_items = 1, max_items = 45)]
+    #[schema(min_items = 1, max_items = 31)]
     skus: Vec<NewSku>,
 }
 
@@ -300,11 +310,11 @@ pub fn refuse_variant(fields: &mut Fields, at: &str, title: &str, malformed: Mal
 )]
 pub async fn create_product(
     State(app): State<App>,
-    _: Staff<may::WriteCatalog>,
+    staff: Staff<may::WriteCatalog>,
     Body(body): Body<NewProduct>,
 ) -> Result<Response, Problem> {
     let listing = body.check(app.currency)?;
-    app.table.create_product(&listing).await?;
+    app.table.create_product(&listing, staff.caller.actor()).await?;
     let location = [(LOCATION, format!("/v1/products/{}", listing.product.id))];
     Ok((StatusCode::CREATED, location, details(listing)).into_response())
 }
@@ -417,7 +427,7 @@ pub fn renewed(before: &Listing, product: Product, offers: Vec<Offer>) -> Option
 )]
 pub async fn change_product(
     State(app): State<App>,
-    _: Staff<may::WriteCatalog>,
+    staff: Staff<may::WriteCatalog>,
     Segment(id): Segment,
     IfMatch(version): IfMatch,
     Body(body): Body<ProductChange>,
@@ -431,7 +441,7 @@ pub async fn change_product(
     if (Product { version, updated_at, ..after.product.clone() }) == before.product {
         return Ok(details(before));
     }
-    app.table.save_product(&before, &after).await?;
+    app.table.save_product(&before, &after, staff.caller.actor()).await?;
     Ok(details(after))
 }
 

@@ -8,7 +8,6 @@ use axum::response::Response;
 use http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
-use waybill_domain::Timestamp;
 use waybill_domain::id::{CategoryId, ProductId};
 use waybill_domain::language::{Language, translated};
 use waybill_domain::money::{Currency, Money};
@@ -16,13 +15,16 @@ use waybill_domain::product::{
     AttributeValue, Barcode, Choice, Description, Image, Offer, OptionValue, ProductState, ProductSummary, Title,
     Variant,
 };
+use waybill_domain::stock::{Availability, Selling};
 use waybill_domain::text::{ImageUrl, Sku, Slug};
+use waybill_domain::{Date, Timestamp};
 use waybill_storage::catalog::Listing;
 use waybill_storage::{StorageError, Table};
 use waybill_web::query::Parameters;
 use waybill_web::{Problem, Segment, cacheable};
 
 use crate::App;
+use crate::products::units_available;
 
 /// The parameter that names a language.
 pub const IN_LANGUAGE: &str = "language";
@@ -104,8 +106,14 @@ struct SkuView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     compare_at_price: Option<Money>,
-    /// Units that can be ordered at this moment.
-    available: u32,
+    /// Units that can be ordered at this moment; null where they are not counted.
+    #[schema(required)]
+    available: Option<u64>,
+    availability: Availability,
+    /// When a SKU that can be ordered ahead is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<String>, format = Date, example = "2027-03-01")]
+    ships_from: Option<Date>,
     /// Grams.
     weight: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,7 +133,12 @@ impl SkuView {
             options: variant.options.clone(),
             price: offer.price_in(currency),
             compare_at_price: compare_at.map(|amount| Money::new(amount, currency)),
-            available: offer.available,
+            available: units_available(offer),
+            availability: offer.availability(),
+            ships_from: match offer.selling {
+                Selling::Preorder { ships_from, .. } => Some(ships_from),
+                Selling::Stock | Selling::Backorder { .. } | Selling::Untracked => None,
+            },
             weight: offer.weight,
             barcode: variant.barcode.clone(),
             image: variant.image.clone(),

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use waybill_domain::id::ProductId;
 use waybill_domain::money::Currency;
 use waybill_domain::product::{Barcode, MAX_SKUS, MAX_STOCK, Offer, Price, Product, Title, Variant};
+use waybill_domain::stock::Selling;
 use waybill_domain::text::{ImageUrl, Invalid, Sku, TaxClass};
 use waybill_storage::Refused;
 use waybill_storage::catalog::{Listing, ProductRefused};
@@ -38,7 +39,7 @@ pub struct NewSku {
     /// In different currencies, one of them the shop's own.
     #[schema(min_items = 1, max_items = 10)]
     prices: Vec<NewPrice>,
-    /// Units on hand.
+    /// Units on hand, received at the main location.
     #[schema(minimum = 0, maximum = 1_000_000_000, example = 40)]
     stock: i64,
     /// Grams of one unit.
@@ -97,12 +98,14 @@ impl CheckedSku {
             product_id: product.id,
             title: product.offer_title(&self.variant).ok()?,
             prices: self.prices,
-            available: self.stock,
+            available: self.stock.into(),
             active: product.sells(&self.variant),
             weight: self.weight,
             tax_class: self.tax_class,
             category_ids: product.category_ids.clone(),
             ordered: 0,
+            selling: Selling::Stock,
+            low_stock_at: None,
         })
     }
 }
@@ -118,7 +121,7 @@ impl CheckedSku {
 )]
 pub async fn add_sku(
     State(app): State<App>,
-    _: Staff<may::WriteCatalog>,
+    staff: Staff<may::WriteCatalog>,
     Segment(id): Segment,
     Body(body): Body<NewSku>,
 ) -> Result<Response, Problem> {
@@ -135,7 +138,7 @@ pub async fn add_sku(
     let offer = sku.offer(&product).ok_or_else(|| Problem::internal("a SKU has no title"))?;
     let offers = before.offers.iter().cloned().chain([offer]).collect();
     let after = renewed(&before, product, offers).ok_or_else(|| Problem::internal("a product has no offers"))?;
-    app.table.save_product(&before, &after).await?;
+    app.table.save_product(&before, &after, staff.caller.actor()).await?;
     let location = [(LOCATION, format!("/v1/products/{}", after.product.id))];
     Ok((StatusCode::CREATED, location, details(after)).into_response())
 }
@@ -223,7 +226,7 @@ impl SkuChange {
 )]
 pub async fn change_sku(
     State(app): State<App>,
-    _: Staff<may::WriteCatalog>,
+    staff: Staff<may::WriteCatalog>,
     Segment(sku): Segment,
     Body(body): Body<SkuChange>,
 ) -> Result<Response, Problem> {
@@ -238,7 +241,7 @@ pub async fn change_sku(
             return Ok(details(before));
         }
         tries += 1;
-        match app.table.save_product(&before, &after).await {
+        match app.table.save_product(&before, &after, staff.caller.actor()).await {
             Ok(()) => return Ok(details(after)),
             // Each field of a SKU stands for itself, so a change of another one is no reason to refuse this one.
             Err(refused) if refused.is_by(&ProductRefused::Changed) && tries < CHANGES => {}

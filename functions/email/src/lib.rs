@@ -1,12 +1,14 @@
 //! What the mails say: text and HTML of one event.
 
 mod letters;
+mod stock;
 
 use askama::Template;
 use waybill_domain::message::{Event, Message, Snapshot};
 
 pub use askama::Error as ComposeError;
 pub use letters::compose_letter;
+pub use stock::compose_stock;
 
 /// The shop as its mails show it.
 pub struct Shop {
@@ -82,6 +84,11 @@ fn words(shop: &Shop, event: &Event) -> Option<Words> {
             "your order was delivered",
             "Your order has arrived",
             "The carrier tells us that your parcel was delivered. We hope you enjoy it.",
+        )),
+        Event::Cancelled => Some(plain(
+            "your order was cancelled",
+            "Your order was cancelled",
+            "It was not paid, and you owe us nothing.",
         )),
         Event::Placed | Event::PaymentStarted | Event::PaymentDeclined | Event::PaymentExpired => None,
     }

@@ -5,9 +5,9 @@
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as MailMessage};
-use email::{Mail, Shop, compose, compose_letter};
+use email::{Mail, Shop, compose, compose_letter, compose_stock};
 use waybill_domain::SignedDuration;
-use waybill_domain::message::AccountMessage;
+use waybill_domain::message::{AccountMessage, StockEvent, StockMessage};
 use waybill_domain::text::Email;
 use waybill_lambda::aws::Aws;
 use waybill_lambda::batch::{Mailable, Queued};
@@ -42,17 +42,38 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_environment()?;
     let links = Links::new(&aws.secret(&link_key).await?);
     let sender = Sender { client: aws.mail(), table: aws.table()?, from, configuration_set };
-    batch::run(|message| mail(&sender, &shop, &links, message)).await
+    // Nobody, unless it is set.
+    let staff = settings::optional("STOCK_MAIL").map(|address| address.parse::<Email>()).transpose()?;
+    batch::run(|message| mail(&sender, &shop, &links, staff.as_ref(), message)).await
 }
 
-async fn mail(sender: &Sender, shop: &Shop, links: &Links, message: Mailable) -> Result<(), MailError> {
+async fn mail(
+    sender: &Sender,
+    shop: &Shop,
+    links: &Links,
+    staff: Option<&Email>,
+    message: Mailable,
+) -> Result<(), MailError> {
     let (to, mail) = match &message {
+        Mailable::Stock(message) => match hears_of(message, staff) {
+            Some(to) => (to, compose_stock(shop, message)?),
+            None => return Ok(()),
+        },
         Mailable::Order(message) => (&message.order.email, compose(shop, message)?),
         Mailable::Account(message) => (&message.to, letter(&sender.table, shop, links, message).await?),
     };
     match mail {
         Some(mail) => sender.send_once(&message.id(), to, mail).await,
         None => Ok(()),
+    }
+}
+
+/// Who is mailed about stock: staff when little is left, and whoever waited.
+fn hears_of<'a>(message: &'a StockMessage, staff: Option<&'a Email>) -> Option<&'a Email> {
+    match &message.event {
+        StockEvent::Low { .. } => staff,
+        StockEvent::Returned { to, .. } => Some(to),
+        StockEvent::Changed => None,
     }
 }
 

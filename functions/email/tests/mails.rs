@@ -1,7 +1,7 @@
 //! The mails as a reviewer reads them, and what nobody can put into them.
 
-use email::{Shop, compose, compose_letter};
-use waybill_domain::message::{AccountEvent, Event, Message, Snapshot};
+use email::{Shop, compose, compose_letter, compose_stock};
+use waybill_domain::message::{AccountEvent, Event, Message, Snapshot, StockEvent, StockMessage};
 use waybill_domain::money::Money;
 
 fn message(event: Event) -> Message {
@@ -65,6 +65,12 @@ fn the_shipping_mail_is_as_reviewed() {
 }
 
 #[test]
+fn the_mail_of_a_cancelled_order_is_as_reviewed() {
+    let mail = compose(&shop(), &message(Event::Cancelled)).unwrap().unwrap();
+    insta::assert_snapshot!("cancelled", format!("Subject: {}\n\n{}", mail.subject, mail.text));
+}
+
+#[test]
 fn each_step_after_the_payment_is_mailed_and_none_before_it() {
     let mails = |event| compose(&shop(), &message(event)).unwrap().is_some();
     for event in [Event::Paid, Event::Processing, shipped(), Event::Delivered] {
@@ -102,6 +108,36 @@ fn the_letters_are_as_reviewed() {
     insta::assert_snapshot!("letters", letters);
     let confirm = compose_letter(&shop(), AccountEvent::SignUpRequested, false, "TOKEN").unwrap().unwrap();
     insta::assert_snapshot!("letter_html", confirm.html);
+}
+
+fn of_stock(event: StockEvent) -> StockMessage {
+    StockMessage {
+        id: "MUG-01/prd_00000000000000000000000001/7".into(),
+        at: "2026-11-23T09:00:00Z".parse().unwrap(),
+        sku: "MUG-01".parse().unwrap(),
+        product_id: "prd_00000000000000000000000001".parse().unwrap(),
+        event,
+    }
+}
+
+#[test]
+fn the_mails_about_stock_are_as_reviewed() {
+    let title = || "Mug <b>\"blue\"</b> & saucer".parse().unwrap();
+    let to = "ann@example.com".parse().unwrap();
+    let mut mails = String::new();
+    for event in
+        [StockEvent::Low { title: title(), left: 3, low_stock_at: 5 }, StockEvent::Returned { title: title(), to }]
+    {
+        let mail = compose_stock(&shop(), &of_stock(event)).unwrap().unwrap();
+        assert!(!mail.html.contains("<b>"), "{}", mail.html);
+        mails += &format!("Subject: {}\n\n{}\n----\n{}\n====\n", mail.subject, mail.text, mail.html);
+    }
+    insta::assert_snapshot!("stock", mails);
+}
+
+#[test]
+fn nobody_is_mailed_about_a_change_of_stock() {
+    assert!(compose_stock(&shop(), &of_stock(StockEvent::Changed)).unwrap().is_none());
 }
 
 #[test]

@@ -41,7 +41,7 @@ async fn follow(table: &Table, records: Vec<Record>) -> Result<(), String> {
 fn about(record: Record) -> Option<ProductId> {
     let sequence_number = record.sequence_number;
     match record.content {
-        Ok(record) => product_of(record.change.keys),
+        Ok(record) => product_of(&record.change.keys, &record.change.new_image),
         Err(error) => {
             // It would not be better the next time, and those behind it wait.
             tracing::error!(sequence_number, %error, "a record that cannot be read");

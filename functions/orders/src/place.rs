@@ -99,7 +99,8 @@ fn not_placed(reasons: Vec<NotPlaced>, fingerprint: &str, wanted: &Order) -> Res
             }
             NotPlaced::LineRefused { line, sku, offer } => {
                 let (quantity, currency) = (wanted.lines[line].quantity.get(), wanted.lines[line].unit_price.currency);
-                out_of_stock |= offer.as_ref().is_none_or(|offer: &Offer| !offer.active || offer.available < quantity);
+                out_of_stock |=
+                    offer.as_ref().is_none_or(|offer: &Offer| !offer.active || offer.available < quantity.into());
                 let detail = format!("{sku} {}", line_refusal(offer.as_ref(), quantity, currency));
                 lines.push(FieldError::at(&format!("/quote/lines/{line}"), detail));
             }
@@ -124,7 +125,7 @@ fn line_refusal(offer: Option<&Offer>, wanted: u32, currency: Currency) -> Strin
     let Some(offer) = offer.filter(|offer| offer.active) else { return "is not for sale any more".to_owned() };
     match (offer.available, offer.price_in(currency)) {
         (0, _) => "is sold out".to_owned(),
-        (available, _) if available < wanted => format!("has only {available} left"),
+        (available, _) if available < wanted.into() => format!("has only {available} left"),
         (_, Some(price)) => format!("costs {price} now"),
         (_, None) => format!("is not sold in {currency} any more"),
     }

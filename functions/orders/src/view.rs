@@ -59,7 +59,7 @@ impl From<Order> for OrderView {
             shipping_address: order.contact.shipping_address().cloned(),
             shipment: match order.state {
                 State::Shipped { shipment, .. } | State::Delivered { shipment, .. } => Some(shipment),
-                State::Pending { .. } | State::Paid { .. } | State::Processing { .. } => None,
+                State::Pending { .. } | State::Paid { .. } | State::Processing { .. } | State::Cancelled { .. } => None,
             },
             placed_at: order.placed_at,
             timeline: order.timeline.iter().map(EntryView::from).collect(),

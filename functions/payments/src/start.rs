@@ -75,6 +75,7 @@ fn attempt(order: &Order) -> Result<&Attempt, Problem> {
         | order::State::Processing { .. }
         | order::State::Shipped { .. }
         | order::State::Delivered { .. } => Err(Problem::new(Kind::OrderState, "The order has been paid already.")),
+        order::State::Cancelled { .. } => Err(Problem::new(Kind::OrderState, "The order was cancelled.")),
     }
 }
 

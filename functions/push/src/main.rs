@@ -104,7 +104,8 @@ fn update(message: &Message) -> Update<'_> {
         | Event::PaymentExpired
         | Event::Paid
         | Event::Processing
-        | Event::Delivered => (None, None),
+        | Event::Delivered
+        | Event::Cancelled => (None, None),
     };
     Update {
         id: &message.id,

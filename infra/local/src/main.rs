@@ -11,6 +11,7 @@ use waybill_local::{Folder, Options, Payments, Ports, Shop, Store, build_functio
 mod administrator;
 mod logs;
 mod screen;
+mod stock;
 
 /// Runs a whole Waybill shop on this machine: the real function binaries, with DynamoDB, SQS, SES, WebSockets and a
 /// stand-in for Stripe around them. Data is kept in .local/ and survives a restart; Ctrl-C stops everything.
@@ -25,7 +26,8 @@ Examples:
   cargo run                        start, with a demo catalogue the first time
   cargo run -- --fresh --empty     begin anew, with nothing in the shop
   cargo run -- --port 4000         listen on 4000 to 4005
-  cargo run -- --token customer    an access token for the shop that is open already"
+  cargo run -- --token customer    an access token for the shop that is open already
+  cargo run -- --check-stock       whether its stock is what its ledger says"
 )]
 struct Arguments {
     /// The API's port; the WebSocket, mail page, payments, DynamoDB and AWS endpoint take the five behind it. 0 takes
@@ -49,6 +51,9 @@ struct Arguments {
     /// hold as they do on AWS.
     #[arg(long, value_name = "RATES", default_value = "")]
     rate_limits: String,
+    /// Compare the stock of the shop that is open at --port with its ledger, and fail where they differ.
+    #[arg(long)]
+    check_stock: bool,
     /// Print an access token for the shop that is open at --port, and nothing else.
     #[arg(long, value_name = "WHO")]
     token: Option<Who>,
@@ -86,6 +91,9 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         };
         println!("{token}");
         return Ok(());
+    }
+    if arguments.check_stock {
+        return stock::check(&format!("http://127.0.0.1:{}", arguments.port + 5)).await;
     }
     let payments = payments()?;
     let ports = Ports::from(arguments.port).ok_or("--port must leave room for five more behind it")?;

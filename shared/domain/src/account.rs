@@ -88,6 +88,10 @@ permissions! {
     FulfilOrders = "orders:fulfil": Manager Administrator;
     /// Change categories, products, prices.
     WriteCatalog = "catalog:write": Manager Administrator;
+    /// See what is on hand, and every movement.
+    ReadStock = "stock:read": Support Manager Administrator;
+    /// Receive, correct and take back goods; say how SKUs are sold.
+    WriteStock = "stock:write": Manager Administrator;
     /// Find people, give and take roles.
     ManagePeople = "people:manage": Administrator;
 }
@@ -183,6 +187,8 @@ mod tests {
             "orders:read     Support Manager Administrator\n\
              orders:fulfil   Manager Administrator\n\
              catalog:write   Manager Administrator\n\
+             stock:read      Support Manager Administrator\n\
+             stock:write     Manager Administrator\n\
              people:manage   Administrator\n"
         );
         assert!(Permission::ALL.iter().all(|permission| !Role::Customer.may(*permission)));

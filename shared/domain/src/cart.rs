@@ -143,7 +143,10 @@ pub fn price(cart: &Cart, offers: &HashMap<Sku, Offer>) -> Result<PricedCart, Mo
                     total: line_total,
                 };
                 let left = if offer.active { offer.available } else { 0 };
-                if left < line.quantity.get() { Standing::Short(priced, left) } else { Standing::Available(priced) }
+                match u32::try_from(left) {
+                    Ok(left) if left < line.quantity.get() => Standing::Short(priced, left),
+                    Ok(_) | Err(_) => Standing::Available(priced),
+                }
             }
         };
         let added_at = line.price.map(|amount| Money::new(amount, cart.currency));
@@ -209,12 +212,14 @@ mod tests {
             product_id: ProductId::new(Uuid::nil()),
             title: "Tea".parse().unwrap(),
             prices: [("USD".parse().unwrap(), Price { amount, compare_at: None })].into(),
-            available,
+            available: available.into(),
             active: true,
             weight: 100,
             tax_class: "standard".parse().unwrap(),
             category_ids: Vec::new(),
             ordered: 0,
+            selling: Default::default(),
+            low_stock_at: None,
         };
         (sku, offer)
     }

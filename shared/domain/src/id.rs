@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::schema::{self, described};
-use crate::text::{IdempotencyKey, Invalid, Slug};
+use crate::text::{IdempotencyKey, Invalid, Sku, Slug};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
@@ -91,6 +91,10 @@ id!(/// Many products that were sent at once.
     ImportId, "imp");
 id!(PromotionId, "pro");
 id!(ShippingMethodId, "shm");
+id!(/// A place that goods lie at.
+    LocationId, "loc");
+id!(/// A line of a SKU's ledger.
+    MovementId, "mov");
 
 impl OrderId {
     /// The id of the order that `buyer` places with `key`: the same for the same two, so a repeated request meets the
@@ -116,6 +120,34 @@ impl ProductId {
         distinct.copy_from_slice(&named.as_bytes()[..10]);
         let milliseconds = started_at.as_millisecond().max(0).unsigned_abs();
         ProductId(uuid::Builder::from_unix_timestamp_millis(milliseconds, &distinct).into_uuid())
+    }
+}
+
+impl LocationId {
+    /// The place that every shop has.
+    pub const MAIN: LocationId = LocationId(Uuid::nil());
+}
+
+/// A movement's id is made from what caused it, so that the same cause moves stock once.
+impl MovementId {
+    /// What somebody asked for with this key.
+    pub fn asked(by: AccountId, sku: &Sku, key: &IdempotencyKey) -> Self {
+        MovementId(Uuid::new_v5(&by.0, format!("{sku}/{key}", key = key.as_str()).as_bytes()))
+    }
+
+    /// A paid order's line.
+    pub fn sold(order: OrderId, sku: &Sku) -> Self {
+        MovementId(Uuid::new_v5(&order.0, format!("{sku}/sold").as_bytes()))
+    }
+
+    /// A cancelled order's line.
+    pub fn released(order: OrderId, sku: &Sku) -> Self {
+        MovementId(Uuid::new_v5(&order.0, format!("{sku}/released").as_bytes()))
+    }
+
+    /// What was there when the SKU was made.
+    pub fn opening(product: ProductId, sku: &Sku) -> Self {
+        MovementId(Uuid::new_v5(&product.0, format!("{sku}/opening").as_bytes()))
     }
 }
 

@@ -15,7 +15,9 @@ pub mod order;
 pub mod product;
 mod schema;
 pub mod search;
+pub mod stock;
 pub mod text;
 pub mod totals;
 
+pub use jiff::civil::Date;
 pub use jiff::{SignedDuration, Timestamp};

@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Role;
 use crate::cart::PricedLine;
-use crate::id::{AccountId, ImportId, LetterId, OrderId};
+use crate::id::{AccountId, ImportId, LetterId, OrderId, ProductId};
 use crate::import::Import;
 use crate::money::Money;
 use crate::order::{Address, Carrier, FulfilmentStatus, Order, PaymentStatus, TrackingNumber};
-use crate::text::Email;
+use crate::product::Title;
+use crate::text::{Email, Sku};
 
 /// One thing that happened to an order. The tag carries the version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,9 @@ pub enum Event {
     Shipped { carrier: Carrier, tracking_number: TrackingNumber },
     #[serde(rename = "order.delivered.v1")]
     Delivered,
+    /// It was given up before it was paid.
+    #[serde(rename = "order.cancelled.v1")]
+    Cancelled,
 }
 
 impl Event {
@@ -48,6 +52,7 @@ impl Event {
             Event::Processing => "order.processing",
             Event::Shipped { .. } => "order.shipped",
             Event::Delivered => "order.delivered",
+            Event::Cancelled => "order.cancelled",
         }
     }
 }
@@ -125,6 +130,31 @@ impl ImportMessage {
         };
         (1..=import.parts).map(message).collect()
     }
+}
+
+/// What happened to the stock of a SKU.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum StockEvent {
+    /// More or less of it can be ordered, or it is sold in another way.
+    #[serde(rename = "stock.changed.v1")]
+    Changed,
+    /// No more than the threshold is left.
+    #[serde(rename = "stock.low.v1")]
+    Low { title: Title, left: u64, low_stock_at: u32 },
+    /// Somebody who waited for it can order it again.
+    #[serde(rename = "stock.returned.v1")]
+    Returned { title: Title, to: Email },
+}
+
+/// A message about the stock of a SKU.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockMessage {
+    pub id: String,
+    pub at: Timestamp,
+    pub sku: Sku,
+    pub product_id: ProductId,
+    pub event: StockEvent,
 }
 
 /// Who did it.

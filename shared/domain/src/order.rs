@@ -142,6 +142,10 @@ pub enum State {
         payment: Payment,
         shipment: Shipment,
     },
+    /// Given up before it was paid; its goods can be ordered by others.
+    Cancelled {
+        cancelled_at: Timestamp,
+    },
 }
 
 /// One try to collect the payment. Its number is part of the idempotency key that Stripe is called with, so that one
@@ -190,6 +194,8 @@ pub enum FulfilmentStatus {
     Processing,
     Shipped,
     Delivered,
+    /// It will not be.
+    Cancelled,
 }
 
 /// A state's name, which staff lists are kept by.
@@ -201,11 +207,12 @@ pub enum Status {
     Processing,
     Shipped,
     Delivered,
+    Cancelled,
 }
 
 impl Status {
-    pub const ALL: [Status; 5] =
-        [Status::Pending, Status::Paid, Status::Processing, Status::Shipped, Status::Delivered];
+    pub const ALL: [Status; 6] =
+        [Status::Pending, Status::Paid, Status::Processing, Status::Shipped, Status::Delivered, Status::Cancelled];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -214,6 +221,7 @@ impl Status {
             Status::Processing => "processing",
             Status::Shipped => "shipped",
             Status::Delivered => "delivered",
+            Status::Cancelled => "cancelled",
         }
     }
 }
@@ -226,12 +234,13 @@ impl State {
             State::Processing { .. } => Status::Processing,
             State::Shipped { .. } => Status::Shipped,
             State::Delivered { .. } => Status::Delivered,
+            State::Cancelled { .. } => Status::Cancelled,
         }
     }
 
     pub fn payment_status(&self) -> PaymentStatus {
         match self {
-            State::Pending { .. } => PaymentStatus::Pending,
+            State::Pending { .. } | State::Cancelled { .. } => PaymentStatus::Pending,
             State::Paid { .. } | State::Processing { .. } | State::Shipped { .. } | State::Delivered { .. } => {
                 PaymentStatus::Paid
             }
@@ -244,6 +253,7 @@ impl State {
             State::Processing { .. } => FulfilmentStatus::Processing,
             State::Shipped { .. } => FulfilmentStatus::Shipped,
             State::Delivered { .. } => FulfilmentStatus::Delivered,
+            State::Cancelled { .. } => FulfilmentStatus::Cancelled,
         }
     }
 }
@@ -273,6 +283,8 @@ pub enum Command {
         tracking_number: TrackingNumber,
     },
     Deliver,
+    /// Nobody will pay it.
+    Cancel,
 }
 
 impl Command {
@@ -286,6 +298,7 @@ impl Command {
             Command::Process => "processed",
             Command::Ship { .. } => "shipped",
             Command::Deliver => "delivered",
+            Command::Cancel => "cancelled",
         }
     }
 }
@@ -300,6 +313,8 @@ pub enum Refusal {
     Forbidden { status: Status, command: Command },
     #[error("{paid} was paid for an order of {due}")]
     WrongAmount { due: Money, paid: Money },
+    #[error("The order's payment page is open; it can be cancelled once that has closed.")]
+    PageOpen,
     #[error("Too many payments of this order were started and given up; please place a new one.")]
     TimelineFull,
 }
@@ -309,7 +324,8 @@ fn forbidden(status: Status, command: &Command) -> String {
         Command::StartPayment { .. }
         | Command::DeclinePayment
         | Command::ExpirePayment { .. }
-        | Command::Pay { .. } => "a pending order",
+        | Command::Pay { .. }
+        | Command::Cancel => "a pending order",
         Command::Process => "a paid order",
         Command::Ship { .. } => "an order that is processing",
         Command::Deliver => "a shipped order",
@@ -349,7 +365,7 @@ impl Order {
             // Until Stripe says that the page has closed, somebody may have paid on it.
             State::Pending { attempt } => attempt.session.is_some(),
             State::Paid { .. } | State::Processing { .. } | State::Shipped { .. } => true,
-            State::Delivered { .. } => false,
+            State::Delivered { .. } | State::Cancelled { .. } => false,
         };
         (!is_open).then(|| Order { contact: Contact::Forgotten { forgotten_at: now }, ..self.clone() })
     }
@@ -364,7 +380,8 @@ impl Order {
                 | Command::Pay { .. }
                 | Command::Process
                 | Command::Ship { .. }
-                | Command::Deliver => {}
+                | Command::Deliver
+                | Command::Cancel => {}
             }
         }
         let (state, event) = self.next(command, now)?;
@@ -399,6 +416,12 @@ impl Order {
                 }
                 Ok((S::Paid { payment: Payment { intent, paid_at: now } }, Event::Paid))
             }
+            // Somebody may be paying on a page that is open.
+            (S::Pending { attempt }, C::Cancel) => match attempt.session {
+                Some(_) => Err(Refusal::PageOpen),
+                None => Ok((S::Cancelled { cancelled_at: now }, Event::Cancelled)),
+            },
+            (S::Cancelled { .. }, C::Cancel) => Err(Refusal::Done),
             (S::Paid { payment }, C::Process) => Ok((S::Processing { payment }, Event::Processing)),
             (S::Processing { payment }, C::Ship { carrier, tracking_number }) => {
                 let event = Event::Shipped { carrier: carrier.clone(), tracking_number: tracking_number.clone() };
@@ -408,9 +431,9 @@ impl Order {
             (S::Shipped { payment, shipment }, C::Deliver) => {
                 Ok((S::Delivered { payment, shipment }, Event::Delivered))
             }
-            // What Stripe tells of an attempt that a payment has overtaken is old news.
+            // What Stripe tells of an attempt that a payment or a cancelling has overtaken is old news.
             (
-                S::Paid { .. } | S::Processing { .. } | S::Shipped { .. } | S::Delivered { .. },
+                S::Paid { .. } | S::Processing { .. } | S::Shipped { .. } | S::Delivered { .. } | S::Cancelled { .. },
                 C::DeclinePayment | C::ExpirePayment { .. },
             ) => Err(Refusal::Done),
             (
@@ -425,18 +448,27 @@ impl Order {
                 Refusal::Forbidden { status: self.state.status(), command: C::Pay { intent, amount } }
             }),
             (
-                S::Paid { .. } | S::Processing { .. } | S::Shipped { .. } | S::Delivered { .. },
+                S::Paid { .. } | S::Processing { .. } | S::Shipped { .. } | S::Delivered { .. } | S::Cancelled { .. },
                 command @ C::StartPayment { .. },
             )
+            // Money for an order that nobody waits for: a person has to look at it.
+            | (S::Cancelled { .. }, command @ C::Pay { .. })
             | (
-                S::Pending { .. } | S::Processing { .. } | S::Shipped { .. } | S::Delivered { .. },
+                S::Pending { .. } | S::Processing { .. } | S::Shipped { .. } | S::Delivered { .. } | S::Cancelled { .. },
                 command @ C::Process,
             )
             | (
-                S::Pending { .. } | S::Paid { .. } | S::Shipped { .. } | S::Delivered { .. },
+                S::Pending { .. } | S::Paid { .. } | S::Shipped { .. } | S::Delivered { .. } | S::Cancelled { .. },
                 command @ C::Ship { .. },
             )
-            | (S::Pending { .. } | S::Paid { .. } | S::Processing { .. } | S::Delivered { .. }, command @ C::Deliver) => {
+            | (
+                S::Pending { .. } | S::Paid { .. } | S::Processing { .. } | S::Delivered { .. } | S::Cancelled { .. },
+                command @ C::Deliver,
+            )
+            | (
+                S::Paid { .. } | S::Processing { .. } | S::Shipped { .. } | S::Delivered { .. },
+                command @ C::Cancel,
+            ) => {
                 Err(Refusal::Forbidden { status: self.state.status(), command })
             }
         }

@@ -10,6 +10,7 @@ use crate::id::{CategoryId, ProductId};
 use crate::language::Translations;
 use crate::money::{Currency, Money};
 use crate::schema::{self, described};
+use crate::stock::Selling;
 use crate::text::{ImageUrl, Invalid, Line, Prose, Sku, Slug, TaxClass};
 
 pub type Title = Line<1, 120>;
@@ -18,8 +19,9 @@ pub type OptionName = Line<1, 40>;
 pub type OptionValue = Line<1, 60>;
 pub type AttributeValue = Line<1, 80>;
 
-/// A product has at least one SKU and at most this many: it is made in one transaction of at most 100 writes.
-pub const MAX_SKUS: usize = 45;
+/// A product has at least one SKU and at most this many: it is made in one transaction of at most 100 writes,
+/// three for each SKU and seven for the rest.
+pub const MAX_SKUS: usize = 31;
 /// On hand per SKU, in units.
 pub const MAX_STOCK: u32 = 1_000_000_000;
 /// Categories that one product stands in.
@@ -141,8 +143,8 @@ pub struct Offer {
     /// The product's title with what sets this SKU apart, as carts, orders and mails show it.
     pub title: Title,
     pub prices: BTreeMap<Currency, Price>,
-    /// Units that can still be ordered.
-    pub available: u32,
+    /// Units that can still be ordered: on hand and not reserved, and those that may be ordered beyond.
+    pub available: u64,
     /// Whether it is for sale at all: product and variant are.
     pub active: bool,
     /// Grams of one unit.
@@ -153,6 +155,11 @@ pub struct Offer {
     /// Units that were ever ordered.
     #[serde(default)]
     pub ordered: u64,
+    #[serde(default, skip_serializing_if = "Selling::is_stock")]
+    pub selling: Selling,
+    /// Staff hear of it when no more than this is left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low_stock_at: Option<u32>,
 }
 
 /// In minor units of a currency that is named elsewhere.

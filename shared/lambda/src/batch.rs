@@ -7,7 +7,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tracing::Instrument;
-use waybill_domain::message::{AccountMessage, ImportMessage, Message};
+use waybill_domain::message::{AccountMessage, ImportMessage, Message, StockMessage};
 
 /// What the queue is told: the messages that are to come back.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -40,11 +40,12 @@ impl Queued for ImportMessage {
     }
 }
 
-/// What the mail queue brings: a change of an order, or a letter about an account.
+/// What the mail queue brings: a change of an order, a letter about an account, or what there is to tell of stock.
 #[derive(Clone, Debug)]
 pub enum Mailable {
     Order(Box<Message>),
     Account(AccountMessage),
+    Stock(StockMessage),
 }
 
 impl Queued for Mailable {
@@ -52,6 +53,7 @@ impl Queued for Mailable {
         match self {
             Mailable::Order(message) => message.id.clone(),
             Mailable::Account(message) => message.id.to_string(),
+            Mailable::Stock(message) => message.id.clone(),
         }
     }
 }
@@ -59,9 +61,11 @@ impl Queued for Mailable {
 impl<'de> Deserialize<'de> for Mailable {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = serde_json::Value::deserialize(deserializer)?;
-        let is_account = value["event"]["type"].as_str().is_some_and(|tag| tag.starts_with("account."));
-        let message = if is_account {
+        let tag = value["event"]["type"].as_str().unwrap_or_default();
+        let message = if tag.starts_with("account.") {
             serde_json::from_value(value).map(Mailable::Account)
+        } else if tag.starts_with("stock.") {
+            serde_json::from_value(value).map(Mailable::Stock)
         } else {
             serde_json::from_value(value).map(|message| Mailable::Order(Box::new(message)))
         };
@@ -80,18 +84,28 @@ where
     E: std::fmt::Display,
 {
     let act = &act;
-    let serve = service_fn(|event: LambdaEvent<SqsEvent>| async move {
-        let mut answer = Answer::default();
-        for record in event.payload.records {
-            let id = record.message_id.clone().unwrap_or_default();
-            let span = tracing::info_span!("message", sqs.id = id);
-            if !handle(act, record).instrument(span).await {
-                answer.batch_item_failures.push(Failed { item_identifier: id });
-            }
-        }
-        Ok::<_, Error>(answer)
-    });
+    let serve =
+        service_fn(|event: LambdaEvent<SqsEvent>| async move { Ok::<_, Error>(work_off(act, event.payload).await) });
     lambda_runtime::run(serve).await
+}
+
+/// Works off one batch of a queue.
+pub async fn work_off<M, F, Fut, E>(act: &F, event: SqsEvent) -> Answer
+where
+    M: Queued,
+    F: Fn(M) -> Fut,
+    Fut: Future<Output = Result<(), E>>,
+    E: std::fmt::Display,
+{
+    let mut answer = Answer::default();
+    for record in event.records {
+        let id = record.message_id.clone().unwrap_or_default();
+        let span = tracing::info_span!("message", sqs.id = id);
+        if !handle(act, record).instrument(span).await {
+            answer.batch_item_failures.push(Failed { item_identifier: id });
+        }
+    }
+    answer
 }
 
 async fn handle<M, F, Fut, E>(act: &F, record: SqsMessage) -> bool

@@ -22,7 +22,7 @@ use waybill_domain::search::words;
 use waybill_storage::catalog::{Listing, Products};
 use waybill_storage::search::{Facet, Facets, Filter, Order, Search, Wanted};
 
-use shop::{Shop, category, listing, offer, product, usd};
+use shop::{STAFF, Shop, category, listing, offer, product, usd};
 
 const CATEGORIES: usize = 40;
 const VOCABULARY: usize = 3_000;
@@ -145,7 +145,7 @@ async fn filled(size: usize) -> (Shop, Vec<CategoryId>) {
     let mut waiting: BTreeSet<ProductId> = BTreeSet::new();
     for number in 0..size {
         let listing = generated(number, &categories, &mut any);
-        shop.table.create_product(&listing).await.unwrap();
+        shop.table.create_product(&listing, STAFF).await.unwrap();
         waiting.insert(listing.product.id);
         if waiting.len() == TOGETHER || number + 1 == size {
             shop.table.index_products(&std::mem::take(&mut waiting)).await.unwrap();

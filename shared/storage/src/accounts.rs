@@ -293,7 +293,8 @@ impl Table {
         self.update(&write).await.map(drop)
     }
 
-    /// Deletes what an account has beside its orders: cart, addresses, tickets, connections, letters to its address.
+    /// Deletes what an account has beside its orders: cart, addresses, tickets, connections, what it waits for,
+    /// letters to its address.
     pub async fn clear_out(&self, holder: &Holder, mailbox: &str) -> Result<(), StorageError> {
         let own = self.partition(&keys::account(holder.id).pk, true).await?;
         let letters = self.partition(&keys::letters_to(mailbox), true).await?;
@@ -306,7 +307,7 @@ impl Table {
         for connection in self.connections_of(holder.id).await? {
             self.disconnect(&connection.id).await?;
         }
-        Ok(())
+        self.end_waits(holder.id, None).await
     }
 
     /// Deletes the account itself, and frees its address.

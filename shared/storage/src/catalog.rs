@@ -4,12 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
+use waybill_domain::Timestamp;
 use waybill_domain::id::{CategoryId, ProductId};
+use waybill_domain::message::Actor;
 use waybill_domain::product::{Offer, Product, ProductState, ProductSummary};
 use waybill_domain::text::{Sku, Slug};
 
 use crate::keys::{self, Index, Item, SUMMARY};
 use crate::page::{Cursor, Page};
+use crate::stock;
 use crate::table::{StorageError, Table, from_item, to_item};
 use crate::transaction::{Refused, Transaction, Write};
 
@@ -40,8 +43,9 @@ pub struct Listing {
 }
 
 impl Table {
-    /// Makes a product with its offers, all or nothing.
-    pub async fn create_product(&self, listing: &Listing) -> Result<(), Refused<ProductRefused>> {
+    /// Makes a product with its offers, all or nothing. What can be ordered of them is on hand then, received by whoever
+    /// makes it.
+    pub async fn create_product(&self, listing: &Listing, by: Actor) -> Result<(), Refused<ProductRefused>> {
         let product = &listing.product;
         let broken = |_| Err(StorageError::Broken("a product id was made twice".into()));
         let mut transaction = Transaction::new()
@@ -51,14 +55,19 @@ impl Table {
             transaction = check_category(transaction, *category, |refused| refused);
         }
         for offer in &listing.offers {
-            transaction = put_offer(transaction, offer, |refused| refused)?;
+            transaction = put_offer(transaction, offer, (by, product.created_at), |refused| refused)?;
         }
         transaction.commit(self).await
     }
 
-    /// Keeps a product that was `before` as it is `after`, with the offers that are new or others: all or nothing. What
-    /// orders change in an offer, its stock, stays as it is.
-    pub async fn save_product(&self, before: &Listing, after: &Listing) -> Result<(), Refused<ProductRefused>> {
+    /// Keeps a product that was `before` as it is `after`, with the offers that are new or others: all or nothing. The
+    /// stock of an offer stays as it is, and how it is sold.
+    pub async fn save_product(
+        &self,
+        before: &Listing,
+        after: &Listing,
+        by: Actor,
+    ) -> Result<(), Refused<ProductRefused>> {
         let (old, new) = (&before.product, &after.product);
         let put = Write::put(product_item(new)?)
             .only_if("#version = :before")
@@ -83,8 +92,12 @@ impl Table {
         let known: HashMap<_, _> = before.offers.iter().map(|offer| (&offer.sku, offer)).collect();
         for offer in &after.offers {
             transaction = match known.get(&offer.sku) {
-                None => put_offer(transaction, offer, NotSaved::Refused)?,
+                None => put_offer(transaction, offer, (by, new.updated_at), NotSaved::Refused)?,
                 Some(before) if is_same(before, offer) => transaction,
+                // Whoever waits for it hears of it as of new goods.
+                Some(before) if offer.active && !before.active => transaction
+                    .write(change_offer(offer)?, changed)
+                    .write(stock::put_on_sale(&offer.sku, new.updated_at), changed),
                 Some(_) => transaction.write(change_offer(offer)?, changed),
             };
         }
@@ -253,26 +266,31 @@ fn check_category<E: 'static>(
 fn put_offer<E: 'static>(
     transaction: Transaction<E>,
     offer: &Offer,
+    (by, at): (Actor, Timestamp),
     meaning: fn(ProductRefused) -> E,
 ) -> Result<Transaction<E>, StorageError> {
     let (taken, mut item) = (offer.sku.clone(), to_item(offer)?);
     item.extend(keys::offer(offer.product_id, &offer.sku).item());
     let broken = |_| Err(StorageError::Broken("an offer was there before its SKU".into()));
-    Ok(transaction
-        .write(owned(keys::sku(&offer.sku).item(), offer.product_id), move |_| {
-            Ok(meaning(ProductRefused::SkuTaken(taken.clone())))
-        })
-        .write(Write::put(item).only_if_new(), broken))
+    let (levels, opening) = stock::opening(offer, by, at)?;
+    let transaction = transaction
+        .write(levels, move |_| Ok(meaning(ProductRefused::SkuTaken(taken.clone()))))
+        .write(Write::put(item).only_if_new(), broken);
+    Ok(match opening {
+        Some(opening) => transaction.write(opening, broken),
+        None => transaction,
+    })
 }
 
-/// Whether two differ in nothing but what orders change.
+/// Whether two differ in nothing but their stock.
 fn is_same(one: &Offer, other: &Offer) -> bool {
-    Offer { available: other.available, ordered: other.ordered, ..one.clone() } == *other
+    let Offer { available, ordered, selling, low_stock_at, .. } = *other;
+    Offer { available, ordered, selling, low_stock_at, ..one.clone() } == *other
 }
 
-/// Sets all of an offer but what orders change.
+/// Sets all of an offer but its stock.
 fn change_offer(offer: &Offer) -> Result<Write, StorageError> {
-    let kept: HashSet<&str> = ["sku", "product_id", "available", "ordered"].into();
+    let kept: HashSet<&str> = ["sku", "product_id", "available", "ordered", "selling", "low_stock_at"].into();
     let item = to_item(offer)?;
     let mut changed: Vec<_> = item.into_iter().filter(|(name, _)| !kept.contains(name.as_str())).collect();
     changed.sort_by(|(one, _), (other, _)| one.cmp(other));

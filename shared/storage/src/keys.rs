@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use waybill_domain::Timestamp;
-use waybill_domain::id::{AccountId, CategoryId, ImportId, LetterId, OrderId, ProductId};
+use waybill_domain::id::{AccountId, CategoryId, ImportId, LetterId, MovementId, OrderId, ProductId};
 use waybill_domain::order::Status;
 use waybill_domain::product::ProductState;
 use waybill_domain::text::{Email, Sku, Slug};
@@ -156,9 +156,73 @@ pub fn offer(product: ProductId, sku: &Sku) -> Key {
     Key { pk: format!("PRODUCT#{product}"), sk: format!("SKU#{sku}") }
 }
 
-/// Makes a SKU unique and says whose it is.
+/// The sort key of every SKU; template.yaml's stream filters name it too.
+pub const SKU: &str = "SKU";
+
+/// Makes a SKU unique, says whose it is and what of it is on hand.
 pub fn sku(sku: &Sku) -> Key {
-    Key { pk: format!("SKU#{sku}"), sk: "SKU".into() }
+    Key { pk: format!("SKU#{sku}"), sk: SKU.into() }
+}
+
+/// Whose SKU an item is, by its key.
+pub fn sku_of(pk: &str) -> Option<Sku> {
+    pk.strip_prefix("SKU#")?.parse().ok()
+}
+
+/// The ledger of a SKU, and those who watch it. A SKU of the same name in another product has its own.
+pub fn stock_of(product: ProductId, sku: &Sku) -> String {
+    format!("STOCK#{product}#{sku}")
+}
+
+/// What the sort key of every movement begins with.
+pub const MOVEMENT: &str = "MOVEMENT#";
+
+pub fn movement(product: ProductId, sku: &Sku, id: MovementId) -> Key {
+    Key { pk: stock_of(product, sku), sk: format!("{MOVEMENT}{id}") }
+}
+
+/// The ledger in the order in which it was written.
+pub fn ledger(product: ProductId, sku: &Sku, number: u64, id: MovementId) -> Place {
+    Place { index: Index::Gsi1, pk: stock_of(product, sku), sk: by_number(number, id) }
+}
+
+pub fn by_number(number: u64, id: MovementId) -> String {
+    format!("{number:012}#{id}")
+}
+
+/// What the sort keys of all that waits for a change of a SKU's stock begin with.
+pub const WATCH: &str = "WATCH#";
+/// The sort key of the note that little is left; template.yaml's stream filter names it too.
+pub const LOW: &str = "WATCH#LOW";
+/// What the sort key of everybody who waits begins with; template.yaml's stream filter names it too.
+pub const WAITING: &str = "WATCH#ACCOUNT#";
+
+/// That staff were told that little is left.
+pub fn low(product: ProductId, sku: &Sku) -> Key {
+    Key { pk: stock_of(product, sku), sk: LOW.into() }
+}
+
+/// Somebody who waits for a SKU.
+pub fn waiting(product: ProductId, sku: &Sku, account: AccountId) -> Key {
+    Key { pk: stock_of(product, sku), sk: format!("{WAITING}{account}") }
+}
+
+/// What an account waits for.
+pub fn waits_of(account: AccountId) -> String {
+    format!("ACCOUNT#{account}#WAITS")
+}
+
+pub fn waited_for(account: AccountId, product: ProductId, sku: &Sku) -> Place {
+    Place { index: Index::Gsi1, pk: waits_of(account), sk: by_sku(product, sku) }
+}
+
+pub fn by_sku(product: ProductId, sku: &Sku) -> String {
+    format!("{product}#{sku}")
+}
+
+/// The places that goods lie at.
+pub fn locations() -> Key {
+    Key { pk: "LOCATIONS".into(), sk: "LOCATIONS".into() }
 }
 
 /// Makes a product's slug unique.

@@ -10,6 +10,7 @@ pub mod imports;
 mod keys;
 pub mod letters;
 pub mod limits;
+pub mod locations;
 pub mod mails;
 pub mod orders;
 pub mod outbox;
@@ -18,8 +19,10 @@ pub mod search;
 pub mod second_factor;
 pub mod sessions;
 pub mod signing_keys;
+pub mod stock;
 mod table;
 mod transaction;
+pub mod waiting;
 
 pub use page::{Cursor, Page};
 pub use table::{StorageError, Table};

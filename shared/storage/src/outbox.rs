@@ -2,12 +2,13 @@
 //! it, and the table's stream carries it on.
 
 use waybill_domain::import::Import;
-use waybill_domain::message::{AccountMessage, ImportMessage, Message};
+use waybill_domain::message::{AccountMessage, ImportMessage, Message, StockMessage};
 use waybill_domain::order::Order;
 
 use crate::keys;
 use crate::letters::Letter;
 use crate::table::StorageError;
+use crate::{stock, waiting};
 
 /// What an item in the stream calls for.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub enum Announcement {
     Order(Box<Message>),
     /// A mail about an account.
     Letter(AccountMessage),
+    /// Something about the stock of a SKU.
+    Stock(StockMessage),
     /// Every part of an import that was started.
     Import(Vec<ImportMessage>),
 }
@@ -35,6 +38,15 @@ pub fn announcement(image: serde_dynamo::Item) -> Result<Option<Announcement>, S
         Some(serde_dynamo::AttributeValue::S(sk)) if sk == keys::IMPORT => {
             let import: Import = serde_dynamo::from_item(image).map_err(unreadable)?;
             Ok(Some(Announcement::Import(ImportMessage::all(&import))))
+        }
+        Some(serde_dynamo::AttributeValue::S(sk)) if sk == keys::SKU => {
+            Ok(stock::changed(image).map_err(unreadable)?.map(Announcement::Stock))
+        }
+        Some(serde_dynamo::AttributeValue::S(sk)) if sk == keys::LOW => {
+            Ok(Some(Announcement::Stock(waiting::low(image).map_err(unreadable)?)))
+        }
+        Some(serde_dynamo::AttributeValue::S(sk)) if sk.starts_with(keys::WAITING) => {
+            Ok(waiting::returned(image).map_err(unreadable)?.map(Announcement::Stock))
         }
         _ => Ok(None),
     }

@@ -5,7 +5,8 @@ use std::fmt;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 use waybill_domain::Timestamp;
-use waybill_domain::id::{ImportId, OrderId, ProductId};
+use waybill_domain::id::{AccountId, ImportId, OrderId, ProductId};
+use waybill_domain::text::Sku;
 
 use crate::keys::{self, Index, Item, Key, SUMMARY};
 use crate::table::{StorageError, Table, from_item};
@@ -42,6 +43,24 @@ impl Cursor {
         let (at, id) = text.split_once('.')?;
         let (at, id) = (Timestamp::from_millisecond(at.parse().ok()?).ok()?, id.parse::<ImportId>().ok()?);
         Some(Cursor { sort: keys::by_time(at, id), key: keys::import(id), back })
+    }
+}
+
+impl Cursor {
+    /// Reads a cursor of a SKU's ledger.
+    pub fn among_movements(product: ProductId, sku: &Sku, text: &str) -> Option<Cursor> {
+        let (text, back) = direction(text);
+        let (number, id) = text.split_once('.')?;
+        let (number, id) = (number.parse().ok()?, id.parse().ok()?);
+        Some(Cursor { sort: keys::by_number(number, id), key: keys::movement(product, sku, id), back })
+    }
+
+    /// Reads a cursor of what an account waits for.
+    pub fn among_waits(account: AccountId, text: &str) -> Option<Cursor> {
+        let (text, back) = direction(text);
+        let (product, sku) = text.split_once('.')?;
+        let (product, sku) = (product.parse().ok()?, sku.parse().ok()?);
+        Some(Cursor { sort: keys::by_sku(product, &sku), key: keys::waiting(product, &sku, account), back })
     }
 }
 

@@ -59,12 +59,13 @@ impl Table {
         self.query(pk, "", consistent).await
     }
 
-    /// As `partition`, of the items whose sort keys begin so.
+    /// As `partition`, of the items whose sort keys begin so, as they were a moment ago.
     pub(crate) async fn partition_from(&self, pk: &str, beginning: &str) -> Result<Vec<Item>, StorageError> {
         self.query(pk, beginning, false).await
     }
 
-    async fn query(&self, pk: &str, beginning: &str, consistent: bool) -> Result<Vec<Item>, StorageError> {
+    /// As `partition`, of the items whose sort keys begin so.
+    pub(crate) async fn query(&self, pk: &str, beginning: &str, consistent: bool) -> Result<Vec<Item>, StorageError> {
         let (condition, beginning) = match beginning {
             "" => ("pk = :pk", None),
             beginning => ("pk = :pk AND begins_with(sk, :sk)", Some(beginning)),

@@ -64,7 +64,7 @@ pub mod may {
         };
     }
 
-    named!(ReadOrders FulfilOrders WriteCatalog ManagePeople);
+    named!(ReadOrders FulfilOrders WriteCatalog ReadStock WriteStock ManagePeople);
 }
 
 impl Caller {

@@ -60,6 +60,8 @@ kinds! {
     CartFull = CONFLICT "cart-full": "The cart holds as many different SKUs as it can.";
     CartChanged = CONFLICT "cart-changed": "The cart is not the quoted one any more. Read it again.";
     OutOfStock = CONFLICT "out-of-stock": "Not everything in the cart can be had; `errors` names the lines. Nothing was ordered.";
+    NotEnoughStock = CONFLICT "not-enough-stock": "So many units are not on hand, or are ordered already.";
+    InStock = CONFLICT "in-stock": "It can be ordered at this moment, so there is nothing to wait for.";
     PriceChanged = CONFLICT "price-changed": "A price is not the quoted one any more; `errors` names the lines. Nothing was ordered.";
     OrderState = CONFLICT "order-state": "The order's state does not allow this.";
     WrongAmount = CONFLICT "wrong-amount": "The amount is not the order's.";

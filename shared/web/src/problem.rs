@@ -207,7 +207,7 @@ impl From<Refusal> for Problem {
         let detail = refusal.to_string();
         match refusal {
             Refusal::Done => Problem::new(Kind::OrderState, "This has been done already."),
-            Refusal::Forbidden { .. } => Problem::new(Kind::OrderState, detail),
+            Refusal::Forbidden { .. } | Refusal::PageOpen => Problem::new(Kind::OrderState, detail),
             Refusal::WrongAmount { .. } => Problem::new(Kind::WrongAmount, detail),
             Refusal::TimelineFull => Problem::new(Kind::TooManyPayments, detail),
         }

@@ -117,11 +117,15 @@ impl Column {
     }
 }
 
-/// The product that a record of the table's stream is about, by its keys.
-pub fn product_of(keys: serde_dynamo::Item) -> Option<ProductId> {
-    match keys.get("pk") {
-        Some(serde_dynamo::AttributeValue::S(pk)) => pk.strip_prefix("PRODUCT#")?.parse().ok(),
+/// The product that a record of the table's stream is about: by its key, or, of a SKU's stock, by what the item says.
+pub fn product_of(keys: &serde_dynamo::Item, image: &serde_dynamo::Item) -> Option<ProductId> {
+    let text = |item: &serde_dynamo::Item, name| match item.get(name) {
+        Some(serde_dynamo::AttributeValue::S(text)) => Some(text.clone()),
         _ => None,
+    };
+    match text(keys, "pk")?.strip_prefix("PRODUCT#") {
+        Some(id) => id.parse().ok(),
+        None => text(image, "product_id")?.parse().ok(),
     }
 }
 

@@ -24,6 +24,10 @@ pub async fn ann(shop: &Shop) -> Holder {
     signed_up(shop, "ann@example.com").await.unwrap()
 }
 
+pub async fn bob(shop: &Shop) -> Holder {
+    signed_up(shop, "bob@example.com").await.unwrap()
+}
+
 async fn signed_up(shop: &Shop, email: &str) -> Result<Holder, Vec<LinkRefused>> {
     let letter = letter(email, AccountEvent::SignUpRequested, 0);
     shop.table.write_letter(&letter).await.unwrap();

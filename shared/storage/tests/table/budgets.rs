@@ -6,12 +6,15 @@ use waybill_domain::order::{Command, Order, Status};
 use waybill_domain::product::ProductState;
 use waybill_storage::catalog::Products;
 use waybill_storage::sessions::Proof;
+use waybill_storage::stock::Terms;
+use waybill_storage::waiting::Wait;
 
 use crate::accounts::ann;
 use crate::changing::stripe_event;
 use crate::imports::{import, parts};
 use crate::sessions::{known, session};
-use crate::shop::{Shop, at, category, customer, listing, offer, order, pay, product, session_id};
+use crate::shop::{STAFF, Shop, at, category, customer, listing, offer, order, pay, product, session_id};
+use crate::stock::{receive, sale};
 
 fn decline(order: &Order) -> Result<Order, waybill_domain::order::Refusal> {
     order.decide(Command::DeclinePayment, Actor::Stripe, at(1))
@@ -106,16 +109,62 @@ async fn a_product_is_made_and_changed_and_deleted_in_one_transaction() {
     let offers = ["A", "B"].map(|sku| offer(&product, sku, 1, 1));
     shop.wire.calls();
     let before = listing(&product, offers);
-    shop.table.create_product(&before).await.unwrap();
+    shop.table.create_product(&before, STAFF).await.unwrap();
     assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
     shop.table.product_by_slug(&product.slug).await.unwrap();
     assert_eq!(shop.wire.calls(), ["GetItem"]);
     let mut after = before.clone();
     (after.product.version, after.offers[0].active) = (2, false);
-    shop.table.save_product(&before, &after).await.unwrap();
+    shop.table.save_product(&before, &after, STAFF).await.unwrap();
     assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
     shop.table.delete_product(&after).await.unwrap();
     assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
+}
+
+#[tokio::test]
+async fn stock_is_two_reads_and_moves_in_one_transaction() {
+    let shop = Shop::open().await;
+    let tea = shop.sells("TEA", 450, 5).await;
+    let order = shop.placed(&tea).await;
+    shop.wire.calls();
+    shop.table.stock(&tea.sku).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "GetItem"]);
+    let moved = ["GetItem", "GetItem", "TransactWriteItems"];
+    shop.table.move_stock(&tea.sku, &receive(3)).await.unwrap();
+    assert_eq!(shop.wire.calls(), moved);
+    for _ in 0..2 {
+        shop.table.move_stock(&tea.sku, &sale(&order)).await.unwrap();
+        assert_eq!(shop.wire.calls(), moved, "told again, it costs no more");
+    }
+    shop.table.movements(tea.product_id, &tea.sku, 20, None).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["Query"]);
+    shop.table.warn_if_low(tea.product_id, &tea.sku, at(1)).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem"]);
+    let terms = Terms { selling: None, low_stock_at: Some(Some(100)) };
+    shop.table.sell_on(&tea.sku, terms, at(1)).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "GetItem", "TransactWriteItems", "GetItem", "GetItem"]);
+    shop.table.warn_if_low(tea.product_id, &tea.sku, at(1)).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "TransactWriteItems"]);
+    shop.table.tell_waiting(tea.product_id, &tea.sku, at(1)).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "Query"]);
+}
+
+#[tokio::test]
+async fn waiting_is_one_transaction_and_who_is_told_costs_a_read_and_a_write() {
+    let shop = Shop::open().await;
+    let (tea, ann) = (shop.sells("TEA", 450, 0).await, ann(&shop).await);
+    let wait = Wait { sku: tea.sku.clone(), product_id: tea.product_id, since: at(0) };
+    shop.wire.calls();
+    shop.table.wait_for(ann.id, &wait).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
+    shop.table.waits_of(ann.id, 20, None).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["Query"]);
+    shop.table.move_stock(&tea.sku, &receive(3)).await.unwrap();
+    shop.wire.calls();
+    shop.table.tell_waiting(tea.product_id, &tea.sku, at(1)).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "Query", "GetItem", "UpdateItem"]);
+    shop.table.wait_no_longer(ann.id, tea.product_id, &tea.sku).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["DeleteItem"]);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use waybill_domain::product::{Offer, Product};
 use waybill_storage::catalog::{Listing, ProductRefused};
 use waybill_storage::{Refused, StorageError, Table};
 
-use crate::shop::{TABLE, customer, fresh_cart, line, listing, offer, product, reasons};
+use crate::shop::{STAFF, TABLE, customer, fresh_cart, line, listing, offer, product, reasons};
 use crate::wire::Wire;
 
 /// A product that stands in no category and has no offers: two writes make it.
@@ -74,7 +74,7 @@ async fn a_transaction_that_meets_another_one_is_tried_again() {
     for code in ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"] {
         let busy = cancelled(&[code, "None"]);
         let (table, wire) = table(vec![busy.clone(), busy.clone(), busy, ok()]).await;
-        table.create_product(&bare("tea")).await.unwrap();
+        table.create_product(&bare("tea"), STAFF).await.unwrap();
         assert_eq!(wire.calls(), ["TransactWriteItems"; 4], "{code}");
     }
 }
@@ -83,7 +83,7 @@ async fn a_transaction_that_meets_another_one_is_tried_again() {
 async fn a_transaction_that_keeps_meeting_others_is_given_up_as_busy() {
     let (table, wire) = table(vec![cancelled(&["None", "TransactionConflict"])]).await;
     let started = Instant::now();
-    assert_busy(table.create_product(&bare("tea")).await);
+    assert_busy(table.create_product(&bare("tea"), STAFF).await);
     assert_eq!(wire.calls(), ["TransactWriteItems"; 8]);
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
@@ -91,7 +91,7 @@ async fn a_transaction_that_keeps_meeting_others_is_given_up_as_busy() {
 #[tokio::test]
 async fn a_refusal_before_a_conflict_is_final() {
     let (table, wire) = table(vec![cancelled(&["ConditionalCheckFailed", "TransactionConflict"]), ok()]).await;
-    assert_eq!(reasons(table.create_product(&bare("tea")).await), [ProductRefused::SlugTaken]);
+    assert_eq!(reasons(table.create_product(&bare("tea"), STAFF).await), [ProductRefused::SlugTaken]);
     assert_eq!(wire.calls(), ["TransactWriteItems"]);
 }
 
@@ -103,7 +103,7 @@ async fn a_refusal_behind_a_conflict_waits_for_what_the_conflict_was_about() {
         cancelled(&["ConditionalCheckFailed", "ConditionalCheckFailed"]),
     ];
     let (table, wire) = table(answers).await;
-    let refused = table.create_product(&bare("tea")).await;
+    let refused = table.create_product(&bare("tea"), STAFF).await;
     assert!(
         matches!(refused, Err(Refused::Failed(StorageError::Broken(_)))),
         "the second write's meaning: {refused:?}"
@@ -115,7 +115,7 @@ async fn a_refusal_behind_a_conflict_waits_for_what_the_conflict_was_about() {
 async fn a_refusal_after_a_conflict_is_a_refusal() {
     let answers = vec![cancelled(&["TransactionConflict", "None"]), cancelled(&["ConditionalCheckFailed", "None"])];
     let (table, wire) = table(answers).await;
-    assert_eq!(reasons(table.create_product(&bare("tea")).await), [ProductRefused::SlugTaken]);
+    assert_eq!(reasons(table.create_product(&bare("tea"), STAFF).await), [ProductRefused::SlugTaken]);
     assert_eq!(wire.calls(), ["TransactWriteItems"; 2]);
 }
 
@@ -125,7 +125,7 @@ async fn a_transaction_that_is_wrong_is_not_tried_again() {
         [cancelled(&["ValidationError", "None"]), failed("ValidationException"), failed("AccessDeniedException")]
     {
         let (table, wire) = table(vec![answer, ok()]).await;
-        let result = table.create_product(&bare("tea")).await;
+        let result = table.create_product(&bare("tea"), STAFF).await;
         assert!(matches!(result, Err(Refused::Failed(StorageError::Broken(_)))), "{result:?}");
         assert_eq!(wire.calls(), ["TransactWriteItems"]);
     }
@@ -137,17 +137,17 @@ async fn a_single_write_that_meets_a_transaction_is_tried_again_and_given_up_as_
     let offer = offer(&before.product, "TEA", 450, 1);
     let conflict = failed("TransactionConflictException");
     let (calm, wire) = table(vec![conflict.clone(), conflict.clone(), ok()]).await;
-    calm.save_product(&before, &before).await.unwrap();
+    calm.save_product(&before, &before, STAFF).await.unwrap();
     assert_eq!(wire.calls(), ["PutItem"; 3]);
 
     let (busy, wire) = table(vec![conflict.clone()]).await;
-    assert_busy(busy.save_product(&before, &before).await);
+    assert_busy(busy.save_product(&before, &before, STAFF).await);
     assert_eq!(wire.calls(), ["PutItem"; 8]);
     assert_busy(busy.set_cart_line(customer(), &offer.sku, line(&offer, 1), fresh_cart()).await);
     assert_eq!(wire.calls(), ["UpdateItem"; 8]);
 
     let (refusing, wire) = table(vec![conflict, failed("ConditionalCheckFailedException")]).await;
-    let refused = refusing.save_product(&before, &before).await;
+    let refused = refusing.save_product(&before, &before, STAFF).await;
     assert_eq!(reasons(refused), [ProductRefused::Changed]);
     assert_eq!(wire.calls(), ["PutItem"; 2]);
 }
@@ -179,9 +179,9 @@ async fn a_throttled_table_is_given_up_before_a_function_times_out() {
     let before = bare("earl-grey");
     let (table, wire) = table(vec![failed("ThrottlingException")]).await;
     let started = Instant::now();
-    assert_busy(table.create_product(&bare("tea")).await);
+    assert_busy(table.create_product(&bare("tea"), STAFF).await);
     assert_eq!(wire.calls(), ["TransactWriteItems"; 3]);
-    assert_busy(table.save_product(&before, &before).await);
+    assert_busy(table.save_product(&before, &before, STAFF).await);
     assert_eq!(wire.calls(), ["PutItem"; 3]);
     let read = table.cart(customer()).await;
     assert!(matches!(read, Err(StorageError::Busy(_))), "{read:?}");

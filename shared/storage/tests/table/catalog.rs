@@ -4,14 +4,14 @@ use waybill_domain::product::{MAX_SKUS, Offer, Product, ProductState};
 use waybill_storage::carts::NewCart;
 use waybill_storage::catalog::{Listing, ProductRefused, Products};
 
-use crate::shop::{Shop, category, customer, fresh_cart, line, listing, offer, product, reasons, usd};
+use crate::shop::{STAFF, Shop, category, customer, fresh_cart, line, listing, offer, product, reasons, usd};
 
 async fn made(shop: &Shop, slug: &str, skus: &[&str]) -> Listing {
     let category = category(&format!("for-{slug}"));
     shop.table.create_category(&category).await.unwrap();
     let product = product(category.id, slug);
     let made = listing(&product, skus.iter().map(|sku| offer(&product, sku, 450, 5)));
-    shop.table.create_product(&made).await.unwrap();
+    shop.table.create_product(&made, STAFF).await.unwrap();
     made
 }
 
@@ -51,7 +51,7 @@ async fn a_product_slug_is_taken_once() {
     let first = made(&shop, "earl-grey", &["A"]).await;
     let second = product(first.product.category_ids[0], "earl-grey");
     let second = listing(&second, [offer(&second, "B", 1, 1)]);
-    assert_eq!(reasons(shop.table.create_product(&second).await), [ProductRefused::SlugTaken]);
+    assert_eq!(reasons(shop.table.create_product(&second, STAFF).await), [ProductRefused::SlugTaken]);
     assert_eq!(present(&shop, &second).await, None);
     assert_eq!(shop.table.owner_of(&"B".parse().unwrap()).await.unwrap(), None);
 }
@@ -63,13 +63,13 @@ async fn a_sku_belongs_to_one_product() {
     let product = product(taken.category_ids[0], "earl-grey");
     let both = listing(&product, ["FREE", "TAKEN"].map(|sku| offer(&product, sku, 1, 1)));
     let refused = [ProductRefused::SkuTaken(taken.sku.clone())];
-    assert_eq!(reasons(shop.table.create_product(&both).await), refused);
+    assert_eq!(reasons(shop.table.create_product(&both, STAFF).await), refused);
     assert_eq!(present(&shop, &both).await, None);
     assert_eq!(shop.table.owner_of(&"FREE".parse().unwrap()).await.unwrap(), None);
     // Nor is it taken by a product that gets it later.
     let one = listing(&product, [offer(&product, "FREE", 1, 1)]);
-    shop.table.create_product(&one).await.unwrap();
-    assert_eq!(reasons(shop.table.save_product(&one, &both).await), refused);
+    shop.table.create_product(&one, STAFF).await.unwrap();
+    assert_eq!(reasons(shop.table.save_product(&one, &both, STAFF).await), refused);
     assert_eq!(shop.table.owner_of(&taken.sku).await.unwrap(), Some(taken.product_id));
     assert_eq!(shop.offer(&taken).await, taken);
 }
@@ -81,11 +81,11 @@ async fn a_product_stands_in_categories_that_exist() {
     let product = product(never_made.id, "earl-grey");
     let wanted = listing(&product, [offer(&product, "A", 1, 1)]);
     let refused = [ProductRefused::UnknownCategory(never_made.id)];
-    assert_eq!(reasons(shop.table.create_product(&wanted).await), refused);
+    assert_eq!(reasons(shop.table.create_product(&wanted, STAFF).await), refused);
     assert_eq!(present(&shop, &wanted).await, None);
     let before = made(&shop, "assam", &["B"]).await;
     let after = changed(&before, |product| product.category_ids.push(never_made.id));
-    assert_eq!(reasons(shop.table.save_product(&before, &after).await), refused);
+    assert_eq!(reasons(shop.table.save_product(&before, &after, STAFF).await), refused);
     assert_eq!(present(&shop, &before).await, Some(before));
 }
 
@@ -98,7 +98,7 @@ async fn all_that_stands_in_the_way_of_a_product_is_told_at_once() {
     let wanted = listing(&product, ["A", "B"].map(|sku| offer(&product, sku, 1, 1)));
     let [a, b] = ["A", "B"].map(|sku| ProductRefused::SkuTaken(sku.parse().unwrap()));
     let expected = [ProductRefused::SlugTaken, ProductRefused::UnknownCategory(never_made.id), a, b];
-    assert_eq!(reasons(shop.table.create_product(&wanted).await), expected);
+    assert_eq!(reasons(shop.table.create_product(&wanted, STAFF).await), expected);
 }
 
 #[tokio::test]
@@ -113,14 +113,14 @@ async fn a_change_is_kept_on_the_version_that_was_read_and_leaves_the_stock_to_o
     after.offers.push(Offer { sku: "C".parse().unwrap(), ..before.offers[0].clone() });
     // An order takes a unit in between.
     shop.placed(&before.offers[0]).await;
-    shop.table.save_product(&before, &after).await.unwrap();
+    shop.table.save_product(&before, &after, STAFF).await.unwrap();
     let mut expected = after.clone();
     (expected.offers[0].available, expected.offers[0].ordered) = (4, 1);
     assert_eq!(present(&shop, &before).await, Some(expected));
     assert_eq!(shop.table.product_by_slug(&before.product.slug).await.unwrap(), None);
     assert_eq!(shop.table.product_by_slug(&after.product.slug).await.unwrap(), Some(after.product.id));
     let late = changed(&before, |product| product.tags.clear());
-    assert_eq!(reasons(shop.table.save_product(&before, &late).await), [ProductRefused::Changed]);
+    assert_eq!(reasons(shop.table.save_product(&before, &late, STAFF).await), [ProductRefused::Changed]);
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn a_change_of_the_product_alone_is_kept_although_the_reply_was_lost() {
     let before = made(&shop, "earl-grey", &["A"]).await;
     let after = changed(&before, |product| product.title = "Lady Grey".parse().unwrap());
     shop.wire.lose_next_reply();
-    shop.table.save_product(&before, &after).await.unwrap();
+    shop.table.save_product(&before, &after, STAFF).await.unwrap();
     assert_eq!(present(&shop, &before).await, Some(after));
 }
 
@@ -150,10 +150,10 @@ async fn lists_show_products_by_their_state() {
     };
     assert_eq!(counts().await, (0, 1, 0, 1));
     let archived = changed(&before, |product| product.state = ProductState::Archived);
-    shop.table.save_product(&before, &archived).await.unwrap();
+    shop.table.save_product(&before, &archived, STAFF).await.unwrap();
     assert_eq!(counts().await, (0, 0, 1, 0));
     let draft = changed(&archived, |product| product.state = ProductState::Draft);
-    shop.table.save_product(&archived, &draft).await.unwrap();
+    shop.table.save_product(&archived, &draft, STAFF).await.unwrap();
     assert_eq!(counts().await, (1, 0, 0, 0));
 }
 
@@ -167,7 +167,7 @@ async fn a_product_is_deleted_while_nobody_has_ordered_it_and_its_names_are_free
     assert_eq!(present(&shop, &unsold).await, None);
     let sold = product(unsold.product.category_ids[0], "earl-grey");
     let sold = listing(&sold, ["A", "B"].map(|sku| offer(&sold, sku, 450, 5)));
-    shop.table.create_product(&sold).await.unwrap();
+    shop.table.create_product(&sold, STAFF).await.unwrap();
     shop.placed(&sold.offers[1]).await;
     assert_eq!(reasons(shop.table.delete_product(&sold).await), [ProductRefused::Sold]);
     assert_eq!(present(&shop, &sold).await.unwrap().product, sold.product);

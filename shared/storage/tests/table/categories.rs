@@ -4,7 +4,7 @@ use waybill_domain::category::{Category, Misplaced, Tree};
 use waybill_domain::text::Slug;
 use waybill_storage::categories::CategoryRefused;
 
-use crate::shop::{Shop, category, listing, offer, product, reasons};
+use crate::shop::{STAFF, Shop, category, listing, offer, product, reasons};
 
 async fn made(shop: &Shop, slug: &str, parent: Option<&Category>) -> Category {
     let category = Category { parent_id: parent.map(|parent| parent.id), ..category(slug) };
@@ -82,7 +82,7 @@ async fn a_category_is_deleted_once_nothing_stands_in_it_or_below_it() {
     let green = made(&shop, "green-tea", Some(&tea)).await;
     let sencha = product(green.id, "sencha");
     let sencha = listing(&sencha, [offer(&sencha, "SENCHA", 900, 5)]);
-    shop.table.create_product(&sencha).await.unwrap();
+    shop.table.create_product(&sencha, STAFF).await.unwrap();
     assert_eq!(reasons(shop.table.delete_category(tea.id).await), [CategoryRefused::HasChildren]);
     assert_eq!(reasons(shop.table.delete_category(green.id).await), [CategoryRefused::HasProducts]);
     shop.table.delete_product(&sencha).await.unwrap();

@@ -6,7 +6,7 @@ use waybill_domain::product::ProductState;
 use waybill_storage::Cursor;
 use waybill_storage::catalog::Products;
 
-use crate::shop::{Shop, at, category, customer, listing, offer, pay, product};
+use crate::shop::{STAFF, Shop, at, category, customer, listing, offer, pay, product};
 
 const ACTIVE: Products = Products::Of(ProductState::Active);
 
@@ -21,7 +21,7 @@ async fn products_are_listed_newest_first_without_doubles_or_gaps() {
         let category = if number % 4 == 0 { &cups } else { &tea };
         let product = product(category.id, &format!("product-{number}"));
         let made = listing(&product, [offer(&product, &format!("SKU-{number}"), 450, 1)]);
-        shop.table.create_product(&made).await.unwrap();
+        shop.table.create_product(&made, STAFF).await.unwrap();
         summaries.insert(0, made.product.summary());
     }
     let (mut listed, mut lengths, mut cursor) = (Vec::new(), Vec::new(), None);

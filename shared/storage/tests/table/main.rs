@@ -20,4 +20,6 @@ mod search;
 mod sessions;
 mod shop;
 mod signing_keys;
+mod stock;
+mod waiting;
 mod wire;

@@ -10,7 +10,7 @@ use waybill_domain::text::Slug;
 use waybill_storage::catalog::{Listing, Products};
 use waybill_storage::search::{Facet, Facets, Filter, Found, Order, Search, Wanted};
 
-use crate::shop::{Shop, listing, number, offer, product, usd};
+use crate::shop::{STAFF, Shop, listing, number, offer, product, usd};
 
 const WORDS: [&str; 8] = ["tea", "teapot", "green", "black", "cup", "crème", "über", "fine"];
 const TAGS: [&str; 3] = ["new", "sale", "gift"];
@@ -75,7 +75,7 @@ impl Store {
         self.change(&mut new, &mut offers);
         offers[0].active = new.state == ProductState::Active;
         let made = Listing { product: new, offers: offers.to_vec() };
-        self.shop.table.create_product(&made).await.unwrap();
+        self.shop.table.create_product(&made, STAFF).await.unwrap();
         self.listings.push(made);
     }
 
@@ -87,7 +87,7 @@ impl Store {
         after.product.version += 1;
         let active = after.product.state == ProductState::Active;
         after.offers.iter_mut().for_each(|offer| offer.active = active);
-        self.shop.table.save_product(&before, &after).await.unwrap();
+        self.shop.table.save_product(&before, &after, STAFF).await.unwrap();
         self.listings[place] = after;
         before.product.id
     }

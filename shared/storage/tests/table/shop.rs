@@ -14,6 +14,7 @@ use waybill_domain::message::Actor;
 use waybill_domain::money::Money;
 use waybill_domain::order::{self, Address, Command, Order, PaymentSession};
 use waybill_domain::product::{Offer, Price, Product, ProductState, Variant};
+use waybill_domain::stock::Selling;
 use waybill_domain::text::Sku;
 use waybill_storage::Table;
 use waybill_storage::carts::NewCart;
@@ -92,7 +93,7 @@ impl Shop {
         self.table.create_category(&category).await.unwrap();
         let product = product(category.id, &format!("product-{}", number()));
         let offer = offer(&product, sku, cents, units);
-        self.table.create_product(&listing(&product, [offer.clone()])).await.unwrap();
+        self.table.create_product(&listing(&product, [offer.clone()]), STAFF).await.unwrap();
         offer
     }
 
@@ -108,7 +109,7 @@ impl Shop {
         let mut after = before.clone();
         after.product.version += 1;
         change(after.offers.iter_mut().find(|present| present.sku == offer.sku).unwrap());
-        self.table.save_product(&before, &after).await.unwrap();
+        self.table.save_product(&before, &after, STAFF).await.unwrap();
     }
 
     pub async fn set_line(&self, buyer: AccountId, offer: &Offer, units: i64) -> Cart {
@@ -142,6 +143,21 @@ impl Shop {
         let key =
             json!({ "TableName": self.name, "ConsistentRead": true, "Key": { "pk": { "S": pk }, "sk": { "S": sk } } });
         self.call("DynamoDB_20120810.GetItem", key).await["Item"].take()
+    }
+
+    /// Sets a number of an item behind the back of whoever keeps it.
+    pub async fn set_number(&self, pk: &str, sk: &str, path: &str, value: i64) {
+        let names: serde_json::Map<_, _> =
+            path.split('.').enumerate().map(|(n, name)| (format!("#n{n}"), json!(name))).collect();
+        let path: Vec<_> = names.keys().cloned().collect();
+        let update = json!({
+            "TableName": self.name,
+            "Key": { "pk": { "S": pk }, "sk": { "S": sk } },
+            "UpdateExpression": format!("SET {} = :value", path.join(".")),
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": { ":value": { "N": value.to_string() } },
+        });
+        self.call("DynamoDB_20120810.UpdateItem", update).await;
     }
 
     /// Every item of the table.
@@ -221,6 +237,9 @@ pub fn session_id() -> SessionId {
 /// Whose WebSockets tests open.
 pub const SESSION: SessionId = SessionId::new(Uuid::nil());
 
+/// Who fills the catalogue.
+pub const STAFF: Actor = Actor::Staff { account_id: AccountId::new(Uuid::nil()) };
+
 pub fn order_id() -> OrderId {
     OrderId::new(uuid())
 }
@@ -290,12 +309,14 @@ pub fn offer(product: &Product, sku: &str, cents: i64, units: u32) -> Offer {
         product_id: product.id,
         title: product.title.clone(),
         prices: [(usd(0).currency, Price { amount: cents, compare_at: None })].into(),
-        available: units,
+        available: units.into(),
         active: true,
         weight: 100,
         tax_class: "standard".parse().unwrap(),
         category_ids: product.category_ids.clone(),
         ordered: 0,
+        selling: Selling::Stock,
+        low_stock_at: None,
     }
 }
 
