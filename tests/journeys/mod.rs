@@ -19,4 +19,5 @@ mod sessions;
 mod shopping;
 mod start;
 mod timing;
+mod totals;
 mod webhooks;

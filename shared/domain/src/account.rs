@@ -88,6 +88,8 @@ permissions! {
     FulfilOrders = "orders:fulfil": Manager Administrator;
     /// Change categories, products, prices.
     WriteCatalog = "catalog:write": Manager Administrator;
+    /// Set up promotions, shipping methods and taxes.
+    WritePricing = "pricing:write": Manager Administrator;
     /// Find people, give and take roles.
     ManagePeople = "people:manage": Administrator;
 }
@@ -183,6 +185,7 @@ mod tests {
             "orders:read     Support Manager Administrator\n\
              orders:fulfil   Manager Administrator\n\
              catalog:write   Manager Administrator\n\
+             pricing:write   Manager Administrator\n\
              people:manage   Administrator\n"
         );
         assert!(Permission::ALL.iter().all(|permission| !Role::Customer.may(*permission)));

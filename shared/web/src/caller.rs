@@ -64,7 +64,7 @@ pub mod may {
         };
     }
 
-    named!(ReadOrders FulfilOrders WriteCatalog ManagePeople);
+    named!(ReadOrders FulfilOrders WriteCatalog WritePricing ManagePeople);
 }
 
 impl Caller {

@@ -61,6 +61,8 @@ kinds! {
     CartChanged = CONFLICT "cart-changed": "The cart is not the quoted one any more. Read it again.";
     OutOfStock = CONFLICT "out-of-stock": "Not everything in the cart can be had; `errors` names the lines. Nothing was ordered.";
     PriceChanged = CONFLICT "price-changed": "A price is not the quoted one any more; `errors` names the lines. Nothing was ordered.";
+    QuoteExpired = CONFLICT "quote-expired": "The quote is not honoured any more: it is older than 15 minutes, or a promotion in it has ended. Read the cart again.";
+    PromotionUsedUp = CONFLICT "promotion-used-up": "A promotion of the quote has been used as often as it may be since; `errors` names it. Nothing was ordered. Read the cart again.";
     OrderState = CONFLICT "order-state": "The order's state does not allow this.";
     WrongAmount = CONFLICT "wrong-amount": "The amount is not the order's.";
     TooManyPayments = CONFLICT "too-many-payments": "So many payments of this order have been tried that no other can be started.";
