@@ -26,11 +26,11 @@ pub struct App {
     promotions::read_promotion,
     promotions::replace_promotion,
     promotions::delete_promotion,
-    shipping::list_shipping_methods,
-    shipping::create_shipping_method,
-    shipping::read_shipping_method,
-    shipping::replace_shipping_method,
-    shipping::delete_shipping_method,
+    shipping::list_methods,
+    shipping::create_method,
+    shipping::read_method,
+    shipping::replace_method,
+    shipping::delete_method,
     taxes::read_taxes,
     taxes::replace_taxes
 ))]
@@ -41,13 +41,10 @@ pub fn routes(app: App) -> Router {
         .route("/v1/admin/promotions", get(promotions::list_promotions).post(promotions::create_promotion))
         .route("/v1/admin/promotions/{id}", get(promotions::read_promotion).put(promotions::replace_promotion))
         .route("/v1/admin/promotions/{id}", delete(promotions::delete_promotion))
-        .route(
-            "/v1/admin/shipping-methods",
-            get(shipping::list_shipping_methods).post(shipping::create_shipping_method),
-        )
-        .route("/v1/admin/shipping-methods/{id}", get(shipping::read_shipping_method))
-        .route("/v1/admin/shipping-methods/{id}", put(shipping::replace_shipping_method))
-        .route("/v1/admin/shipping-methods/{id}", delete(shipping::delete_shipping_method))
+        .route("/v1/admin/shipping-methods", get(shipping::list_methods).post(shipping::create_method))
+        .route("/v1/admin/shipping-methods/{id}", get(shipping::read_method))
+        .route("/v1/admin/shipping-methods/{id}", put(shipping::replace_method))
+        .route("/v1/admin/shipping-methods/{id}", delete(shipping::delete_method))
         .route("/v1/admin/taxes", get(taxes::read_taxes).put(taxes::replace_taxes))
         .with_state(app)
 }

@@ -103,7 +103,7 @@ fn by_value(fields: &mut Fields, at: &str, band: NewBand) -> Option<ValueBand> {
     responses((status = 200, description = "All methods, the oldest first, in one page.", body = List<ShippingMethod>)),
     security(("bearer" = ["pricing:write"])),
 )]
-pub async fn list_shipping_methods(
+pub async fn list_methods(
     State(table): State<Table>,
     _: Staff<may::WritePricing>,
 ) -> Result<Json<List<ShippingMethod>>, Problem> {
@@ -120,7 +120,7 @@ pub async fn list_shipping_methods(
     responses((status = 201, description = "The method is set up.", body = ShippingMethod, headers(("etag" = String, description = "Its version."), ("location" = String, description = "The path of what was made."))), (status = 409, description = "too-many")),
     security(("bearer" = ["pricing:write"])),
 )]
-pub async fn create_shipping_method(
+pub async fn create_method(
     State(table): State<Table>,
     _: Staff<may::WritePricing>,
     Body(body): Body<NewShippingMethod>,
@@ -139,7 +139,7 @@ pub async fn create_shipping_method(
     responses((status = 200, description = "The method.", body = ShippingMethod, headers(("etag" = String, description = "Its version.")))),
     security(("bearer" = ["pricing:write"])),
 )]
-pub async fn read_shipping_method(
+pub async fn read_method(
     State(table): State<Table>,
     _: Staff<may::WritePricing>,
     Segment(id): Segment,
@@ -158,7 +158,7 @@ pub async fn read_shipping_method(
     responses((status = 200, description = "The method as it is now.", body = ShippingMethod, headers(("etag" = String, description = "Its version."))), (status = 412, description = "outdated"), (status = 428, description = "version-needed")),
     security(("bearer" = ["pricing:write"])),
 )]
-pub async fn replace_shipping_method(
+pub async fn replace_method(
     State(table): State<Table>,
     _: Staff<may::WritePricing>,
     Segment(id): Segment,
@@ -180,7 +180,7 @@ pub async fn replace_shipping_method(
     responses((status = 204, description = "The method is gone.")),
     security(("bearer" = ["pricing:write"])),
 )]
-pub async fn delete_shipping_method(
+pub async fn delete_method(
     State(table): State<Table>,
     _: Staff<may::WritePricing>,
     Segment(id): Segment,

@@ -242,3 +242,179 @@ impl Reckoning<'_> {
         missing.into_iter().filter_map(|(is_missing, missing)| is_missing.then_some(missing)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::cart::{self, CartLine};
+    use crate::id::{CartId, ProductId, ShippingMethodId};
+    use crate::money::Money;
+    use crate::product::Price;
+    use crate::totals::{Place, Scope, Stacking, TaxZone, WeightBand};
+
+    fn usd(amount: i64) -> Money {
+        Money::new(amount, "USD".parse().unwrap())
+    }
+
+    fn eur(amount: i64) -> Money {
+        Money::new(amount, "EUR".parse().unwrap())
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// One cent off, without a code.
+    fn promotion(id: usize) -> Promotion {
+        Promotion {
+            id: PromotionId::new(Uuid::from_u128(id as u128)),
+            title: "Sale".parse().unwrap(),
+            trigger: Trigger::Automatic,
+            effect: Effect::Fixed { off: usd(1) },
+            scope: Scope::Everything,
+            minimum: None,
+            from: None,
+            until: None,
+            stacking: Stacking::Stacks,
+            limit: None,
+            limit_per_customer: None,
+        }
+    }
+
+    fn by_code(id: usize, code: &str) -> Promotion {
+        Promotion { trigger: Trigger::Code { code: code.parse().unwrap() }, ..promotion(id) }
+    }
+
+    fn country(code: &str) -> Place {
+        Place { country: code.parse().unwrap(), region: None }
+    }
+
+    fn region(code: &str, region: &str) -> Place {
+        Place { region: Some(region.parse().unwrap()), ..country(code) }
+    }
+
+    fn method(place: Place, price: Money) -> ShippingMethod {
+        ShippingMethod {
+            id: ShippingMethodId::new(Uuid::nil()),
+            title: "Parcel".parse().unwrap(),
+            places: vec![place],
+            tariff: Tariff::Weight { bands: vec![WeightBand { up_to_grams: 1_000, price }] },
+        }
+    }
+
+    /// One unit at 10 dollars.
+    fn cart() -> Cart {
+        let line = CartLine { product_id: ProductId::new(Uuid::nil()), quantity: 1.try_into().unwrap(), price: None };
+        Cart {
+            id: CartId::new(Uuid::nil()),
+            version: 1,
+            currency: usd(0).currency,
+            lines: [("TEA".parse().unwrap(), line)].into(),
+            codes: Vec::new(),
+            destination: None,
+            shipping_method_id: None,
+            expires_at: 0,
+        }
+    }
+
+    fn reckoned(pricing: &Pricing, cart: &Cart, uses: &HashMap<PromotionId, Uses>) -> Reckoned {
+        let offer = Offer {
+            sku: "TEA".parse().unwrap(),
+            product_id: ProductId::new(Uuid::nil()),
+            title: "Tea".parse().unwrap(),
+            prices: [(usd(0).currency, Price { amount: 1_000, compare_at: None })].into(),
+            available: 9,
+            active: true,
+            weight: 100,
+            tax_class: "standard".parse().unwrap(),
+            category_ids: Vec::new(),
+            ordered: 0,
+        };
+        let offers = HashMap::from([(offer.sku.clone(), offer)]);
+        let priced = cart::price(cart, &offers).unwrap();
+        pricing.look_at(cart, &priced, &offers, &Tree::default(), at(100)).reckon(uses).unwrap()
+    }
+
+    fn applied(pricing: &Pricing, cart: &Cart) -> Vec<PromotionId> {
+        let totals = reckoned(pricing, cart, &HashMap::new()).totals;
+        totals.discounts.applied.iter().map(|applied| applied.promotion_id).collect()
+    }
+
+    #[test]
+    fn a_cart_is_reckoned_with_its_codes_first_and_then_the_oldest_that_are_about_it() {
+        let mut promotions: Vec<_> = (1..=MAX_CONSIDERED + 5).map(promotion).collect();
+        promotions.push(by_code(99, "CODE"));
+        let ended = Promotion { until: Some(at(100)), ..promotion(0) };
+        let other = Promotion { scope: Scope::Skus { skus: vec!["CUP".parse().unwrap()] }, ..promotion(0) };
+        let early = Promotion { from: Some(at(101)), ..promotion(0) };
+        promotions.extend([ended, other, early]);
+        let pricing = Pricing { promotions, ..Pricing::default() };
+        let ids = |ids: Vec<usize>| ids.into_iter().map(|id| promotion(id).id).collect::<Vec<_>>();
+        assert_eq!(applied(&pricing, &cart()), ids((1..=MAX_CONSIDERED).collect()));
+        let with_code = Cart { codes: vec!["CODE".parse().unwrap()], ..cart() };
+        assert_eq!(applied(&pricing, &with_code), ids((1..MAX_CONSIDERED).chain([99]).collect()));
+    }
+
+    #[test]
+    fn amounts_in_another_currency_mean_nothing_to_a_cart() {
+        let percentage = Effect::Percentage { off: 100.try_into().unwrap() };
+        let pricing = Pricing {
+            promotions: vec![
+                Promotion { effect: Effect::Fixed { off: eur(1) }, ..promotion(1) },
+                Promotion { effect: percentage.clone(), minimum: Some(eur(1)), ..promotion(2) },
+                Promotion { effect: percentage, ..promotion(3) },
+            ],
+            methods: vec![method(country("US"), eur(490))],
+            ..Pricing::default()
+        };
+        let there =
+            Cart { destination: Some(country("US")), shipping_method_id: Some(pricing.methods[0].id), ..cart() };
+        assert_eq!(applied(&pricing, &there), [promotion(3).id]);
+        let reckoned = reckoned(&pricing, &there, &HashMap::new());
+        assert_eq!((reckoned.shipping_offers, reckoned.missing), (vec![], vec![Missing::ShippingMethod]));
+    }
+
+    #[test]
+    fn what_an_order_needs_depends_on_what_the_shop_has_set_up() {
+        let parcel = method(country("US"), usd(490));
+        let zone = |place| TaxZone { place, rates: Default::default() };
+        let taxed = |zones| Taxes { zones, ..Taxes::default() };
+        let plain = Pricing::default();
+        let ships = Pricing { methods: vec![parcel.clone()], ..Pricing::default() };
+        let taxes = Pricing { taxes: taxed(vec![zone(country("US"))]), ..Pricing::default() };
+        let by_region = Pricing { taxes: taxed(vec![zone(region("US", "CA"))]), ..ships.clone() };
+        let missing = |pricing: &Pricing, destination: Option<Place>, chooses: bool| {
+            let cart = Cart { destination, shipping_method_id: chooses.then_some(parcel.id), ..cart() };
+            reckoned(pricing, &cart, &HashMap::new()).missing
+        };
+        assert_eq!(missing(&plain, None, false), []);
+        for pricing in [&ships, &taxes, &by_region] {
+            assert_eq!(missing(pricing, None, true), [Missing::Destination]);
+        }
+        assert_eq!(missing(&taxes, Some(country("FR")), false), []);
+        assert_eq!(missing(&ships, Some(country("US")), false), [Missing::ShippingMethod]);
+        assert_eq!(missing(&ships, Some(country("FR")), true), [Missing::ShippingMethod]);
+        assert_eq!(missing(&ships, Some(country("US")), true), []);
+        assert_eq!(missing(&by_region, Some(country("US")), true), [Missing::Region]);
+        assert_eq!(missing(&by_region, Some(region("US", "NV")), true), []);
+    }
+
+    #[test]
+    fn a_promotion_is_used_up_at_its_limit_and_used_only_where_it_takes_something_off() {
+        let limit = |uses: i64| Some(uses.try_into().unwrap());
+        let limited = Promotion { limit: limit(3), limit_per_customer: limit(2), ..promotion(1) };
+        let free = Promotion { effect: Effect::FreeShipping, limit: limit(9), ..promotion(2) };
+        let ending = Promotion { until: Some(at(200)), ..promotion(3) };
+        let pricing = Pricing { promotions: vec![limited.clone(), free, ending], ..Pricing::default() };
+        let used = |in_all, by_customer| {
+            let reckoned = reckoned(&pricing, &cart(), &HashMap::from([(limited.id, Uses { in_all, by_customer })]));
+            (reckoned.totals.total.amount, reckoned.uses.len(), reckoned.ends_at)
+        };
+        assert_eq!(used(2, 1), (998, 1, Some(at(200))));
+        for (in_all, by_customer) in [(3, 0), (2, 2), (4, 4)] {
+            assert_eq!(used(in_all, by_customer), (999, 0, Some(at(200))), "{in_all} {by_customer}");
+        }
+    }
+}
