@@ -262,6 +262,24 @@ fn a_publisher_sends_no_field_that_is_not_written_down() {
 }
 
 #[test]
+fn a_message_that_tells_how_the_total_is_made_keeps_the_contract_too() {
+    let closed = closed(&contract());
+    let usd = |amount: i64| json!({ "amount": amount, "currency": "USD" });
+    let least = json!({ "subtotal": usd(3779), "discount": usd(0), "tax_included": true });
+    let mut all = least.clone();
+    (all["shipping"], all["tax"]) = (usd(490), usd(12));
+    for (name, mut message) in recorded("messages").into_iter().filter(|(name, _)| name.starts_with("order.")) {
+        for totals in [&least, &all] {
+            message["order"]["totals"] = totals.clone();
+            message["order"]["total"] = usd(0);
+            let complaints = complaints(&validator(&closed, &name), &message);
+            assert!(complaints.is_empty(), "{name}: {complaints:#?}");
+            assert_eq!(written(&parse(&message).unwrap()), message, "{name}");
+        }
+    }
+}
+
+#[test]
 fn the_queues_are_as_the_contract_says() {
     let contract = contract();
     let queues = template().queues;

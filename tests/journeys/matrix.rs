@@ -112,12 +112,14 @@ fn cases(order: &str, product: &str) -> Vec<(&'static str, Case)> {
         ("POST /v1/cart/merge", same("/v1/cart/merge", nothing(), 422)),
         ("POST /v1/guest-carts", same("/v1/guest-carts", nothing(), 201)),
         ("GET /v1/guest-cart", same("/v1/guest-cart", None, 422)),
+        ("PATCH /v1/guest-cart", same("/v1/guest-cart", nothing(), 422)),
         ("DELETE /v1/guest-cart", same("/v1/guest-cart", None, 422)),
         ("PUT /v1/guest-cart/lines/{sku}", same("/v1/guest-cart/lines/TEA", Some(json!({ "quantity": 1 })), 422)),
         ("DELETE /v1/guest-cart/lines/{sku}", same("/v1/guest-cart/lines/TEA", None, 422)),
         ("GET /v1/cart", same("/v1/cart", None, 200)),
         ("PUT /v1/cart/lines/{sku}", same("/v1/cart/lines/TEA", Some(json!({ "quantity": 1 })), 200)),
         ("DELETE /v1/cart/lines/{sku}", same("/v1/cart/lines/TEA", None, 200)),
+        ("PATCH /v1/cart", same("/v1/cart", nothing(), 200)),
         ("DELETE /v1/cart", same("/v1/cart", None, 200)),
         ("GET /v1/orders", same("/v1/orders", None, 200)),
         ("POST /v1/orders", same("/v1/orders", nothing(), 422)),
@@ -160,6 +162,18 @@ fn cases(order: &str, product: &str) -> Vec<(&'static str, Case)> {
         ("GET /v1/stock-subscriptions", same("/v1/stock-subscriptions", None, 200)),
         ("PUT /v1/stock-subscriptions/{sku}", same("/v1/stock-subscriptions/TEA", None, 409)),
         ("DELETE /v1/stock-subscriptions/{sku}", same("/v1/stock-subscriptions/TEA", None, 204)),
+        ("GET /v1/admin/promotions", same("/v1/admin/promotions", None, 200)),
+        ("POST /v1/admin/promotions", same("/v1/admin/promotions", nothing(), 422)),
+        ("GET /v1/admin/promotions/{id}", same("/v1/admin/promotions/x", None, 404)),
+        ("PUT /v1/admin/promotions/{id}", same("/v1/admin/promotions/x", nothing(), 428)),
+        ("DELETE /v1/admin/promotions/{id}", same("/v1/admin/promotions/x", None, 404)),
+        ("GET /v1/admin/shipping-methods", same("/v1/admin/shipping-methods", None, 200)),
+        ("POST /v1/admin/shipping-methods", same("/v1/admin/shipping-methods", nothing(), 422)),
+        ("GET /v1/admin/shipping-methods/{id}", same("/v1/admin/shipping-methods/x", None, 404)),
+        ("PUT /v1/admin/shipping-methods/{id}", same("/v1/admin/shipping-methods/x", nothing(), 428)),
+        ("DELETE /v1/admin/shipping-methods/{id}", same("/v1/admin/shipping-methods/x", None, 404)),
+        ("GET /v1/admin/taxes", same("/v1/admin/taxes", None, 200)),
+        ("PUT /v1/admin/taxes", same("/v1/admin/taxes", nothing(), 428)),
         ("POST /v1/admin/accounts/search", same("/v1/admin/accounts/search", nothing(), 422)),
         ("GET /v1/admin/administrators", same("/v1/admin/administrators", None, 200)),
         (
@@ -320,6 +334,10 @@ async fn no_route_takes_a_field_that_is_the_servers_own() {
     let credentials = json!({ "email": "new@example.com", "password": PASSWORD });
     let slug = |slug: &str| json!({ "slug": slug, "title": "Tea", "description": "Leaves" });
     let sku = json!({ "sku": "NEW", "variant": "new", "prices": [{ "amount": 1, "currency": "USD" }], "stock": 1 });
+    let promotion = json!({ "title": "Sale", "effect": { "kind": "free_shipping" } });
+    let band = json!({ "up_to_grams": 1000, "price": { "amount": 490, "currency": "USD" } });
+    let method =
+        json!({ "title": "Parcel", "places": [{ "country": "US" }], "tariff": { "by": "weight", "bands": [band] } });
     let mut new_product = slug("new-product");
     new_product["category_ids"] = json!([category]);
     new_product["skus"] = json!([sku.clone()]);
@@ -345,6 +363,8 @@ async fn no_route_takes_a_field_that_is_the_servers_own() {
         ("PUT /v1/admin/accounts/{id}/role", json!({ "role": "manager" })),
         ("PUT /v1/cart/lines/{sku}", json!({ "quantity": 7 })),
         ("PUT /v1/guest-cart/lines/{sku}", json!({ "quantity": 7 })),
+        ("PATCH /v1/cart", json!({ "codes": ["SALE"] })),
+        ("PATCH /v1/guest-cart", json!({ "codes": ["SALE"] })),
         ("POST /v1/cart/merge", json!({ "cart_token": "x" })),
         ("POST /v1/orders", json!({ "quote": quote, "shipping_address": address() })),
         ("POST /v1/admin/orders/{id}/ship", json!({ "carrier": "UPS", "tracking_number": "1Z" })),
@@ -358,6 +378,11 @@ async fn no_route_takes_a_field_that_is_the_servers_own() {
         ("POST /v1/admin/skus/{sku}/stock-movements", json!({ "kind": "received", "units": 1, "reason": "Delivery" })),
         ("POST /v1/admin/locations", json!({ "name": "Depot" })),
         ("PATCH /v1/admin/locations/{id}", json!({ "name": "Depot" })),
+        ("POST /v1/admin/promotions", promotion.clone()),
+        ("PUT /v1/admin/promotions/{id}", promotion),
+        ("POST /v1/admin/shipping-methods", method.clone()),
+        ("PUT /v1/admin/shipping-methods/{id}", method),
+        ("PUT /v1/admin/taxes", json!({ "prices": "include_tax", "shipping": { "kind": "untaxed" }, "zones": [] })),
     ]);
     let state = async || {
         let mut state = Vec::new();

@@ -21,4 +21,5 @@ mod shopping;
 mod start;
 mod stock;
 mod timing;
+mod totals;
 mod webhooks;

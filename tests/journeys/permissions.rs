@@ -30,6 +30,14 @@ async fn work(shop: &TestShop) {
     import(staff, &category, 450).await;
     import(staff, &category, 460).await;
     assert_eq!(staff.get("/v1/admin/products/export").await.status, 200);
+    let code = json!({ "kind": "code", "code": "ONCE" });
+    let promotion =
+        json!({ "title": "Once", "trigger": code, "effect": { "kind": "percentage", "off": 1 }, "limit": 9 });
+    let made = staff.post("/v1/admin/promotions", promotion.clone()).await.text("/id");
+    staff.get(&format!("/v1/admin/promotions/{made}")).await;
+    assert_eq!(staff.put_version(&format!("/v1/admin/promotions/{made}"), 1, promotion.clone()).await.status, 200);
+    let gone = staff.post("/v1/admin/promotions", promotion).await.text("/id");
+    assert_eq!(staff.delete(&format!("/v1/admin/promotions/{gone}")).await.status, 204);
 
     let customer = shop.customer().await;
     let refreshed = anyone.post("/v1/sessions/refresh", json!({ "refresh_token": customer.refresh_token })).await;
@@ -48,6 +56,7 @@ async fn work(shop: &TestShop) {
     customer.delete("/v1/cart").await;
     customer.get("/v1/cart").await;
 
+    customer.patch("/v1/cart", json!({ "codes": ["ONCE"] })).await;
     let quote = customer.quote(&[("TEA", 2)]).await;
     let order = customer.place(&key(), &quote).await.text("/id");
     customer.get("/v1/orders").await;

@@ -126,6 +126,14 @@ impl Person {
         self.send(Method::PUT, path, Some(body)).await
     }
 
+    /// Replaces what was read at this version.
+    pub async fn put_version(&self, path: &str, version: u64, body: Value) -> Answer {
+        let request = self.request(Method::PUT, path).header("If-Match", format!("\"{version}\""));
+        let answer = Answer::of(request.json(&body).send().await.unwrap()).await;
+        assert_documented("PUT", path, &answer);
+        answer
+    }
+
     /// Sets up a second factor; the person in the session that has it, and its secret.
     pub async fn set_up_totp(self) -> (Person, String) {
         let secret = self.post("/v1/account/totp", json!({ "password": PASSWORD })).await.text("/secret");

@@ -9,9 +9,11 @@ use waybill_domain::Timestamp;
 use waybill_domain::account::{Account, KeptAddress, Role};
 use waybill_domain::cart::PricedLine;
 use waybill_domain::id::{AccountId, OrderId};
+use waybill_domain::message::Sums;
 use waybill_domain::money::Money;
 use waybill_domain::order::{Address, Contact, Order, Status};
-use waybill_domain::text::{Email, Sku};
+use waybill_domain::text::{Email, PromotionCode, Sku};
+use waybill_domain::totals::Place;
 use waybill_lambda::clock;
 use waybill_lambda::links::mailbox;
 use waybill_storage::accounts::NotChanged;
@@ -34,6 +36,10 @@ pub struct Export {
     addresses: Vec<KeptAddress>,
     sessions: Vec<SessionView>,
     cart: Vec<ExportedLine>,
+    cart_codes: Vec<PromotionCode>,
+    /// Where the cart is to go; null where it does not say.
+    #[schema(required)]
+    cart_destination: Option<Place>,
     /// The newest first, fifty on a page.
     orders: Vec<ExportedOrder>,
     /// What to send as `cursor` for more orders; null when there are no more.
@@ -59,6 +65,10 @@ struct ExportedOrder {
     shipping_address: Option<Address>,
     lines: Vec<PricedLine>,
     total: Money,
+    /// What the total is made of, where the order tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    totals: Option<Sums>,
     placed_at: Timestamp,
 }
 
@@ -71,6 +81,7 @@ impl From<Order> for ExportedOrder {
             shipping_address: order.contact.shipping_address().cloned(),
             lines: order.lines,
             total: order.total,
+            totals: order.totals.as_ref().map(Sums::from),
             placed_at: order.placed_at,
         }
     }
@@ -100,13 +111,16 @@ pub async fn export_account(
         app.table.cart(caller.account),
         app.table.orders_in_full(caller.account, EXPORT_PAGE, cursor)
     )?;
-    let lines = cart.map(|cart| cart.lines).unwrap_or_default();
+    let (lines, cart_codes, cart_destination) =
+        cart.map(|cart| (cart.lines, cart.codes, cart.destination)).unwrap_or_default();
     let List { items: orders, next, .. } = List::of(orders, list);
     Ok(Json(Export {
         account: caller.holder.account(),
         addresses: book.entries(),
         sessions: sessions::views(&caller.holder, caller.session, clock::now()),
         cart: lines.into_iter().map(|(sku, line)| ExportedLine { sku, quantity: line.quantity.get() }).collect(),
+        cart_codes,
+        cart_destination,
         orders,
         next,
     }))

@@ -12,6 +12,7 @@ use waybill_lambda::{clock, random};
 use waybill_web::quote::Seal;
 use waybill_web::{Body, Caller, Problem, Segment};
 
+use crate::change::CartChange;
 use crate::view::CartView;
 use crate::{App, Line};
 
@@ -63,6 +64,24 @@ pub async fn begin_guest_cart(State(app): State<App>) -> (StatusCode, Json<Guest
 )]
 pub async fn read_guest_cart(State(app): State<App>, Guest(cart): Guest) -> Result<Json<CartView>, Problem> {
     app.look_at(cart.into(), None).await
+}
+
+/// Change what a guest's cart says beside its lines
+///
+/// What is not given stays; null takes it out.
+#[utoipa::path(
+    patch,
+    path = "/v1/guest-cart",
+    params(("Cart-Token" = String, Header)),
+    request_body = CartChange,
+    responses((status = 200, description = "The whole cart at today's prices.", body = CartView), (status = 404, description = "not-found")),
+)]
+pub async fn change_guest_cart(
+    State(app): State<App>,
+    Guest(cart): Guest,
+    Body(body): Body<CartChange>,
+) -> Result<Json<CartView>, Problem> {
+    app.change(cart.into(), body, None).await
 }
 
 /// Empty a guest's cart

@@ -1,25 +1,28 @@
 //! Carts, of customers and of guests. Every answer is the whole cart at today's prices, for customers with the quote to
 //! order it by.
 
+mod change;
 mod guest;
 mod view;
 
 use axum::extract::{FromRef, State};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
-use waybill_domain::cart::{Cart, CartLine, Quantity};
+use waybill_domain::cart::{self, Cart, CartLine, Quantity, Quote};
 use waybill_domain::id::{AccountId, CartId};
 use waybill_domain::money::Currency;
 use waybill_domain::text::Sku;
 use waybill_lambda::{clock, random};
 use waybill_storage::Table;
 use waybill_storage::carts::{CartOwner, NewCart};
+use waybill_storage::pricing::Shelf;
 use waybill_web::Guard;
 use waybill_web::quote::Seal;
 use waybill_web::{Body, Caller, Fields, Problem, Segment};
 
+use change::CartChange;
 use view::CartView;
 
 #[derive(Clone, FromRef)]
@@ -29,18 +32,22 @@ pub struct App {
     pub seal: Seal,
     /// What carts are priced in.
     pub currency: Currency,
+    /// The promotions, shipping methods and taxes that they are reckoned by.
+    pub shelf: Shelf,
 }
 
 /// What the document tells of these routes.
 #[derive(OpenApi)]
 #[openapi(paths(
     read_cart,
+    change_cart,
     clear_cart,
     set_line,
     remove_line,
     guest::merge_cart,
     guest::begin_guest_cart,
     guest::read_guest_cart,
+    guest::change_guest_cart,
     guest::clear_guest_cart,
     guest::set_guest_line,
     guest::remove_guest_line
@@ -49,11 +56,12 @@ pub struct Documented;
 
 pub fn routes(app: App) -> Router {
     Router::new()
-        .route("/v1/cart", get(read_cart).delete(clear_cart))
+        .route("/v1/cart", get(read_cart).patch(change_cart).delete(clear_cart))
         .route("/v1/cart/lines/{sku}", put(set_line).delete(remove_line))
         .route("/v1/cart/merge", post(guest::merge_cart))
         .route("/v1/guest-carts", post(guest::begin_guest_cart))
-        .route("/v1/guest-cart", get(guest::read_guest_cart).delete(guest::clear_guest_cart))
+        .route("/v1/guest-cart", get(guest::read_guest_cart).patch(guest::change_guest_cart))
+        .route("/v1/guest-cart", delete(guest::clear_guest_cart))
         .route("/v1/guest-cart/lines/{sku}", put(guest::set_guest_line).delete(guest::remove_guest_line))
         .with_state(app)
 }
@@ -69,6 +77,24 @@ pub fn routes(app: App) -> Router {
 )]
 async fn read_cart(State(app): State<App>, caller: Caller) -> Result<Json<CartView>, Problem> {
     app.look_at(caller.account.into(), Some(caller.account)).await
+}
+
+/// Change what the cart says beside its lines
+///
+/// What is not given stays; null takes it out. A code that brings nothing stays and says why, under `totals`.
+#[utoipa::path(
+    patch,
+    path = "/v1/cart",
+    request_body = CartChange,
+    responses((status = 200, description = "The whole cart at today's prices.", body = CartView)),
+    security(("bearer" = [])),
+)]
+async fn change_cart(
+    State(app): State<App>,
+    caller: Caller,
+    Body(body): Body<CartChange>,
+) -> Result<Json<CartView>, Problem> {
+    app.change(caller.account.into(), body, Some(caller.account)).await
 }
 
 /// Empty the cart
@@ -160,6 +186,19 @@ impl App {
         self.shown(&cart, buyer).await
     }
 
+    async fn change(
+        &self,
+        owner: CartOwner,
+        body: CartChange,
+        buyer: Option<AccountId>,
+    ) -> Result<Json<CartView>, Problem> {
+        let wishes = body.check(&self.shelf.look().await?.pricing)?;
+        let now = clock::now();
+        let fresh = NewCart { id: CartId::new(random::uuid_at(now)), currency: self.currency, now };
+        let cart = self.table.wish_in_cart(owner, &wishes, fresh).await?;
+        self.shown(&cart, buyer).await
+    }
+
     async fn remove_line(
         &self,
         owner: CartOwner,
@@ -175,7 +214,14 @@ impl App {
 
     async fn shown(&self, cart: &Cart, buyer: Option<AccountId>) -> Result<Json<CartView>, Problem> {
         let skus: Vec<_> = cart.lines.iter().map(|(sku, line)| (sku.clone(), line.product_id)).collect();
-        let offers = self.table.offers(&skus).await?;
-        CartView::of(buyer, cart, &offers, &self.seal).map(Json)
+        let (offers, shelf) = tokio::try_join!(self.table.offers(&skus), self.shelf.look())?;
+        let priced = cart::price(cart, &offers).map_err(Problem::internal)?;
+        let now = clock::now();
+        let reckoning = shelf.pricing.look_at(cart, &priced, &offers, &shelf.tree, now);
+        let uses = self.table.promotion_uses(&reckoning.limited(), buyer).await?;
+        let reckoned = reckoning.reckon(&uses).map_err(Problem::internal)?;
+        let quote = buyer.and_then(|buyer| Quote::of(buyer, cart, &priced, &reckoned, now));
+        let quote = quote.map(|quote| self.seal.close(&quote)).transpose().map_err(Problem::internal)?;
+        Ok(Json(CartView::of(cart, priced, reckoned, quote)))
     }
 }

@@ -1,8 +1,11 @@
 //! Serves carts.
 
+use std::time::Duration;
+
 use carts::{App, routes};
 use waybill_lambda::aws::Aws;
 use waybill_lambda::{Error, clock, log, settings};
+use waybill_storage::pricing::Shelf;
 use waybill_web::Guard;
 use waybill_web::quote::Seal;
 
@@ -10,11 +13,13 @@ use waybill_web::quote::Seal;
 async fn main() -> Result<(), Error> {
     log::start();
     let aws = Aws::from_environment()?;
-    let (key, currency) =
-        settings::read(|variables| (variables.text("QUOTE_KEY_SECRET"), variables.text("SHOP_CURRENCY")))?;
+    let (key, currency, seconds) = settings::read(|variables| {
+        (variables.text("QUOTE_KEY_SECRET"), variables.text("SHOP_CURRENCY"), variables.text("PRICING_SECONDS"))
+    })?;
     let (seal, currency) = (Seal::new(&aws.secret(&key).await?), currency.parse()?);
     let table = aws.table()?;
     let guard = Guard::start(table.clone(), clock::now()).await?;
+    let shelf = Shelf::new(table.clone(), Duration::from_secs(seconds.parse()?));
     let limits = Some(guard.limits.clone());
-    waybill_web::run(routes(App { table, guard, seal, currency }), limits).await
+    waybill_web::run(routes(App { table, guard, seal, currency, shelf }), limits).await
 }

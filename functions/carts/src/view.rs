@@ -1,26 +1,40 @@
 //! A cart as its owner sees it.
 
-use std::collections::HashMap;
-
 use serde::Serialize;
 use utoipa::ToSchema;
-use waybill_domain::cart::{self, Cart, Quantity, Quote, ShownLine, Standing};
-use waybill_domain::id::{AccountId, ProductId};
+use waybill_domain::cart::{Cart, PricedCart, Quantity, ShownLine, Standing};
+use waybill_domain::id::{ProductId, ShippingMethodId};
 use waybill_domain::money::Money;
-use waybill_domain::product::{Offer, Title};
-use waybill_domain::text::Sku;
-use waybill_web::Problem;
-use waybill_web::quote::Seal;
+use waybill_domain::pricing::{Missing, Reckoned};
+use waybill_domain::product::Title;
+use waybill_domain::text::{PromotionCode, Sku};
+use waybill_domain::totals::{Place, ShippingOffer, Totals};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Cart)]
 pub struct CartView {
     lines: Vec<LineView>,
-    /// Of the lines that have a price; null while none has.
+    /// Of promotions, as they were entered.
+    codes: Vec<PromotionCode>,
+    /// Where it is to go; null while nobody has said.
+    #[schema(required)]
+    destination: Option<Place>,
+    /// Null while none is chosen.
+    #[schema(required)]
+    shipping_method_id: Option<ShippingMethodId>,
+    /// By what it can be shipped, the cheapest first; empty while the destination is unknown.
+    shipping_offers: Vec<ShippingOffer>,
+    /// What the lines that have a price come to, after discounts, with shipping and tax as far as they are known; null
+    /// while no line has a price.
     #[schema(required)]
     total: Option<Money>,
-    /// What an order is placed with. Opaque; it changes with the cart and with prices. Null when there is nothing to
-    /// order, while a line has no price, and for guests.
+    /// How the total is made.
+    #[schema(required)]
+    totals: Option<Totals>,
+    /// What the shop has to know before the cart can be ordered.
+    missing: Vec<Missing>,
+    /// What an order is placed with, within 15 minutes. Opaque; it changes with the cart and with prices. Null when
+    /// there is nothing to order, while a line has no price or something is missing, and for guests.
     #[schema(required)]
     quote: Option<String>,
 }
@@ -71,20 +85,33 @@ impl From<ShownLine> for LineView {
 }
 
 impl CartView {
+    /// Of a cart that nobody has begun.
     pub fn empty() -> Self {
-        CartView { lines: Vec::new(), total: None, quote: None }
+        CartView {
+            lines: Vec::new(),
+            codes: Vec::new(),
+            destination: None,
+            shipping_method_id: None,
+            shipping_offers: Vec::new(),
+            total: None,
+            totals: None,
+            missing: Vec::new(),
+            quote: None,
+        }
     }
 
-    /// The cart; with a quote where there is a buyer.
-    pub fn of(
-        buyer: Option<AccountId>,
-        cart: &Cart,
-        offers: &HashMap<Sku, Offer>,
-        seal: &Seal,
-    ) -> Result<Self, Problem> {
-        let priced = cart::price(cart, offers).map_err(Problem::internal)?;
-        let quote = buyer.and_then(|buyer| Quote::of(buyer, cart, &priced));
-        let quote = quote.map(|quote| seal.close(&quote)).transpose().map_err(Problem::internal)?;
-        Ok(CartView { lines: priced.lines.into_iter().map(LineView::from).collect(), total: priced.total, quote })
+    pub fn of(cart: &Cart, priced: PricedCart, reckoned: Reckoned, quote: Option<String>) -> Self {
+        let totals = priced.total.map(|_| reckoned.totals);
+        CartView {
+            lines: priced.lines.into_iter().map(LineView::from).collect(),
+            codes: cart.codes.clone(),
+            destination: cart.destination.clone(),
+            shipping_method_id: cart.shipping_method_id,
+            shipping_offers: reckoned.shipping_offers,
+            total: totals.as_ref().map(|totals| totals.total),
+            totals,
+            missing: reckoned.missing,
+            quote,
+        }
     }
 }

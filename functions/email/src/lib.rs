@@ -5,6 +5,7 @@ mod stock;
 
 use askama::Template;
 use waybill_domain::message::{Event, Message, Snapshot};
+use waybill_domain::money::Money;
 
 pub use askama::Error as ComposeError;
 pub use letters::compose_letter;
@@ -39,6 +40,7 @@ struct Text<'a> {
     shop: &'a Shop,
     words: &'a Words,
     order: &'a Snapshot,
+    parts: &'a Parts,
 }
 
 #[derive(Template)]
@@ -47,25 +49,55 @@ struct Html<'a> {
     shop: &'a Shop,
     words: &'a Words,
     order: &'a Snapshot,
+    parts: &'a Parts,
+}
+
+/// How the total is made, as far as there is anything to tell.
+#[derive(Default)]
+struct Parts {
+    before: Vec<(&'static str, String)>,
+    tax_included: Option<Money>,
+}
+
+impl Parts {
+    fn of(order: &Snapshot) -> Parts {
+        let Some(sums) = &order.totals else { return Parts::default() };
+        let tax = sums.tax.filter(|tax| tax.amount > 0);
+        let (tax_included, tax_added) = if sums.tax_included { (tax, None) } else { (None, tax) };
+        let discount = Some(sums.discount).filter(|discount| discount.amount > 0);
+        let mut before = vec![("Subtotal", sums.subtotal.to_string())];
+        before.extend(sums.shipping.map(|shipping| ("Shipping", shipping.to_string())));
+        before.extend(discount.map(|discount| ("Discount", format!("-{discount}"))));
+        before.extend(tax_added.map(|tax| ("Tax", tax.to_string())));
+        if before.len() == 1 {
+            before.clear();
+        }
+        Parts { before, tax_included }
+    }
 }
 
 /// The mail that an event calls for; None for an event that nobody is mailed about.
 pub fn compose(shop: &Shop, message: &Message) -> Result<Option<Mail>, ComposeError> {
-    let Some(words) = words(shop, &message.event) else { return Ok(None) };
-    let order = &message.order;
-    let text = Text { shop, words: &words, order }.render()?;
-    let html = Html { shop, words: &words, order }.render()?;
+    let Some(words) = words(shop, message) else { return Ok(None) };
+    let (order, parts) = (&message.order, &Parts::of(&message.order));
+    let text = Text { shop, words: &words, order, parts }.render()?;
+    let html = Html { shop, words: &words, order, parts }.render()?;
     Ok(Some(Mail { subject: words.subject, text, html }))
 }
 
-fn words(shop: &Shop, event: &Event) -> Option<Words> {
+fn words(shop: &Shop, message: &Message) -> Option<Words> {
     let plain = |subject: &str, heading, lead: &str| Words {
         subject: format!("{}: {subject}", shop.name),
         heading,
         lead: lead.to_owned(),
         tracking: None,
     };
-    match event {
+    match &message.event {
+        Event::Paid if message.order.total.amount == 0 => Some(plain(
+            "your order is confirmed",
+            "Thank you for your order",
+            "There is nothing to pay. We will write again when your order is on its way.",
+        )),
         Event::Paid => Some(plain(
             "your order is confirmed",
             "Thank you for your order",

@@ -1,7 +1,7 @@
 //! The mails as a reviewer reads them, and what nobody can put into them.
 
 use email::{Shop, compose, compose_letter, compose_stock};
-use waybill_domain::message::{AccountEvent, Event, Message, Snapshot, StockEvent, StockMessage};
+use waybill_domain::message::{AccountEvent, Event, Message, Snapshot, StockEvent, StockMessage, Sums};
 use waybill_domain::money::Money;
 
 fn message(event: Event) -> Message {
@@ -27,6 +27,7 @@ fn message(event: Event) -> Message {
                 line("MUG-01", "Mug <b>\"blue\"</b> & saucer", 1, 1999),
             ],
             total: usd(3779),
+            totals: None,
             shipping_address: waybill_domain::order::Address {
                 name: "Ann Example".parse().unwrap(),
                 line1: "1 Main St".parse().unwrap(),
@@ -56,6 +57,31 @@ fn shipped() -> Event {
 fn the_confirmation_is_as_reviewed() {
     let mail = compose(&shop(), &message(Event::Paid)).unwrap().unwrap();
     insta::assert_snapshot!("confirmation", format!("Subject: {}\n\n{}\n----\n{}", mail.subject, mail.text, mail.html));
+}
+
+#[test]
+fn the_confirmation_tells_how_the_total_is_made() {
+    let usd = |amount| Money::new(amount, "USD".parse().unwrap());
+    let composed = |sums: Sums| {
+        let mut message = message(Event::Paid);
+        message.order.totals = Some(sums);
+        compose(&shop(), &message).unwrap().unwrap()
+    };
+    let sums = Sums {
+        subtotal: usd(3779),
+        discount: usd(378),
+        shipping: Some(usd(490)),
+        tax: Some(usd(281)),
+        tax_included: false,
+    };
+    let added = composed(sums);
+    let mail = format!("{}\n----\n{}", added.text, added.html);
+    insta::assert_snapshot!("confirmation_with_totals", mail);
+    let included = composed(Sums { tax_included: true, ..sums }).text;
+    assert!(included.contains("Total: 37.79 USD\nTax included: 2.81 USD\n"), "{included}");
+    // A shop that neither ships nor taxes, and an order without a discount, say no more than before.
+    let plain = composed(Sums { discount: usd(0), shipping: None, tax: None, ..sums });
+    assert_eq!(plain.text, compose(&shop(), &message(Event::Paid)).unwrap().unwrap().text);
 }
 
 #[test]

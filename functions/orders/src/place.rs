@@ -11,9 +11,10 @@ use waybill_domain::id::OrderId;
 use waybill_domain::money::Currency;
 use waybill_domain::order::{self, Order};
 use waybill_domain::product::Offer;
+use waybill_domain::totals::Place;
 use waybill_lambda::{clock, random};
-use waybill_storage::Refused;
 use waybill_storage::orders::NotPlaced;
+use waybill_storage::{Refused, Table};
 use waybill_web::limits::{Address, Limit};
 use waybill_web::problem::FieldError;
 use waybill_web::query::Idempotency;
@@ -32,13 +33,14 @@ pub struct NewOrder {
 
 /// Place an order
 ///
-/// All of the cart, at the prices of the quote, or nothing at all.
+/// All of the cart, at the prices of the quote, or nothing at all. Where the cart has a destination, the address has to lie
+/// there. An order that comes to nothing is paid as it is placed.
 #[utoipa::path(
     post,
     path = "/v1/orders",
     params(Idempotency),
     request_body = NewOrder,
-    responses((status = 201, description = "The order is placed, now or by the first request with this key.", body = OrderView, headers(("location" = String, description = "The order's path."), ("idempotent-replayed" = String, description = "`true` when an earlier request placed it."))), (status = 409, description = "out-of-stock, price-changed, cart-changed")),
+    responses((status = 201, description = "The order is placed, now or by the first request with this key.", body = OrderView, headers(("location" = String, description = "The order's path."), ("idempotent-replayed" = String, description = "`true` when an earlier request placed it."))), (status = 409, description = "out-of-stock, price-changed, cart-changed, promotion-used-up, quote-expired")),
     security(("bearer" = [])),
 )]
 pub async fn place_order(
@@ -58,16 +60,45 @@ pub async fn place_order(
     let quote = quote.ok_or_else(|| Problem::invalid_field("/quote", "must be the quote of your cart"))?;
     let mut fields = Fields::default();
     let address = body.shipping_address.check("/shipping_address", &mut fields);
+    if let (Some(address), Some(destination)) = (&address, &quote.destination) {
+        check_destination(address, destination, &mut fields);
+    }
     let address = fields.finish(|| address)?;
     let fingerprint = fingerprint(&body.quote, &address)?;
     // A repeated request comes to the same id, and so meets the order of the first.
     let id = OrderId::for_placement(caller.account, &key);
+    if !quote.is_good_at(now) {
+        return too_late(&app.table, id, &fingerprint).await;
+    }
     let order = order::place(id, quote.clone(), caller.holder.email, address, now);
     match app.table.place_order(&order, &quote, &fingerprint).await {
         Ok(()) => Ok(created(order, false)),
         Err(Refused::By(reasons)) => not_placed(reasons, &fingerprint, &order),
         Err(Refused::Failed(error)) => Err(error.into()),
     }
+}
+
+/// An order goes where its shipping and its tax were quoted for.
+fn check_destination(address: &order::Address, destination: &Place, fields: &mut Fields) {
+    if address.country != destination.country {
+        let country = destination.country.as_str();
+        fields.refuse("/shipping_address/country", format!("must be {country}, the destination of the cart"));
+    } else if let Some(region) = destination.region.as_ref().filter(|_| !destination.covers(&address.into())) {
+        fields.refuse("/shipping_address/region", format!("must be {region}, the destination of the cart"));
+    }
+}
+
+/// The quote has expired; but the order that it was for may have been placed in time, by a request before this one.
+async fn too_late(table: &Table, id: OrderId, fingerprint: &str) -> Result<Response, Problem> {
+    match table.placed_order(id).await? {
+        Some((order, first)) if first == fingerprint => Ok(created(order, true)),
+        Some(_) => Err(key_used()),
+        None => Err(Problem::new(Kind::QuoteExpired, "The quote has expired. Please look at the cart again.")),
+    }
+}
+
+fn key_used() -> Problem {
+    Problem::invalid_header("Idempotency-Key", "was used before, for another request")
 }
 
 fn created(order: Order, replayed: bool) -> Response {
@@ -87,16 +118,14 @@ fn fingerprint(quote: &str, address: &order::Address) -> Result<String, Problem>
 
 fn not_placed(reasons: Vec<NotPlaced>, fingerprint: &str, wanted: &Order) -> Result<Response, Problem> {
     let mut lines = Vec::new();
-    let mut out_of_stock = false;
+    let mut used_up = Vec::new();
+    let (mut out_of_stock, mut cart_changed) = (false, false);
     for reason in reasons {
         match reason {
             NotPlaced::AlreadyPlaced { order, fingerprint: first } if first == fingerprint => {
                 return Ok(created(*order, true));
             }
-            NotPlaced::AlreadyPlaced { .. } => {
-                let detail = "was used before, for another request";
-                return Err(Problem::invalid_header("Idempotency-Key", detail));
-            }
+            NotPlaced::AlreadyPlaced { .. } => return Err(key_used()),
             NotPlaced::LineRefused { line, sku, offer } => {
                 let (quantity, currency) = (wanted.lines[line].quantity.get(), wanted.lines[line].unit_price.currency);
                 out_of_stock |=
@@ -104,13 +133,21 @@ fn not_placed(reasons: Vec<NotPlaced>, fingerprint: &str, wanted: &Order) -> Res
                 let detail = format!("{sku} {}", line_refusal(offer.as_ref(), quantity, currency));
                 lines.push(FieldError::at(&format!("/quote/lines/{line}"), detail));
             }
-            NotPlaced::CartChanged => {}
+            NotPlaced::PromotionUsedUp(name) => {
+                used_up.push(FieldError::at("/quote", format!("{name} has been used as often as it may be")));
+            }
+            NotPlaced::CartChanged => cart_changed = true,
         }
     }
     Err(match (lines.is_empty(), out_of_stock) {
-        (true, _) => {
+        // A cart that was ordered already has used its promotions up itself.
+        (true, _) if cart_changed || used_up.is_empty() => {
             let detail = "The cart has changed since it was quoted. Please look at it again.";
             Problem::new(Kind::CartChanged, detail)
+        }
+        (true, _) => {
+            let detail = "A promotion has been used up since the cart was quoted. Please look at it again.";
+            Problem::new(Kind::PromotionUsedUp, detail).with_errors(used_up)
         }
         (false, true) => Problem::new(Kind::OutOfStock, "Not everything in the cart can be had.").with_errors(lines),
         (false, false) => {

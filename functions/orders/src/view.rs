@@ -9,6 +9,7 @@ use waybill_domain::message::{Actor, Entry, Event};
 use waybill_domain::money::Money;
 use waybill_domain::order::{Address, FulfilmentStatus, Order, PaymentStatus, Shipment, State};
 use waybill_domain::text::Email;
+use waybill_domain::totals::Totals;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Order)]
@@ -24,6 +25,10 @@ pub struct OrderView {
     email: Option<Email>,
     lines: Vec<PricedLine>,
     total: Money,
+    /// How the total was made; left out for orders from before the shop kept it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    totals: Option<Totals>,
     /// Left out once the buyer has deleted their account.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -56,6 +61,7 @@ impl From<Order> for OrderView {
             email: order.contact.email().cloned(),
             lines: order.lines,
             total: order.total,
+            totals: order.totals,
             shipping_address: order.contact.shipping_address().cloned(),
             shipment: match order.state {
                 State::Shipped { shipment, .. } | State::Delivered { shipment, .. } => Some(shipment),

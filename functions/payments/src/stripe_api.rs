@@ -11,7 +11,9 @@ use stripe_checkout::checkout_session::{
 use stripe_shared::{CheckoutSession, CheckoutSessionMode, CheckoutSessionStatus};
 use waybill_domain::Timestamp;
 use waybill_domain::cart::PricedLine;
+use waybill_domain::money::Currency;
 use waybill_domain::order::{Order, PaymentSession};
+use waybill_domain::totals::{Prices, Shipping, Tax};
 use waybill_web::{Kind, Problem};
 
 use crate::start::idempotency_key;
@@ -70,7 +72,8 @@ impl Stripe {
     /// Nothing in it depends on the time: an idempotency key goes with the very same request only.
     fn request(&self, order: &Order) -> Result<CreateCheckoutSession, Problem> {
         let name_order = || HashMap::from([("order_id".to_owned(), order.id.to_string())]);
-        let lines = order.lines.iter().map(line_item).collect::<Result<Vec<_>, _>>()?;
+        let currency = order.total.currency;
+        let lines = items(order).into_iter().map(|item| item.at_stripe(currency)).collect::<Result<Vec<_>, _>>()?;
         let intent = CreateCheckoutSessionPaymentIntentData {
             metadata: Some(name_order()),
             ..CreateCheckoutSessionPaymentIntentData::new()
@@ -89,24 +92,58 @@ impl Stripe {
     }
 }
 
-fn line_item(line: &PricedLine) -> Result<CreateCheckoutSessionLineItems, Problem> {
-    let currency: stripe_types::Currency = line
-        .unit_price
-        .currency
-        .code()
-        .to_lowercase()
-        .parse()
-        .map_err(|_| Problem::internal("a currency that Stripe has not"))?;
-    let price = CreateCheckoutSessionLineItemsPriceData {
-        unit_amount: Some(line.unit_price.amount),
-        product_data: Some(ProductData::new(line.title.as_str())),
-        ..CreateCheckoutSessionLineItemsPriceData::new(currency)
+/// What the page lists, which adds up to the order's total: each line at what is left of it after discounts, shipping,
+/// and tax where it is added.
+fn items(order: &Order) -> Vec<Item> {
+    let left = |line: &PricedLine| {
+        let totals = order.totals.iter().flat_map(|totals| &totals.lines).find(|totals| totals.sku == line.sku);
+        totals.map_or(line.total.amount, |totals| totals.total.amount)
     };
-    Ok(CreateCheckoutSessionLineItems {
-        price_data: Some(price),
-        quantity: Some(u64::from(line.quantity.get())),
-        ..CreateCheckoutSessionLineItems::new()
-    })
+    let mut items: Vec<_> = order.lines.iter().map(|line| Item::of(line, left(line))).collect();
+    if let Some(totals) = &order.totals {
+        let once = |name: String, amount: i64| Item { name, unit_amount: amount, quantity: 1 };
+        if let Shipping::Priced { title, charge, .. } = &totals.shipping {
+            items.push(once(format!("Shipping: {title}"), charge.amount));
+        }
+        if let Tax::Known { amount, prices: Prices::ExcludeTax, .. } = &totals.tax {
+            items.push(once("Tax".to_owned(), amount.amount));
+        }
+    }
+    items
+}
+
+/// A line of the page at Stripe.
+#[derive(Debug, PartialEq, Eq)]
+struct Item {
+    name: String,
+    unit_amount: i64,
+    quantity: u32,
+}
+
+impl Item {
+    /// A line that comes to `left`. What its units do not share evenly is one item.
+    fn of(line: &PricedLine, left: i64) -> Item {
+        let quantity = line.quantity.get();
+        match (left / i64::from(quantity), left % i64::from(quantity)) {
+            (unit_amount, 0) => Item { name: line.title.to_string(), unit_amount, quantity },
+            _ => Item { name: format!("{quantity} x {}", line.title), unit_amount: left, quantity: 1 },
+        }
+    }
+
+    fn at_stripe(self, currency: Currency) -> Result<CreateCheckoutSessionLineItems, Problem> {
+        let currency: stripe_types::Currency =
+            currency.code().to_lowercase().parse().map_err(|_| Problem::internal("a currency that Stripe has not"))?;
+        let price = CreateCheckoutSessionLineItemsPriceData {
+            unit_amount: Some(self.unit_amount),
+            product_data: Some(ProductData::new(self.name)),
+            ..CreateCheckoutSessionLineItemsPriceData::new(currency)
+        };
+        Ok(CreateCheckoutSessionLineItems {
+            price_data: Some(price),
+            quantity: Some(u64::from(self.quantity)),
+            ..CreateCheckoutSessionLineItems::new()
+        })
+    }
 }
 
 /// The order stays as it is whatever Stripe answers, so the buyer can always start again.
@@ -138,26 +175,58 @@ mod tests {
     use waybill_domain::id::OrderId;
     use waybill_domain::money::Money;
     use waybill_domain::order;
+    use waybill_domain::totals::{Discounts, LineTotals, Totals};
 
     use super::*;
 
+    fn usd(amount: i64) -> Money {
+        Money::new(amount, "USD".parse().unwrap())
+    }
+
+    /// Two lines with a discount that does not divide evenly, shipping with a discount, and tax that is added.
     fn order() -> Order {
-        let price = Money::new(1999, "USD".parse().unwrap());
-        let line = PricedLine {
-            sku: "TEA".parse().unwrap(),
+        let line = |sku: &str, quantity: i64, price: i64| PricedLine {
+            sku: sku.parse().unwrap(),
             product_id: "prd_01K3ZQ8V5E7N9WJ2R4T6Y8B0CD".parse().unwrap(),
-            title: "Tea, 100 g".parse().unwrap(),
-            quantity: 2.try_into().unwrap(),
-            unit_price: price,
-            total: price.times(2).unwrap(),
+            title: format!("{sku}, 100 g").parse().unwrap(),
+            quantity: quantity.try_into().unwrap(),
+            unit_price: usd(price),
+            total: usd(price * quantity),
+        };
+        let left = |line: &PricedLine, discount: i64| LineTotals {
+            sku: line.sku.clone(),
+            subtotal: line.total,
+            discount: usd(discount),
+            discounts: Vec::new(),
+            tax: Some(usd(100)),
+            total: usd(line.total.amount - discount),
+        };
+        let lines = vec![line("MUG", 3, 1_000), line("TEA", 2, 1_999)];
+        let totals = Totals {
+            lines: vec![left(&lines[0], 301), left(&lines[1], 400)],
+            subtotal: usd(6_998),
+            discounts: Discounts { amount: usd(801), applied: Vec::new(), outdone: Vec::new(), refused: Vec::new() },
+            shipping: Shipping::Priced {
+                method_id: "shm_01K3ZQ8V5E7N9WJ2R4T6Y8B0CD".parse().unwrap(),
+                title: "Parcel".parse().unwrap(),
+                price: usd(590),
+                discount: usd(100),
+                charge: usd(490),
+                tax: usd(0),
+            },
+            tax: Tax::Known { amount: usd(200), prices: Prices::ExcludeTax, by_rate: Vec::new() },
+            total: usd(6_987),
         };
         let buyer = "acc_01K3ZQ8V5E7N9WJ2R4T6Y8B0CD".parse().unwrap();
         let quote = Quote {
             buyer,
             cart_id: "crt_01K3ZQ8V5E7N9WJ2R4T6Y8B0CD".parse().unwrap(),
             cart_version: 1,
-            total: line.total,
-            lines: vec![line],
+            lines,
+            totals,
+            destination: None,
+            uses: Vec::new(),
+            expires_at: Timestamp::UNIX_EPOCH,
         };
         let address = serde_json::json!({
             "name": "Ann Example", "line1": "1 Main St", "city": "Springfield", "postal_code": "62701", "country": "US"
@@ -165,6 +234,31 @@ mod tests {
         let address = serde_json::from_value(address).unwrap();
         let id = OrderId::for_placement(buyer, &"key".parse().unwrap());
         order::place(id, quote, "ann@example.com".parse().unwrap(), address, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn what_the_page_lists_adds_up_to_the_order() {
+        let order = order();
+        let item = |name: &str, unit_amount, quantity| Item { name: name.into(), unit_amount, quantity };
+        let listed = items(&order);
+        let sum: i64 = listed.iter().map(|item| item.unit_amount * i64::from(item.quantity)).sum();
+        assert_eq!(usd(sum), order.total);
+        assert_eq!(
+            listed,
+            [
+                item("3 x MUG, 100 g", 2_699, 1),
+                item("TEA, 100 g", 1_799, 2),
+                item("Shipping: Parcel", 490, 1),
+                item("Tax", 200, 1)
+            ]
+        );
+    }
+
+    #[test]
+    fn an_order_from_before_totals_were_kept_is_paid_line_by_line() {
+        let order = Order { totals: None, total: usd(6_998), ..order() };
+        let sum: i64 = items(&order).iter().map(|item| item.unit_amount * i64::from(item.quantity)).sum();
+        assert_eq!((items(&order).len(), usd(sum)), (2, order.total));
     }
 
     /// stripe-mock refuses what Stripe's OpenAPI description does not know. What it answers are fixtures.

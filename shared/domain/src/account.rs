@@ -92,6 +92,8 @@ permissions! {
     ReadStock = "stock:read": Support Manager Administrator;
     /// Receive, correct and take back goods; say how SKUs are sold.
     WriteStock = "stock:write": Manager Administrator;
+    /// Set up promotions, shipping methods and taxes.
+    WritePricing = "pricing:write": Manager Administrator;
     /// Find people, give and take roles.
     ManagePeople = "people:manage": Administrator;
 }
@@ -189,6 +191,7 @@ mod tests {
              catalog:write   Manager Administrator\n\
              stock:read      Support Manager Administrator\n\
              stock:write     Manager Administrator\n\
+             pricing:write   Manager Administrator\n\
              people:manage   Administrator\n"
         );
         assert!(Permission::ALL.iter().all(|permission| !Role::Customer.may(*permission)));

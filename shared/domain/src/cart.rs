@@ -2,17 +2,24 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::id::{AccountId, CartId, ProductId};
+use crate::id::{AccountId, CartId, ProductId, ShippingMethodId};
 use crate::money::{Currency, Money, MoneyError};
+use crate::pricing::{PromotionUse, Reckoned};
 use crate::product::{Offer, Title};
 use crate::schema::{self, described};
-use crate::text::{Invalid, Sku};
+use crate::text::{Invalid, PromotionCode, Sku};
+use crate::totals::{Place, Totals};
 
 /// Different SKUs in one cart. With the order and the cart, 50 offers stay below DynamoDB's 100 writes of one transaction.
 pub const MAX_LINES: usize = 50;
+/// Codes in one cart.
+pub const MAX_CODES: usize = 10;
+/// What was quoted is honoured for so long.
+pub const QUOTE_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 /// Units of one SKU in one cart.
 pub const MAX_QUANTITY: u32 = 1_000;
 
@@ -54,6 +61,15 @@ pub struct Cart {
     /// What it is priced in.
     pub currency: Currency,
     pub lines: BTreeMap<Sku, CartLine>,
+    /// As the customer entered them, known or not; each once.
+    #[serde(default)]
+    pub codes: Vec<PromotionCode>,
+    /// Where it is to go, once the customer has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<Place>,
+    /// What the customer has chosen; it may have been deleted since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipping_method_id: Option<ShippingMethodId>,
     /// When it is thrown away unless it is used before, in seconds since 1970.
     #[serde(default)]
     pub expires_at: i64,
@@ -176,24 +192,66 @@ pub fn merged(one: &Cart, other: &Cart) -> BTreeMap<Sku, CartLine> {
     lines
 }
 
-/// What the shop offered this buyer, as it was shown: the cart's lines at their prices. The shop seals it, the client
-/// hands it back to place the order, and the table checks every price, the stock and the cart again in the one
-/// transaction that takes them, so nothing need be read first.
+/// How two carts are to be shipped as one: as the guest says who has just come, or else as it was meant before.
+pub fn merged_shipping(own: &Cart, guest: &Cart) -> (Option<Place>, Option<ShippingMethodId>) {
+    let said = if guest.destination.is_some() { guest } else { own };
+    (said.destination.clone(), said.shipping_method_id.or(own.shipping_method_id))
+}
+
+/// The codes of two carts, each once, the guest's last; as many as one cart may have.
+pub fn merged_codes(own: &Cart, guest: &Cart) -> Vec<PromotionCode> {
+    let more = guest.codes.iter().filter(|code| !own.codes.contains(code));
+    own.codes.iter().chain(more).take(MAX_CODES).cloned().collect()
+}
+
+/// What the shop offered this buyer, as it was shown: the cart's lines at their prices, and what they come to. The shop
+/// seals it, the client hands it back to place the order, and the table checks every price, the stock, the cart and the
+/// limits of promotions again in the one transaction that takes them, so nothing need be read first. What else has
+/// changed since, the shop honours until the quote expires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
     pub buyer: AccountId,
     pub cart_id: CartId,
     pub cart_version: u64,
     pub lines: Vec<PricedLine>,
-    pub total: Money,
+    pub totals: Totals,
+    /// Where the order has to go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<Place>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<PromotionUse>,
+    /// After [`QUOTE_LIFETIME`], or with the first of its promotions that ends.
+    pub expires_at: Timestamp,
 }
 
 impl Quote {
-    /// A quote for a cart that has lines; None for an empty one, and while one of its lines cannot be priced, for an
-    /// order takes the whole cart.
-    pub fn of(buyer: AccountId, cart: &Cart, priced: &PricedCart) -> Option<Quote> {
+    /// A quote for a cart that has lines; None for an empty one, while one of its lines cannot be priced, for an order
+    /// takes the whole cart, and while something is missing from its total.
+    pub fn of(
+        buyer: AccountId,
+        cart: &Cart,
+        priced: &PricedCart,
+        reckoned: &Reckoned,
+        now: Timestamp,
+    ) -> Option<Quote> {
         let lines: Option<Vec<_>> = priced.lines.iter().map(|line| line.standing.priced().cloned()).collect();
-        Some(Quote { buyer, cart_id: cart.id, cart_version: cart.version, lines: lines?, total: priced.total? })
+        let lines = lines.filter(|lines| !lines.is_empty() && reckoned.missing.is_empty())?;
+        let expires_at = now.saturating_add(QUOTE_LIFETIME).expect("a duration is not a calendar's");
+        Some(Quote {
+            buyer,
+            cart_id: cart.id,
+            cart_version: cart.version,
+            lines,
+            totals: reckoned.totals.clone(),
+            destination: cart.destination.clone(),
+            uses: reckoned.uses.clone(),
+            expires_at: reckoned.ends_at.map_or(expires_at, |ends_at| ends_at.min(expires_at)),
+        })
+    }
+
+    /// Whether the shop still honours it.
+    pub fn is_good_at(&self, now: Timestamp) -> bool {
+        now < self.expires_at
     }
 }
 
@@ -203,6 +261,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::category::Tree;
+    use crate::pricing::Pricing;
     use crate::product::Price;
 
     fn offer(sku: &str, amount: i64, available: u32) -> (Sku, Offer) {
@@ -235,8 +295,18 @@ mod tests {
             version: 1,
             currency: "USD".parse().unwrap(),
             lines: lines.iter().map(|(sku, units)| (sku.parse().unwrap(), line(*units))).collect(),
+            codes: Vec::new(),
+            destination: None,
+            shipping_method_id: None,
             expires_at: 0,
         }
+    }
+
+    fn quote(cart: &Cart, offers: &HashMap<Sku, Offer>) -> Option<Quote> {
+        let (priced, now) = (price(cart, offers).unwrap(), Timestamp::UNIX_EPOCH);
+        let pricing = Pricing::default();
+        let reckoned = pricing.look_at(cart, &priced, offers, &Tree::default(), now).reckon(&HashMap::new()).unwrap();
+        Quote::of(AccountId::new(Uuid::nil()), cart, &priced, &reckoned, now)
     }
 
     #[test]
@@ -263,9 +333,7 @@ mod tests {
 
     #[test]
     fn an_empty_cart_has_no_quote() {
-        let cart = cart(&[]);
-        let priced = price(&cart, &HashMap::new()).unwrap();
-        assert_eq!(Quote::of(AccountId::new(Uuid::nil()), &cart, &priced), None);
+        assert_eq!(quote(&cart(&[]), &HashMap::new()), None);
     }
 
     #[test]
@@ -274,7 +342,7 @@ mod tests {
         let priced = price(&cart, &[offer("A", 100, 2)].into()).unwrap();
         assert_eq!(priced.total.unwrap().amount, 100);
         assert_eq!((priced.lines.len(), &priced.lines[1].standing), (2, &Standing::Gone));
-        assert_eq!(Quote::of(AccountId::new(Uuid::nil()), &cart, &priced), None);
+        assert_eq!(quote(&cart, &[offer("A", 100, 2)].into()), None);
     }
 
     #[test]
@@ -287,6 +355,29 @@ mod tests {
         let priced = price(&cart, &offers).unwrap();
         let told: Vec<_> = priced.lines.iter().map(|line| line.added_at.map(|price| price.amount)).collect();
         assert_eq!(told, [Some(90), None]);
+    }
+
+    #[test]
+    fn a_quote_is_good_for_fifteen_minutes_and_not_a_moment_longer() {
+        let quote = quote(&cart(&[("A", 1)]), &[offer("A", 100, 2)].into()).unwrap();
+        let end = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(15);
+        assert!(quote.is_good_at(end - SignedDuration::from_nanos(1)));
+        assert!(!quote.is_good_at(end));
+    }
+
+    #[test]
+    fn a_merged_cart_goes_where_the_guest_says_with_the_codes_of_both() {
+        let place = |country: &str| Place { country: country.parse().unwrap(), region: None };
+        let method = |id: u128| ShippingMethodId::new(Uuid::from_u128(id));
+        let codes = |from: usize, count: usize| (from..from + count).map(|n| format!("CODE-{n}").parse().unwrap());
+        let (mut own, mut guest) = (cart(&[]), cart(&[]));
+        (own.destination, own.shipping_method_id) = (Some(place("US")), Some(method(1)));
+        own.codes = codes(0, 6).collect();
+        guest.codes = codes(5, 6).collect();
+        assert_eq!(merged_shipping(&own, &guest), (Some(place("US")), Some(method(1))));
+        (guest.destination, guest.shipping_method_id) = (Some(place("DE")), Some(method(2)));
+        assert_eq!(merged_shipping(&own, &guest), (Some(place("DE")), Some(method(2))));
+        assert_eq!(merged_codes(&own, &guest), codes(0, MAX_CODES).collect::<Vec<_>>());
     }
 
     #[test]

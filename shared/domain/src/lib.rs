@@ -12,6 +12,7 @@ pub mod language;
 pub mod message;
 pub mod money;
 pub mod order;
+pub mod pricing;
 pub mod product;
 mod schema;
 pub mod search;

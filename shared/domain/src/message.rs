@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::account::Role;
 use crate::cart::PricedLine;
@@ -11,6 +12,7 @@ use crate::money::Money;
 use crate::order::{Address, Carrier, FulfilmentStatus, Order, PaymentStatus, TrackingNumber};
 use crate::product::Title;
 use crate::text::{Email, Sku};
+use crate::totals::{Prices, Shipping, Tax, Totals};
 
 /// One thing that happened to an order. The tag carries the version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,10 +207,54 @@ pub struct Snapshot {
     pub email: Email,
     pub lines: Vec<PricedLine>,
     pub total: Money,
+    /// What the total is made of, where the order tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totals: Option<Sums>,
     pub shipping_address: Address,
     pub payment_status: PaymentStatus,
     pub fulfilment_status: FulfilmentStatus,
     pub placed_at: Timestamp,
+}
+
+/// The parts of an order's total, without the lines'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Sums {
+    /// Of the lines, before discounts.
+    pub subtotal: Money,
+    /// Off lines and shipping.
+    pub discount: Money,
+    /// Before discounts; absent where the shop does not ship.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub shipping: Option<Money>,
+    /// Absent where the shop does not tax.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub tax: Option<Money>,
+    /// Whether the tax is contained in the other amounts.
+    pub tax_included: bool,
+}
+
+impl From<&Totals> for Sums {
+    fn from(totals: &Totals) -> Sums {
+        let (tax, tax_included) = match &totals.tax {
+            Tax::DestinationUnknown => (None, true),
+            Tax::Known { amount, prices, .. } => (Some(*amount), *prices == Prices::IncludeTax),
+        };
+        Sums {
+            subtotal: totals.subtotal,
+            discount: totals.discounts.amount,
+            shipping: match &totals.shipping {
+                Shipping::Priced { price, .. } => Some(*price),
+                Shipping::NothingToShip
+                | Shipping::DestinationUnknown
+                | Shipping::MethodNotChosen
+                | Shipping::CannotShip { .. } => None,
+            },
+            tax,
+            tax_included,
+        }
+    }
 }
 
 impl Message {
@@ -227,6 +273,7 @@ impl Message {
                 email: email.clone(),
                 lines: order.lines.clone(),
                 total: order.total,
+                totals: order.totals.as_ref().map(Sums::from),
                 shipping_address: shipping_address.clone(),
                 payment_status: order.state.payment_status(),
                 fulfilment_status: order.state.fulfilment_status(),

@@ -10,6 +10,7 @@ use crate::message::{Actor, Entry, Event};
 use crate::money::Money;
 use crate::schema::{self, described};
 use crate::text::{Email, Invalid, Line};
+use crate::totals::Totals;
 
 pub type Carrier = Line<1, 60>;
 pub type TrackingNumber = Line<1, 80>;
@@ -26,9 +27,13 @@ pub struct Order {
     /// As sold: titles and prices never change afterwards.
     pub lines: Vec<PricedLine>,
     pub total: Money,
+    /// What the total is made of; orders from before it was kept have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totals: Option<Totals>,
     pub state: State,
     pub placed_at: Timestamp,
-    /// What happened, oldest first; one entry for each change, the first for the placing.
+    /// What happened, oldest first; one entry for each change, the first for the placing. Only an order without anything
+    /// to pay begins with two: it is placed and paid in one.
     pub timeline: Vec<Entry>,
 }
 
@@ -168,8 +173,9 @@ pub struct PaymentSession {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {
-    /// Stripe's id of the payment intent, `pi_…`.
-    pub intent: String,
+    /// Stripe's id of the payment intent, `pi_…`; None where there was nothing to pay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<String>,
     pub paid_at: Timestamp,
 }
 
@@ -337,17 +343,27 @@ fn forbidden(status: Status, command: &Command) -> String {
     }
 }
 
-/// A new order from a sealed quote. Prices and stock are the table's business, in the transaction that writes it.
+/// A new order from a sealed quote. Prices, stock and the limits of promotions are the table's business, in the
+/// transaction that writes it. Where there is nothing to pay it is paid at once: nobody could pay it later.
 pub fn place(id: OrderId, quote: Quote, email: Email, shipping_address: Address, now: Timestamp) -> Order {
+    let entry = |event| Entry { at: now, actor: Actor::Customer, event };
+    let (state, timeline) = match quote.totals.total.amount {
+        0 => {
+            let payment = Payment { intent: None, paid_at: now };
+            (State::Paid { payment }, vec![entry(Event::Placed), entry(Event::Paid)])
+        }
+        _ => (State::Pending { attempt: Attempt { number: 1, session: None } }, vec![entry(Event::Placed)]),
+    };
     Order {
         id,
         buyer: quote.buyer,
         contact: Contact::Known { email, shipping_address },
         lines: quote.lines,
-        total: quote.total,
-        state: State::Pending { attempt: Attempt { number: 1, session: None } },
+        total: quote.totals.total,
+        totals: Some(quote.totals),
+        state,
         placed_at: now,
-        timeline: vec![Entry { at: now, actor: Actor::Customer, event: Event::Placed }],
+        timeline,
     }
 }
 
@@ -414,7 +430,7 @@ impl Order {
                 if amount != self.total {
                     return Err(Refusal::WrongAmount { due: self.total, paid: amount });
                 }
-                Ok((S::Paid { payment: Payment { intent, paid_at: now } }, Event::Paid))
+                Ok((S::Paid { payment: Payment { intent: Some(intent), paid_at: now } }, Event::Paid))
             }
             // Somebody may be paying on a page that is open.
             (S::Pending { attempt }, C::Cancel) => match attempt.session {
@@ -442,7 +458,7 @@ impl Order {
                 | S::Shipped { payment, .. }
                 | S::Delivered { payment, .. },
                 C::Pay { intent, amount },
-            ) => Err(if payment.intent == intent {
+            ) => Err(if payment.intent.as_ref() == Some(&intent) {
                 Refusal::Done
             } else {
                 Refusal::Forbidden { status: self.state.status(), command: C::Pay { intent, amount } }

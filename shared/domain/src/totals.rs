@@ -58,7 +58,7 @@ use utoipa::ToSchema;
 
 pub use answer::{AppliedPromotion, CodeRefusal, Discounts, LineDiscount, LineTotals, Outdone, RefusedCode, Totals};
 pub use choice::MAX_WEIGHED;
-pub use promotion::{BasisPoints, Effect, Promotion, Scope, Stacking, Trigger};
+pub use promotion::{BasisPoints, Effect, MAX_USES, Promotion, Scope, Stacking, Trigger, UseLimit};
 pub use shipping::{
     CannotShip, Shipping, ShippingMethod, ShippingOffer, Tariff, ValueBand, WeightBand, shipping_offers,
 };

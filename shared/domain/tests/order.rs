@@ -8,27 +8,50 @@ use waybill_domain::id::{AccountId, CartId, OrderId, ProductId};
 use waybill_domain::message::{Actor, Message};
 use waybill_domain::money::Money;
 use waybill_domain::order::{self, Command, MAX_ENTRIES, Order, PaymentSession, PaymentStatus, Refusal};
+use waybill_domain::totals::{Discounts, Shipping, Tax, Totals};
 
 fn usd(amount: i64) -> Money {
     Money::new(amount, "USD".parse().unwrap())
 }
 
-fn placed() -> Order {
-    let line = PricedLine {
+fn line() -> PricedLine {
+    PricedLine {
         sku: "TEA".parse().unwrap(),
         product_id: ProductId::new(Uuid::nil()),
         title: "Tea".parse().unwrap(),
         quantity: 2.try_into().unwrap(),
         unit_price: usd(450),
         total: usd(900),
+    }
+}
+
+fn placed() -> Order {
+    place(quote(line()))
+}
+
+/// A quote of one line, at what the line comes to.
+fn quote(line: PricedLine) -> Quote {
+    let totals = Totals {
+        lines: Vec::new(),
+        subtotal: line.total,
+        discounts: Discounts { amount: usd(0), applied: Vec::new(), outdone: Vec::new(), refused: Vec::new() },
+        shipping: Shipping::DestinationUnknown,
+        tax: Tax::DestinationUnknown,
+        total: line.total,
     };
-    let quote = Quote {
+    Quote {
         buyer: AccountId::new(Uuid::nil()),
         cart_id: CartId::new(Uuid::nil()),
         cart_version: 3,
         lines: vec![line],
-        total: usd(900),
-    };
+        totals,
+        destination: None,
+        uses: Vec::new(),
+        expires_at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn place(quote: Quote) -> Order {
     let address = order::Address {
         name: "Ann".parse().unwrap(),
         line1: "1 Main St".parse().unwrap(),
@@ -97,6 +120,34 @@ fn the_matrix_of_state_and_command_is_as_reviewed() {
         matrix.push('\n');
     }
     insta::assert_snapshot!(matrix);
+}
+
+#[test]
+fn an_order_with_nothing_to_pay_is_paid_as_it_is_placed() {
+    let mut free = quote(line());
+    free.totals.total = usd(0);
+    let order = place(free);
+    let happened: Vec<_> = order.timeline.iter().map(|entry| entry.event.name()).collect();
+    assert_eq!((order.state.payment_status(), happened), (PaymentStatus::Paid, vec!["order.placed", "order.paid"]));
+    // It is announced once, as paid.
+    assert_eq!(Message::latest(&order).unwrap().id, format!("{}/2", order.id));
+    // Nobody can pay for it, and it is packed and sent as any other.
+    let pay = Command::Pay { intent: "pi_1".into(), amount: usd(0) };
+    assert!(matches!(decide(&order, pay), Err(Refusal::Forbidden { .. })));
+    assert!(decide(&order, Command::StartPayment { attempt: 1, session: session("cs_1") }).is_err());
+    assert!(decide(&order, Command::Process).is_ok());
+    let text = serde_json::to_string(&order).unwrap();
+    assert_eq!(serde_json::from_str::<Order>(&text).unwrap(), order);
+}
+
+#[test]
+fn an_order_from_before_totals_were_kept_is_read() {
+    let paid = after(&["start payment", "pay"]);
+    let mut old = serde_json::to_value(&paid).unwrap();
+    old.as_object_mut().unwrap().remove("totals");
+    let read: Order = serde_json::from_value(old).unwrap();
+    assert_eq!(Message::latest(&read).unwrap().order.totals, None);
+    assert_eq!(read, Order { totals: None, ..paid });
 }
 
 #[test]

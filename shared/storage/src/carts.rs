@@ -3,12 +3,13 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use waybill_domain::Timestamp;
 use waybill_domain::cart::{self, Cart, CartLine, MAX_LINES};
-use waybill_domain::id::{AccountId, CartId};
+use waybill_domain::id::{AccountId, CartId, ShippingMethodId};
 use waybill_domain::money::Currency;
-use waybill_domain::text::Sku;
+use waybill_domain::text::{PromotionCode, Sku};
+use waybill_domain::totals::Place;
 
-use crate::keys::{self, EXPIRES_AT};
-use crate::table::{StorageError, Table, back_off, from_item, to_item};
+use crate::keys::{self, EXPIRES_AT, Item, Key};
+use crate::table::{StorageError, Table, back_off, from_item, to_item, to_value};
 use crate::transaction::{Refused, Transaction, Write};
 
 /// How often a line is put into a cart that others begin and end at the same time.
@@ -47,6 +48,14 @@ pub struct NewCart {
     pub now: Timestamp,
 }
 
+/// What is to change in a cart beside its lines. What is None stays, and what is `Some(None)` is taken out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CartWishes {
+    pub codes: Option<Vec<PromotionCode>>,
+    pub destination: Option<Option<Place>>,
+    pub shipping_method_id: Option<Option<ShippingMethodId>>,
+}
+
 /// Seconds that a cart is kept after its last use: 30 days.
 pub const LIFETIME: i64 = 30 * 24 * 60 * 60;
 /// Seconds of its life that a cart may have lost before looking at it renews it: a day.
@@ -73,7 +82,7 @@ impl Table {
         self.update(&write).await.map(drop)
     }
 
-    /// Puts all lines of a guest's cart into an account's, and ends it. Answers the account's cart as it is then; once
+    /// Puts all lines and codes of a guest's cart into an account's, and ends it; where it goes, the guest says. Answers the account's cart as it is then; once
     /// the guest's is gone, merging it again changes nothing. Refused when the two have more than [`MAX_LINES`] SKUs.
     pub async fn merge_carts(
         &self,
@@ -92,9 +101,17 @@ impl Table {
                 return Err(Refused::By(vec![CartFull]));
             }
             let seen = into.as_ref().map(|into| into.version);
-            let expires_at = now.as_second() + LIFETIME;
             let base = into.unwrap_or_else(|| from.clone());
-            let after = Cart { version: seen.unwrap_or_default() + 1, lines, expires_at, ..base };
+            let (destination, shipping_method_id) = cart::merged_shipping(&base, &from);
+            let after = Cart {
+                version: seen.unwrap_or_default() + 1,
+                lines,
+                codes: cart::merged_codes(&base, &from),
+                destination,
+                shipping_method_id,
+                expires_at: now.as_second() + LIFETIME,
+                ..base
+            };
             let mut item = to_item(&after)?;
             item.extend(keys::cart(account.into()).item());
             let put = match seen {
@@ -160,6 +177,38 @@ impl Table {
         Err(StorageError::Busy("a cart was begun and ended again and again".into()).into())
     }
 
+    /// Changes what a cart says beside its lines, and answers it as it is then; `fresh` is what it begins with when there
+    /// is none yet.
+    pub async fn wish_in_cart(
+        &self,
+        owner: impl Into<CartOwner>,
+        wishes: &CartWishes,
+        fresh: NewCart,
+    ) -> Result<Cart, StorageError> {
+        let key = keys::cart(owner.into());
+        for _ in 0..TRIES {
+            let change =
+                |set: &str, more: &str| wish(&key, wishes, &format!("{set}{EXPIRES_AT} = :until"), more, fresh);
+            let present = change("", " ADD #version :one")?.only_if("attribute_exists(pk)");
+            if let Ok(cart) = self.changed_cart(present).await? {
+                return Ok(cart);
+            }
+            let set = "id = :id, #currency = :currency, #lines = :lines, #version = :one, ";
+            let begin = change(set, "")?
+                .only_if_new()
+                .name("#lines", "lines")
+                .name("#currency", "currency")
+                .text(":id", fresh.id)
+                .text(":currency", fresh.currency)
+                .value(":lines", AttributeValue::M(Item::new()));
+            // Where another device began a cart in between, the wishes go into that one.
+            if let Ok(cart) = self.changed_cart(begin).await? {
+                return Ok(cart);
+            }
+        }
+        Err(StorageError::Busy("a cart was begun and ended again and again".into()))
+    }
+
     /// Takes a line out; one that is not there is out already. None when there is no cart.
     pub async fn remove_cart_line(&self, owner: impl Into<CartOwner>, sku: &Sku) -> Result<Option<Cart>, StorageError> {
         let write = Write::update(&keys::cart(owner.into()), "REMOVE #lines.#sku ADD #version :one")
@@ -187,6 +236,39 @@ impl Table {
             Err(item) => Err(Some(from_item(item)?)),
         })
     }
+}
+
+/// An update of a cart that sets what `set` says, and the wishes.
+fn wish(key: &Key, wishes: &CartWishes, set: &str, more: &str, fresh: NewCart) -> Result<Write, StorageError> {
+    let codes = wishes.codes.as_ref().map(|codes| (!codes.is_empty()).then(|| to_value(codes)).transpose());
+    let destination = wishes.destination.as_ref().map(|place| place.as_ref().map(to_value).transpose());
+    let method = wishes.shipping_method_id.map(|method| method.as_ref().map(to_value).transpose());
+    let (mut set, mut remove, mut named) = (set.to_owned(), Vec::new(), Vec::new());
+    for (name, wished) in [("codes", codes), ("destination", destination), ("shipping_method_id", method)] {
+        match wished.transpose()? {
+            None => continue,
+            Some(Some(value)) => {
+                set += &format!(", #{name} = :{name}");
+                named.push((name, Some(value)));
+            }
+            Some(None) => {
+                remove.push(format!("#{name}"));
+                named.push((name, None));
+            }
+        }
+    }
+    let remove = if remove.is_empty() { String::new() } else { format!(" REMOVE {}", remove.join(", ")) };
+    let write = Write::update(key, format!("SET {set}{remove}{more}"))
+        .name("#version", "version")
+        .number(":one", 1)
+        .number(":until", fresh.now.as_second() + LIFETIME);
+    Ok(named.into_iter().fold(write, |write, (name, value)| {
+        let write = write.name(&format!("#{name}"), name);
+        match value {
+            Some(value) => write.value(&format!(":{name}"), value),
+            None => write,
+        }
+    }))
 }
 
 fn on_version(write: Write, id: CartId, version: u64) -> Write {

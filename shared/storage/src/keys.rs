@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use waybill_domain::Timestamp;
-use waybill_domain::id::{AccountId, CategoryId, ImportId, LetterId, MovementId, OrderId, ProductId};
+use waybill_domain::id::{
+    AccountId, CategoryId, ImportId, LetterId, MovementId, OrderId, ProductId, PromotionId, ShippingMethodId,
+};
 use waybill_domain::order::Status;
 use waybill_domain::product::ProductState;
 use waybill_domain::text::{Email, Sku, Slug};
@@ -279,6 +281,37 @@ pub fn import_failure(id: ImportId, row: u32) -> Key {
 /// of two uploads under one id never mix.
 pub fn import_part(id: ImportId, fingerprint: &str, part: u32) -> Key {
     Key { pk: format!("IMPORT_PART#{id}#{fingerprint}#{part:04}"), sk: "IMPORT_PART".into() }
+}
+
+/// Promotions, shipping methods and taxes share a partition: all that carts are reckoned by is one query.
+pub const PRICING: &str = "PRICING";
+pub const PROMOTION: &str = "PROMOTION#";
+pub const SHIPPING_METHOD: &str = "SHIPPING_METHOD#";
+
+pub fn promotion(id: PromotionId) -> Key {
+    Key { pk: PRICING.into(), sk: format!("{PROMOTION}{id}") }
+}
+
+pub fn shipping_method(id: ShippingMethodId) -> Key {
+    Key { pk: PRICING.into(), sk: format!("{SHIPPING_METHOD}{id}") }
+}
+
+pub fn taxes() -> Key {
+    Key { pk: PRICING.into(), sk: "TAXES".into() }
+}
+
+/// How many promotions and shipping methods there are.
+pub fn pricing_count() -> Key {
+    Key { pk: PRICING.into(), sk: "COUNT".into() }
+}
+
+/// How often a promotion was used. It outlives the promotion.
+pub fn promotion_uses(id: PromotionId) -> Key {
+    Key { pk: format!("{PROMOTION}{id}"), sk: "USES".into() }
+}
+
+pub fn promotion_uses_by(id: PromotionId, customer: AccountId) -> Key {
+    Key { pk: format!("{PROMOTION}{id}"), sk: format!("USES#{customer}") }
 }
 
 /// The sort key of every order.

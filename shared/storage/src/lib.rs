@@ -15,6 +15,7 @@ pub mod mails;
 pub mod orders;
 pub mod outbox;
 mod page;
+pub mod pricing;
 pub mod search;
 pub mod second_factor;
 pub mod sessions;

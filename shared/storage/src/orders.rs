@@ -12,8 +12,9 @@ use waybill_domain::money::Money;
 use waybill_domain::order::{Contact, FulfilmentStatus, Order, PaymentStatus, Status};
 use waybill_domain::product::Offer;
 use waybill_domain::text::{Email, Sku};
+use waybill_domain::totals::UseLimit;
 
-use crate::keys::{self, EXPIRES_AT, Index, Item, SUMMARY};
+use crate::keys::{self, EXPIRES_AT, Index, Item, Key, SUMMARY};
 use crate::page::{Cursor, Page};
 use crate::table::{StorageError, Table, back_off, from_item, to_item};
 use crate::transaction::{Refused, Transaction, Write};
@@ -43,6 +44,8 @@ pub enum NotPlaced {
     CartChanged,
     /// A line cannot be had as quoted; the offer as it is now, or None if there is none.
     LineRefused { line: usize, sku: Sku, offer: Option<Offer> },
+    /// A promotion of the quote, by the name that its customer knows it by, has been used as often as it may be.
+    PromotionUsedUp(String),
 }
 
 /// Why a changed order was not kept.
@@ -102,7 +105,8 @@ const PARKED_LIFETIME: i64 = 400 * 24 * 60 * 60;
 
 impl Table {
     /// Places an order: takes the stock of every line at its quoted price, ends the cart, writes the order. One
-    /// transaction, no read; 2 write units for each line and 4 for the rest, and one for each of two index entries.
+    /// transaction, no read; 2 write units for each line and 4 for the rest, one for each of two index entries, and 2 for
+    /// each limit of a promotion.
     pub async fn place_order(&self, order: &Order, quote: &Quote, fingerprint: &str) -> Result<(), Refused<NotPlaced>> {
         let mut item = order_item(order)?;
         item.insert("fingerprint".into(), AttributeValue::S(fingerprint.to_owned()));
@@ -121,6 +125,18 @@ impl Table {
                 Ok(NotPlaced::LineRefused { line: index, sku: sku.clone(), offer })
             });
         }
+        for used in &quote.uses {
+            let limits = [
+                (used.limit, keys::promotion_uses(used.promotion_id)),
+                (used.limit_per_customer, keys::promotion_uses_by(used.promotion_id, order.buyer)),
+            ];
+            for (limit, key) in limits {
+                let Some(limit) = limit else { continue };
+                let name = used.name.clone();
+                transaction = transaction
+                    .write(use_once_more(&key, limit), move |_| Ok(NotPlaced::PromotionUsedUp(name.clone())));
+            }
+        }
         let end_cart = Write::delete(&keys::cart(order.buyer.into()))
             .only_if("id = :cart AND #version = :version")
             .name("#version", "version")
@@ -132,6 +148,17 @@ impl Table {
     /// The order as it is now: one read, consistent, because what follows is decided on it.
     pub async fn order(&self, id: OrderId) -> Result<Option<Order>, StorageError> {
         self.get(&keys::order(id), true).await?.map(from_item).transpose()
+    }
+
+    /// The order of this id with the fingerprint of the request that placed it.
+    pub async fn placed_order(&self, id: OrderId) -> Result<Option<(Order, String)>, StorageError> {
+        let Some(mut item) = self.get(&keys::order(id), true).await? else { return Ok(None) };
+        let fingerprint = match item.remove("fingerprint") {
+            Some(AttributeValue::S(fingerprint)) => fingerprint,
+            // Gone with the person behind the order.
+            Some(_) | None => String::new(),
+        };
+        Ok(Some((from_item(item)?, fingerprint)))
     }
 
     /// Reads an order, decides, keeps what was decided; and again from the start when somebody else changed it in
@@ -261,6 +288,13 @@ fn take_stock(line: &PricedLine) -> Write {
         .value(":yes", AttributeValue::Bool(true))
         .number(":units", i64::from(line.quantity.get()))
         .number(":amount", line.unit_price.amount)
+}
+
+fn use_once_more(counter: &Key, limit: UseLimit) -> Write {
+    Write::update(counter, "ADD uses :one")
+        .only_if("attribute_not_exists(pk) OR uses < :limit")
+        .number(":one", 1)
+        .number(":limit", i64::from(limit.get()))
 }
 
 fn order_item(order: &Order) -> Result<Item, StorageError> {

@@ -171,6 +171,11 @@ pub(crate) fn to_item<T: Serialize>(value: &T) -> Result<Item, StorageError> {
     serde_dynamo::to_item(value).map_err(|error| StorageError::Broken(format!("cannot be written: {error}")))
 }
 
+/// As `to_item`, of one attribute.
+pub(crate) fn to_value<T: Serialize>(value: &T) -> Result<AttributeValue, StorageError> {
+    serde_dynamo::to_attribute_value(value).map_err(|error| StorageError::Broken(format!("cannot be written: {error}")))
+}
+
 pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, StorageError> {
     serde_dynamo::from_item(item).map_err(|error| StorageError::Broken(format!("cannot be read: {error}")))
 }

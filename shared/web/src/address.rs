@@ -4,6 +4,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use waybill_domain::order::{Address, Country};
 use waybill_domain::text::Line;
+use waybill_domain::totals::{Place, Region};
 
 use crate::Fields;
 
@@ -24,6 +25,26 @@ pub struct NewAddress {
     pub postal_code: String,
     #[schema(value_type = Country)]
     pub country: String,
+}
+
+/// A country, or one region of it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPlace {
+    #[schema(value_type = Country)]
+    pub country: String,
+    /// As it stands in addresses.
+    #[schema(value_type = Option<Region>, example = "IL")]
+    pub region: Option<String>,
+}
+
+impl NewPlace {
+    /// As [`NewAddress::check`].
+    pub fn check(self, at: &str, fields: &mut Fields) -> Option<Place> {
+        let country = fields.take(&format!("{at}/country"), self.country.parse());
+        let region = fields.take_optional(&format!("{at}/region"), self.region.map(|region| region.parse()));
+        Some(Place { country: country?, region })
+    }
 }
 
 impl NewAddress {

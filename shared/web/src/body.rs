@@ -5,6 +5,7 @@ use axum::extract::{FromRequest, Request};
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use waybill_domain::text::Invalid;
 
 use crate::objects::Objects;
@@ -42,6 +43,11 @@ pub fn refused(rejection: BytesRejection, most: usize) -> Problem {
     } else {
         Problem::new(Kind::BadRequest, "The body did not arrive whole.")
     }
+}
+
+/// Tells null from a field that is not there.
+pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// Reads JSON as a body is read.

@@ -64,7 +64,7 @@ pub mod may {
         };
     }
 
-    named!(ReadOrders FulfilOrders WriteCatalog ReadStock WriteStock ManagePeople);
+    named!(ReadOrders FulfilOrders WriteCatalog ReadStock WriteStock WritePricing ManagePeople);
 }
 
 impl Caller {

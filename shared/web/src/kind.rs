@@ -63,6 +63,8 @@ kinds! {
     NotEnoughStock = CONFLICT "not-enough-stock": "So many units are not on hand, or are ordered already.";
     InStock = CONFLICT "in-stock": "It can be ordered at this moment, so there is nothing to wait for.";
     PriceChanged = CONFLICT "price-changed": "A price is not the quoted one any more; `errors` names the lines. Nothing was ordered.";
+    QuoteExpired = CONFLICT "quote-expired": "The quote is not honoured any more: it is older than 15 minutes, or a promotion in it has ended. Read the cart again.";
+    PromotionUsedUp = CONFLICT "promotion-used-up": "A promotion of the quote has been used as often as it may be since; `errors` names it. Nothing was ordered. Read the cart again.";
     OrderState = CONFLICT "order-state": "The order's state does not allow this.";
     WrongAmount = CONFLICT "wrong-amount": "The amount is not the order's.";
     TooManyPayments = CONFLICT "too-many-payments": "So many payments of this order have been tried that no other can be started.";

@@ -17,8 +17,8 @@ mod serve;
 pub mod tokens;
 mod versions;
 
-pub use address::NewAddress;
-pub use body::{Body, Fields};
+pub use address::{NewAddress, NewPlace};
+pub use body::{Body, Fields, given};
 pub use caller::{Caller, Leaver, Staff, may};
 pub use guard::Guard;
 pub use kind::Kind;

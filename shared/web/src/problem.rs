@@ -12,6 +12,7 @@ use waybill_storage::carts::CartFull;
 use waybill_storage::catalog::ProductRefused;
 use waybill_storage::categories::CategoryRefused;
 use waybill_storage::orders::Unchanged;
+use waybill_storage::pricing::SettingRefused;
 use waybill_storage::{Refused, StorageError};
 
 use crate::kind::Kind;
@@ -274,6 +275,18 @@ impl From<CategoryRefused> for Problem {
             CategoryRefused::Misplaced(Misplaced::TooDeep) => {
                 Problem::invalid_field("/parent_id", format!("would make the tree deeper than {MAX_DEPTH} levels"))
             }
+        }
+    }
+}
+
+impl From<SettingRefused> for Problem {
+    fn from(refused: SettingRefused) -> Self {
+        match refused {
+            SettingRefused::TooMany(most) => {
+                Problem::new(Kind::TooMany, format!("A shop has at most {most} of these."))
+            }
+            SettingRefused::Unknown => Problem::not_found("promotion or shipping method"),
+            SettingRefused::Changed => outdated(),
         }
     }
 }

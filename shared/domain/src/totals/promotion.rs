@@ -32,6 +32,46 @@ pub struct Promotion {
     #[schema(nullable = false)]
     pub until: Option<Timestamp>,
     pub stacking: Stacking,
+    /// How many orders may have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub limit: Option<UseLimit>,
+    /// How many orders of one customer may have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub limit_per_customer: Option<UseLimit>,
+}
+
+/// So many uses and no more: 1 to [`MAX_USES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "u32", try_from = "i64")]
+pub struct UseLimit(u32);
+
+pub const MAX_USES: u32 = 1_000_000_000;
+
+described!(UseLimit, schema::number("How often something may be used.", 1, MAX_USES as i64, 100));
+
+impl UseLimit {
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl TryFrom<i64> for UseLimit {
+    type Error = Invalid;
+
+    fn try_from(uses: i64) -> Result<Self, Invalid> {
+        match u32::try_from(uses) {
+            Ok(uses) if (1..=MAX_USES).contains(&uses) => Ok(UseLimit(uses)),
+            _ => Err(Invalid::new(format!("must be from 1 to {MAX_USES}"))),
+        }
+    }
+}
+
+impl From<UseLimit> for u32 {
+    fn from(limit: UseLimit) -> u32 {
+        limit.0
+    }
 }
 
 /// What brings a promotion into a cart.
@@ -119,6 +159,11 @@ impl Promotion {
         }
     }
 
+    /// Whether it may be used so often only.
+    pub fn is_limited(&self) -> bool {
+        self.limit.is_some() || self.limit_per_customer.is_some()
+    }
+
     /// Where it stands in the order in which promotions are applied.
     pub(super) fn turn(&self) -> (u8, PromotionId) {
         let kind = match self.effect {
@@ -132,6 +177,11 @@ impl Promotion {
 }
 
 impl Scope {
+    /// Whether it depends on where products stand.
+    pub fn is_by_category(&self) -> bool {
+        matches!(self, Scope::Categories { .. })
+    }
+
     pub fn includes(&self, line: &BasketLine) -> bool {
         match self {
             Scope::Everything => true,

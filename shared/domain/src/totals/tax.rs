@@ -12,8 +12,8 @@ use crate::money::{Money, MoneyError};
 use crate::schema::{self, described};
 use crate::text::{Invalid, TaxClass};
 
-/// How the shop taxes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// How the shop taxes; unless it says so, not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Taxes {
     pub prices: Prices,
     pub shipping: ShippingTax,
@@ -21,20 +21,24 @@ pub struct Taxes {
 }
 
 /// What the shop's prices, for goods and for shipping, say about tax.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Prices {
     /// Tax is the part of them that the destination's rate says; they are the same in every zone.
+    #[default]
     IncludeTax,
     /// Tax is added to them.
     ExcludeTax,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ShippingTax {
+    #[default]
     Untaxed,
-    Taxed { class: TaxClass },
+    Taxed {
+        class: TaxClass,
+    },
 }
 
 /// What is taxed at which rate in one place. Of two zones for the same place the first listed counts.

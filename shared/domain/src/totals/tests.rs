@@ -54,7 +54,7 @@ fn lines<const N: usize>(lines: [(&str, i64, i64); N]) -> Given {
         codes: Vec::new(),
         destination: None,
         method: None,
-        taxes: Taxes { prices: Prices::IncludeTax, shipping: ShippingTax::Untaxed, zones: Vec::new() },
+        taxes: Taxes::default(),
     }
 }
 
@@ -105,6 +105,8 @@ fn promotion(id: u128, effect: Effect) -> Promotion {
         from: None,
         until: None,
         stacking: Stacking::Stacks,
+        limit: None,
+        limit_per_customer: None,
     }
 }
 

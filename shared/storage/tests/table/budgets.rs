@@ -4,6 +4,8 @@ use waybill_domain::import::Counts;
 use waybill_domain::message::Actor;
 use waybill_domain::order::{Command, Order, Status};
 use waybill_domain::product::ProductState;
+use waybill_domain::totals::Promotion;
+use waybill_storage::carts::CartWishes;
 use waybill_storage::catalog::Products;
 use waybill_storage::sessions::Proof;
 use waybill_storage::stock::Terms;
@@ -12,8 +14,9 @@ use waybill_storage::waiting::Wait;
 use crate::accounts::ann;
 use crate::changing::stripe_event;
 use crate::imports::{import, parts};
+use crate::pricing::promotion;
 use crate::sessions::{known, session};
-use crate::shop::{STAFF, Shop, at, category, customer, listing, offer, order, pay, product, session_id};
+use crate::shop::{STAFF, Shop, at, category, customer, fresh_cart, listing, offer, order, pay, product, session_id};
 use crate::stock::{receive, sale};
 
 fn decline(order: &Order) -> Result<Order, waybill_domain::order::Refusal> {
@@ -98,6 +101,50 @@ async fn a_cart_is_one_read_and_a_line_one_write_but_for_the_first() {
     assert_eq!(shop.wire.calls(), ["BatchGetItem"]);
     shop.table.clear_cart(ann).await.unwrap();
     assert_eq!(shop.wire.calls(), ["DeleteItem"]);
+}
+
+#[tokio::test]
+async fn settings_are_one_query_a_change_of_one_is_one_write_and_uses_are_one_read() {
+    let shop = Shop::open().await;
+    let promotion = promotion("SUMMER-10", Some(3), Some(1));
+    shop.wire.calls();
+    shop.table.add_setting(&promotion).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
+    shop.table.setting::<Promotion>(promotion.id).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem"]);
+    shop.table.replace_setting(&promotion, 1).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["PutItem"]);
+    shop.table.pricing(false).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["Query"]);
+    shop.table.promotion_uses(&[promotion.id], Some(customer())).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["BatchGetItem"]);
+    shop.table.promotion_uses(&[], Some(customer())).await.unwrap();
+    assert_eq!(shop.wire.calls(), [""; 0]);
+    shop.table.remove_setting::<Promotion>(promotion.id).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
+    shop.table.set_taxes(&shop.table.taxes().await.unwrap().value, 0).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "PutItem"]);
+}
+
+#[tokio::test]
+async fn a_cart_with_wishes_is_one_write_but_for_the_first_and_an_order_with_a_code_is_one_transaction() {
+    let shop = Shop::open().await;
+    let tea = shop.sells("TEA", 450, 5).await;
+    shop.table.add_setting(&promotion("SUMMER-10", Some(3), Some(1))).await.unwrap();
+    let ann = customer();
+    let wishes = CartWishes { codes: Some(vec!["SUMMER-10".parse().unwrap()]), ..CartWishes::default() };
+    shop.wire.calls();
+    shop.table.wish_in_cart(ann, &wishes, fresh_cart()).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["UpdateItem", "UpdateItem"]);
+    shop.table.wish_in_cart(ann, &wishes, fresh_cart()).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["UpdateItem"]);
+    shop.set_line(ann, &tea, 2).await;
+    let quote = shop.quote(ann).await;
+    assert_eq!(quote.uses.len(), 1);
+    let order = order("key", &quote, at(0));
+    shop.wire.calls();
+    shop.table.place_order(&order, &quote, "fingerprint").await.unwrap();
+    assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
 }
 
 #[tokio::test]

@@ -2,12 +2,15 @@
 
 use waybill_domain::message::{AccountEvent, Actor};
 use waybill_domain::order::Order;
+use waybill_domain::pricing::Uses;
+use waybill_domain::totals::{Promotion, Taxes};
 use waybill_storage::addresses::AddressBook;
 use waybill_storage::sessions::{Opened, Proof, Rotation};
 
 use crate::accounts::{ann, letter};
 use crate::addresses::ADDRESS;
 use crate::changing::stripe_event;
+use crate::pricing::{enter, promotion};
 use crate::sessions::{known, session};
 use crate::shop::{SESSION, Shop, address, at, customer, order, pay, session_id};
 
@@ -24,6 +27,37 @@ async fn an_order_is_placed_although_the_reply_was_lost() {
     shop.table.place_order(&order, &quote, "fingerprint").await.unwrap();
     assert_eq!(shop.wire.calls(), ["TransactWriteItems", "TransactWriteItems"]);
     assert_eq!(shop.offer(&tea).await.available, 4);
+}
+
+#[tokio::test]
+async fn a_code_is_used_once_although_the_reply_was_lost() {
+    let shop = Shop::open().await;
+    let (tea, ann) = (shop.sells("TEA", 450, 5).await, customer());
+    let code = promotion("ONCE", Some(2), Some(2));
+    shop.table.add_setting(&code).await.unwrap();
+    shop.set_line(ann, &tea, 1).await;
+    enter(&shop, ann, "ONCE").await;
+    let quote = shop.quote(ann).await;
+    shop.wire.lose_next_reply();
+    shop.table.place_order(&order("key", &quote, at(0)), &quote, "fingerprint").await.unwrap();
+    let uses = shop.table.promotion_uses(&[code.id], Some(ann)).await.unwrap();
+    assert_eq!(uses[&code.id], Uses { in_all: 1, by_customer: 1 });
+}
+
+#[tokio::test]
+async fn a_setting_is_changed_although_the_reply_was_lost() {
+    let shop = Shop::open().await;
+    let before = promotion("ONCE", None, None);
+    shop.wire.lose_next_reply();
+    shop.table.add_setting(&before).await.unwrap();
+    let after = Promotion { title: "Another".parse().unwrap(), ..before.clone() };
+    shop.wire.lose_next_reply();
+    assert_eq!(shop.table.replace_setting(&after, 1).await.unwrap(), 2);
+    shop.wire.lose_next_reply();
+    assert_eq!(shop.table.set_taxes(&Taxes::default(), 0).await.unwrap(), 1);
+    shop.wire.lose_next_reply();
+    shop.table.remove_setting::<Promotion>(before.id).await.unwrap();
+    assert!(shop.table.pricing(true).await.unwrap().promotions.is_empty());
 }
 
 #[tokio::test]

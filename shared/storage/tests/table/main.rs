@@ -16,6 +16,7 @@ mod lists;
 mod lost_replies;
 mod mails;
 mod placing;
+mod pricing;
 mod search;
 mod sessions;
 mod shop;

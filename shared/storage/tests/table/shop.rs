@@ -116,13 +116,17 @@ impl Shop {
         self.table.set_cart_line(buyer, &offer.sku, line(offer, units), fresh_cart()).await.unwrap()
     }
 
-    /// The buyer's cart at today's prices.
+    /// The buyer's cart at today's prices, under the shop's settings.
     pub async fn quote(&self, buyer: AccountId) -> Quote {
         let cart = self.table.cart(buyer).await.unwrap().unwrap();
         let wanted: Vec<(Sku, ProductId)> =
             cart.lines.iter().map(|(sku, line)| (sku.clone(), line.product_id)).collect();
         let offers: HashMap<_, _> = self.table.offers(&wanted).await.unwrap();
-        Quote::of(buyer, &cart, &cart::price(&cart, &offers).unwrap()).unwrap()
+        let (priced, pricing) = (cart::price(&cart, &offers).unwrap(), self.table.pricing(true).await.unwrap());
+        let tree = self.table.categories(true).await.unwrap();
+        let reckoning = pricing.look_at(&cart, &priced, &offers, &tree, at(0));
+        let uses = self.table.promotion_uses(&reckoning.limited(), Some(buyer)).await.unwrap();
+        Quote::of(buyer, &cart, &priced, &reckoning.reckon(&uses).unwrap(), at(0)).unwrap()
     }
 
     /// An order of one unit, placed by a new customer.
