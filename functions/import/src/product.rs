@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use catalog::bulk::merge::{Draft, DraftSku, Merged, Outcome, Wrong, merge};
 use waybill_domain::id::ProductId;
 use waybill_domain::import::Import;
+use waybill_domain::message::Actor;
 use waybill_domain::product::Product;
 use waybill_domain::text::{Sku, Slug};
 use waybill_storage::catalog::{Listing, ProductRefused};
@@ -51,6 +52,7 @@ impl CameOf {
 pub async fn bring_in(shop: &Shop, import: &Import, draft: &Draft) -> Result<Result<CameOf, Vec<Wrong>>, StorageError> {
     let slug = draft.product.get("slug").and_then(|slug| slug.as_str()).unwrap_or_default();
     let slug: Result<Slug, _> = slug.parse();
+    let by = Actor::Staff { account_id: import.started_by };
     for _ in 0..TRIES {
         let present = match &slug {
             Ok(slug) => shop.table.product_of(slug).await?,
@@ -62,8 +64,8 @@ pub async fn bring_in(shop: &Shop, import: &Import, draft: &Draft) -> Result<Res
             Err(wrong) => return Ok(Err(wrong)),
         };
         let written = match (&merged.outcome, &present) {
-            (Outcome::New(listing), _) => shop.table.create_product(&named(import, listing)).await,
-            (Outcome::Changed(after), Some(before)) => shop.table.save_product(before, after).await,
+            (Outcome::New(listing), _) => shop.table.create_product(&named(import, listing), by).await,
+            (Outcome::Changed(after), Some(before)) => shop.table.save_product(before, after, by).await,
             (Outcome::Changed(_), None) => Err(StorageError::Broken("a change of nothing".into()).into()),
             (Outcome::Same, _) => Ok(()),
         };

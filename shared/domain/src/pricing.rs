@@ -252,6 +252,7 @@ mod tests {
     use crate::id::{CartId, ProductId, ShippingMethodId};
     use crate::money::Money;
     use crate::product::Price;
+    use crate::stock::Selling;
     use crate::totals::{Place, Scope, Stacking, TaxZone, WeightBand};
 
     fn usd(amount: i64) -> Money {
@@ -331,6 +332,8 @@ mod tests {
             tax_class: "standard".parse().unwrap(),
             category_ids: Vec::new(),
             ordered: 0,
+            selling: Selling::default(),
+            low_stock_at: None,
         };
         let offers = HashMap::from([(offer.sku.clone(), offer)]);
         let priced = cart::price(cart, &offers).unwrap();

@@ -260,15 +260,15 @@ async fn a_page_of_an_export_is_a_query_a_read_of_all_its_products_and_one_for_e
     let shop = Shop::open().await;
     let tea = shop.sells("TEA", 450, 5).await;
     let mut ids = vec![tea.product_id];
-    for number in 0..3 {
+    for number in 0..4 {
         let product = product(tea.category_ids[0], &format!("cups-{number}"));
-        let offers = (10..50).map(|place| offer(&product, &format!("CUP-{number}-{place}"), 100, 1));
-        shop.table.create_product(&listing(&product, offers)).await.unwrap();
+        let offers = (10..40).map(|place| offer(&product, &format!("CUP-{number}-{place}"), 100, 1));
+        shop.table.create_product(&listing(&product, offers), STAFF).await.unwrap();
         ids.push(product.id);
     }
     shop.wire.calls();
     shop.table.products(Products::Of(ProductState::Active), 100, None).await.unwrap();
-    assert_eq!(shop.table.listings(&ids).await.unwrap().len(), 4);
+    assert_eq!(shop.table.listings(&ids).await.unwrap().len(), 5);
     assert_eq!(shop.wire.calls(), ["Query", "BatchGetItem", "BatchGetItem", "BatchGetItem"]);
     shop.table.product_of(&"cups-1".parse().unwrap()).await.unwrap();
     shop.table.product_of(&"nothing".parse().unwrap()).await.unwrap();

@@ -3,10 +3,11 @@
 use waybill_domain::id::ImportId;
 use waybill_domain::import::{Content, Counts, Failure, Fault, Format, Import, PART_ROWS, Row};
 use waybill_domain::message::ImportMessage;
+use waybill_domain::product::MAX_SKUS;
 use waybill_storage::imports::{FailureCursor, Started};
 use waybill_storage::outbox::{Announcement, announcement};
 
-use crate::shop::{Shop, at, customer, listing, offer, product, uuid};
+use crate::shop::{STAFF, Shop, at, customer, listing, offer, product, uuid};
 
 pub fn import(parts: u32) -> Import {
     Import {
@@ -33,7 +34,7 @@ async fn announced(shop: &Shop) -> Vec<ImportMessage> {
     let announced = shop.images().await.into_iter().filter_map(|image| announcement(image).unwrap());
     let import = |announcement| match announcement {
         Announcement::Import(messages) => messages,
-        Announcement::Order(_) | Announcement::Letter(_) => Vec::new(),
+        Announcement::Order(_) | Announcement::Letter(_) | Announcement::Stock(_) => Vec::new(),
     };
     announced.flat_map(import).collect()
 }
@@ -124,8 +125,8 @@ async fn some_products_are_read_with_all_their_offers_in_the_order_that_is_asked
     let shop = Shop::open().await;
     let made = shop.sells("TEA", 450, 5).await;
     let product = product(made.category_ids[0], "many");
-    let many = listing(&product, (10..55).map(|number| offer(&product, &format!("CUP-{number}"), 100, 1)));
-    shop.table.create_product(&many).await.unwrap();
+    let many = listing(&product, (10..10 + MAX_SKUS).map(|number| offer(&product, &format!("CUP-{number}"), 100, 1)));
+    shop.table.create_product(&many, STAFF).await.unwrap();
     let gone = waybill_domain::id::ProductId::new(uuid());
     let found = shop.table.listings(&[many.product.id, gone, made.product_id]).await.unwrap();
     assert_eq!(found.len(), 2);
