@@ -35,6 +35,7 @@ async fn work(shop: &TestShop) {
         json!({ "title": "Once", "trigger": code, "effect": { "kind": "percentage", "off": 1 }, "limit": 9 });
     let made = staff.post("/v1/admin/promotions", promotion.clone()).await.text("/id");
     staff.get(&format!("/v1/admin/promotions/{made}")).await;
+    staff.get("/v1/admin/promotions").await;
     assert_eq!(staff.put_version(&format!("/v1/admin/promotions/{made}"), 1, promotion.clone()).await.status, 200);
     let gone = staff.post("/v1/admin/promotions", promotion).await.text("/id");
     assert_eq!(staff.delete(&format!("/v1/admin/promotions/{gone}")).await.status, 204);

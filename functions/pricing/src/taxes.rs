@@ -6,7 +6,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 use waybill_domain::pricing::{MAX_RATES, MAX_ZONES};
 use waybill_domain::text::TaxClass;
 use waybill_domain::totals::{Prices, ShippingTax, TaxRate, TaxZone, Taxes};
@@ -23,7 +25,7 @@ pub struct NewTaxes {
     #[schema(value_type = ShippingTax)]
     shipping: NewShippingTax,
     /// None of them: nothing is taxed, and nobody is asked where an order goes.
-    #[schema(value_type = Vec<TaxZone>, max_items = 300)]
+    #[schema(max_items = 300)]
     zones: Vec<NewZone>,
 }
 
@@ -34,10 +36,13 @@ struct NewShippingTax {
     class: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewTaxZone)]
 struct NewZone {
     place: NewPlace,
+    /// At most ten. A class that is not named is taxed as `standard`; if that is not named either, not at all.
+    #[schema(schema_with = rates_schema)]
     rates: BTreeMap<String, i64>,
 }
 
@@ -66,6 +71,12 @@ impl NewShippingTax {
             Some(ShippingTax::Untaxed)
         }
     }
+}
+
+fn rates_schema() -> Schema {
+    let RefOr::T(classes) = TaxClass::schema() else { unreachable!("a text's schema stands for itself") };
+    let rates = ObjectBuilder::new().schema_type(Type::Object).property_names(Some(classes));
+    rates.additional_properties(Some(TaxRate::schema())).max_properties(Some(MAX_RATES)).into()
 }
 
 fn zone(fields: &mut Fields, at: &str, given: NewZone) -> Option<TaxZone> {

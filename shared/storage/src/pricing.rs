@@ -221,7 +221,14 @@ fn number<N: std::str::FromStr>(item: &Item, name: &str) -> Result<N, StorageErr
 pub struct Shelf {
     table: Table,
     lifetime: Duration,
-    kept: Arc<Mutex<Option<(Instant, Arc<Shelved>)>>>,
+    kept: Arc<Mutex<Option<Looked>>>,
+}
+
+/// What was there at a moment.
+#[derive(Clone)]
+struct Looked {
+    at: Instant,
+    shelved: Arc<Shelved>,
 }
 
 #[derive(Debug)]
@@ -239,14 +246,14 @@ impl Shelf {
     /// One query where they are not known, and one more where promotions depend on categories.
     pub async fn look(&self) -> Result<Arc<Shelved>, StorageError> {
         let known = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((_, shelved)) = known.filter(|(since, _)| since.elapsed() < self.lifetime) {
+        if let Some(Looked { shelved, .. }) = known.filter(|known| known.at.elapsed() < self.lifetime) {
             return Ok(shelved);
         }
-        let since = Instant::now();
+        let at = Instant::now();
         let pricing = self.table.pricing(false).await?;
         let tree = if pricing.is_by_category() { self.table.categories(false).await? } else { Tree::default() };
         let shelved = Arc::new(Shelved { pricing, tree });
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((since, shelved.clone()));
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(Looked { at, shelved: shelved.clone() });
         Ok(shelved)
     }
 }

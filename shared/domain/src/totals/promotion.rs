@@ -102,12 +102,15 @@ pub enum Scope {
     Everything,
     /// Products that stand in one of these categories or below it.
     Categories {
+        #[schema(min_items = 1, max_items = 100)]
         category_ids: Vec<CategoryId>,
     },
     Products {
+        #[schema(min_items = 1, max_items = 100)]
         product_ids: Vec<ProductId>,
     },
     Skus {
+        #[schema(min_items = 1, max_items = 100)]
         skus: Vec<Sku>,
     },
 }

@@ -25,14 +25,21 @@ pub struct ShippingMethod {
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Tariff {
     /// The lowest band that the weight of all units does not exceed. What is heavier than every band is not shipped.
-    Weight { bands: Vec<WeightBand> },
+    Weight {
+        #[schema(min_items = 1, max_items = 20)]
+        bands: Vec<WeightBand>,
+    },
     /// The highest band that the goods after discounts attain. What is below every band is not shipped.
-    Value { bands: Vec<ValueBand> },
+    Value {
+        #[schema(min_items = 1, max_items = 20)]
+        bands: Vec<ValueBand>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WeightBand {
     /// Inclusive, in grams.
+    #[schema(minimum = 1, maximum = 1_000_000_000, example = 1_000)]
     pub up_to_grams: u32,
     pub price: Money,
 }
