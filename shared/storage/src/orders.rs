@@ -10,6 +10,7 @@ use waybill_domain::cart::{PricedLine, Quote};
 use waybill_domain::id::{AccountId, OrderId};
 use waybill_domain::money::Money;
 use waybill_domain::order::{Contact, FulfilmentStatus, Order, PaymentStatus, Status};
+use waybill_domain::pricing::PromotionUse;
 use waybill_domain::product::Offer;
 use waybill_domain::text::{Email, Sku};
 use waybill_domain::totals::UseLimit;
@@ -125,17 +126,9 @@ impl Table {
                 Ok(NotPlaced::LineRefused { line: index, sku: sku.clone(), offer })
             });
         }
-        for used in &quote.uses {
-            let limits = [
-                (used.limit, keys::promotion_uses(used.promotion_id)),
-                (used.limit_per_customer, keys::promotion_uses_by(used.promotion_id, order.buyer)),
-            ];
-            for (limit, key) in limits {
-                let Some(limit) = limit else { continue };
-                let name = used.name.clone();
-                transaction = transaction
-                    .write(use_once_more(&key, limit), move |_| Ok(NotPlaced::PromotionUsedUp(name.clone())));
-            }
+        for (counter, limit, name) in counters(order) {
+            transaction = transaction
+                .write(use_once_more(&counter, limit), move |_| Ok(NotPlaced::PromotionUsedUp(name.clone())));
         }
         let end_cart = Write::delete(&keys::cart(order.buyer.into()))
             .only_if("id = :cart AND #version = :version")
@@ -232,7 +225,15 @@ impl Table {
             Some(present) if *present == change => Ok(NotSaved::Saved),
             Some(_) | None => Ok(NotSaved::Changed),
         };
-        transaction.write(write, meaning).commit(self).await
+        transaction = transaction.write(write, meaning);
+        if after.state.status() == Status::Cancelled && before.state.status() != Status::Cancelled {
+            for (counter, _, name) in counters(after) {
+                transaction = transaction.write(use_once_less(&counter), move |_| {
+                    Err(StorageError::Broken(format!("{name} is given back and was never used")))
+                });
+            }
+        }
+        transaction.commit(self).await
     }
 
     /// Keeps a Stripe event for a person to look at. Doing so again changes nothing.
@@ -290,11 +291,26 @@ fn take_stock(line: &PricedLine) -> Write {
         .number(":amount", line.unit_price.amount)
 }
 
+/// What counts how often the order's promotions were used: each with how often they may be, and what the customer knows
+/// them by.
+fn counters(order: &Order) -> Vec<(Key, UseLimit, String)> {
+    let of = |used: &PromotionUse| {
+        let all = used.limit.map(|limit| (keys::promotion_uses(used.promotion_id), limit, used.name.clone()));
+        let own = keys::promotion_uses_by(used.promotion_id, order.buyer);
+        all.into_iter().chain(used.limit_per_customer.map(|limit| (own, limit, used.name.clone())))
+    };
+    order.uses.iter().flat_map(of).collect()
+}
+
 fn use_once_more(counter: &Key, limit: UseLimit) -> Write {
     Write::update(counter, "ADD uses :one")
         .only_if("attribute_not_exists(pk) OR uses < :limit")
         .number(":one", 1)
         .number(":limit", i64::from(limit.get()))
+}
+
+fn use_once_less(counter: &Key) -> Write {
+    Write::update(counter, "ADD uses :less").only_if("uses > :none").number(":less", -1).number(":none", 0)
 }
 
 fn order_item(order: &Order) -> Result<Item, StorageError> {

@@ -2,12 +2,14 @@
 
 use waybill_domain::cart::MAX_CODES;
 use waybill_domain::id::{AccountId, PromotionId, ShippingMethodId};
+use waybill_domain::message::Actor;
+use waybill_domain::order::{Command, Order};
 use waybill_domain::pricing::{MAX_CONSIDERED, MAX_METHODS, MAX_PROMOTIONS, Uses};
 use waybill_domain::totals::{
     Effect, Place, Promotion, Scope, ShippingMethod, Stacking, Tariff, Taxes, Trigger, WeightBand,
 };
 use waybill_storage::carts::CartWishes;
-use waybill_storage::orders::NotPlaced;
+use waybill_storage::orders::{NotPlaced, Unchanged};
 use waybill_storage::pricing::{SettingRefused, Versioned};
 
 use crate::shop::{Shop, at, cart_id, category, customer, fresh_cart, order, reasons, usd, uuid};
@@ -214,6 +216,33 @@ async fn of_50_buyers_at_once_with_a_code_for_10_exactly_10_have_it() {
     }
     let uses = shop.table.promotion_uses(&[code.id], None).await.unwrap();
     assert_eq!((placed, uses[&code.id].in_all, shop.offer(&tea).await.available), (10, 10, 90));
+}
+
+#[tokio::test]
+async fn an_order_that_is_cancelled_gives_back_its_uses_once() {
+    let shop = Shop::open().await;
+    let (tea, ann) = (shop.sells("TEA", 450, 9).await, customer());
+    let code = promotion("BACK", Some(9), Some(1));
+    shop.table.add_setting(&code).await.unwrap();
+    let used = async || shop.table.promotion_uses(&[code.id], Some(ann)).await.unwrap()[&code.id];
+    for time in 1..=2 {
+        shop.set_line(ann, &tea, 1).await;
+        enter(&shop, ann, "BACK").await;
+        let quote = shop.quote(ann).await;
+        let order = order(&format!("key-{time}"), &quote, at(0));
+        shop.table.place_order(&order, &quote, "fingerprint").await.unwrap();
+        assert_eq!(used().await, Uses { in_all: 1, by_customer: 1 });
+        // Cancelled by two at once, whose replies are lost, it is cancelled once.
+        let cancel = async || {
+            let decide = |order: &Order| order.decide(Command::Cancel, Actor::Customer, at(1));
+            shop.table.change_order(order.id, None, decide).await
+        };
+        shop.wire.lose_next_reply();
+        let (one, other) = tokio::join!(cancel(), cancel());
+        assert!(one.is_ok() || other.is_ok());
+        assert_eq!(used().await, Uses { in_all: 0, by_customer: 0 });
+        assert!(matches!(cancel().await, Err(Unchanged::Refused(_))));
+    }
 }
 
 #[tokio::test]
