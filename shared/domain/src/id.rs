@@ -157,7 +157,7 @@ mod tests {
     fn an_import_makes_the_same_product_of_a_slug_each_time_among_those_of_its_time() {
         let import = ImportId::for_upload(AccountId(Uuid::from_u128(1)), &"one".parse().unwrap());
         let (tea, cup): (Slug, Slug) = ("tea".parse().unwrap(), "cup".parse().unwrap());
-        let at = |seconds| Timestamp::from_second(1_800_000_000 + seconds).unwrap();
+        let at = |seconds: i64| Timestamp::from_second(1_800_000_000 + seconds).unwrap();
         let first = ProductId::for_import(import, at(0), &tea);
         assert_eq!(first, ProductId::for_import(import, at(0), &tea));
         assert_ne!(first, ProductId::for_import(import, at(0), &cup));
