@@ -28,7 +28,7 @@ async fn import(staff: &Person, kind: &str, body: String) -> Value {
 }
 
 async fn finished(staff: &Person, path: &str) -> Value {
-    for _ in 0..3_000 {
+    for _ in 0..6_000 {
         let import = staff.get(path).await.body;
         if import["state"] == "finished" {
             return import;
