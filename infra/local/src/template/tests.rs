@@ -12,7 +12,7 @@ fn ours() -> Template {
 #[test]
 fn our_own_template_is_read_whole() {
     let template = ours();
-    assert_eq!(template.functions.len(), 11);
+    assert_eq!(template.functions.len(), 12);
     let orders = template.functions.iter().find(|function| function.binary == "orders").unwrap();
     assert_eq!((orders.name.as_str(), orders.memory_mb, orders.timeout.as_secs()), ("OrdersFunction", 256, 10));
     assert_eq!(orders.environment["TABLE_NAME"], "Table");
