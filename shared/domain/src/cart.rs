@@ -321,14 +321,14 @@ mod tests {
 
     #[test]
     fn a_line_says_what_stands_in_its_way() {
-        let mut offers: HashMap<_, _> = [offer("A", 100, 2), offer("B", 100, 9)].into();
+        let mut offers: HashMap<_, _> = [offer("A", 100, 2), offer("B", 100, 9), offer("C", 100, 3)].into();
         offers.get_mut(&"B".parse().unwrap()).unwrap().active = false;
-        let priced = price(&cart(&[("A", 3), ("B", 1)]), &offers).unwrap();
+        let priced = price(&cart(&[("A", 3), ("B", 1), ("C", 3)]), &offers).unwrap();
         let left = |line: &ShownLine| match line.standing {
             Standing::Short(_, left) => Some(left),
             _ => None,
         };
-        assert_eq!(priced.lines.iter().map(left).collect::<Vec<_>>(), [Some(2), Some(0)]);
+        assert_eq!(priced.lines.iter().map(left).collect::<Vec<_>>(), [Some(2), Some(0), None]);
     }
 
     #[test]
@@ -385,6 +385,15 @@ mod tests {
         let merged = merged(&cart(&[("A", 2), ("B", 999)]), &cart(&[("B", 2), ("C", 3)]));
         let lines: Vec<_> = merged.iter().map(|(sku, line)| (sku.as_str(), line.quantity.get())).collect();
         assert_eq!(lines, [("A", 2), ("B", MAX_QUANTITY), ("C", 3)]);
+    }
+
+    #[test]
+    fn what_a_guest_saw_a_price_at_counts_in_a_cart_of_the_same_currency_only() {
+        let mut guest = cart(&[("A", 1)]);
+        guest.lines.values_mut().for_each(|line| line.price = Some(90));
+        let seen = |own: &Cart| merged(own, &guest).into_values().map(|line| line.price).collect::<Vec<_>>();
+        assert_eq!(seen(&cart(&[])), [Some(90)]);
+        assert_eq!(seen(&Cart { currency: "EUR".parse().unwrap(), ..cart(&[]) }), [None]);
     }
 
     proptest! {
