@@ -8,6 +8,7 @@ use crate::cart::{PricedLine, Quote};
 use crate::id::{AccountId, OrderId};
 use crate::message::{Actor, Entry, Event};
 use crate::money::Money;
+use crate::pricing::PromotionUse;
 use crate::schema::{self, described};
 use crate::text::{Email, Invalid, Line};
 use crate::totals::Totals;
@@ -30,6 +31,9 @@ pub struct Order {
     /// What the total is made of; orders from before it was kept have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub totals: Option<Totals>,
+    /// The promotions with a limit that count this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<PromotionUse>,
     pub state: State,
     pub placed_at: Timestamp,
     /// What happened, oldest first; one entry for each change, the first for the placing. Only an order without anything
@@ -345,6 +349,7 @@ pub fn place(id: OrderId, quote: Quote, email: Email, shipping_address: Address,
         lines: quote.lines,
         total: quote.totals.total,
         totals: Some(quote.totals),
+        uses: quote.uses,
         state,
         placed_at: now,
         timeline,

@@ -125,7 +125,7 @@ impl Table {
                 Ok(NotPlaced::LineRefused { line: index, sku: sku.clone(), offer })
             });
         }
-        for used in &quote.uses {
+        for used in &order.uses {
             let limits = [
                 (used.limit, keys::promotion_uses(used.promotion_id)),
                 (used.limit_per_customer, keys::promotion_uses_by(used.promotion_id, order.buyer)),
