@@ -257,7 +257,8 @@ async fn a_promotion_that_is_deleted_after_the_quote_is_honoured() {
     shop.table.remove_setting::<Promotion>(code.id).await.unwrap();
     let order = order("key", &quote, at(0));
     shop.table.place_order(&order, &quote, "fingerprint").await.unwrap();
-    assert_eq!(shop.table.order(order.id).await.unwrap().unwrap().total, usd(810));
+    let placed = shop.table.order(order.id).await.unwrap().unwrap();
+    assert_eq!((placed.total, placed.uses), (usd(810), quote.uses));
 }
 
 #[tokio::test]
