@@ -243,6 +243,12 @@ async fn an_order_that_comes_to_nothing_is_paid_as_it_is_placed() {
     assert!(mail["text"].as_str().unwrap().contains("There is nothing to pay."), "{mail}");
     let staff = shop.administrator().await;
     assert_eq!(staff.post(&format!("/v1/admin/orders/{id}/process"), json!({})).await.status, 200);
+    let sold = eventually("the sale", async || {
+        let movement = staff.get("/v1/admin/skus/TEA/stock-movements").await.body["items"][0].clone();
+        (movement["kind"] == "sold").then_some(movement)
+    })
+    .await;
+    assert_eq!((&sold["units"], &sold["by"]), (&json!(-2), &json!("customer")));
     shop.stop().await;
 }
 

@@ -56,7 +56,11 @@ pub async fn act(table: &Table, work: Work, now: Timestamp) -> Result<(), WorkEr
             Event::Placed => warn(table, &message.order.lines, now).await,
             Event::Paid => {
                 let sold = |line: &PricedLine| Change::Sell { units: line.quantity.get() };
-                settle(table, &message, Actor::Stripe, MovementId::sold, sold).await
+                // An order without anything to pay is placed and paid in one, and announced once.
+                let is_free = message.order.total.amount == 0;
+                let by = if is_free { Actor::Customer } else { Actor::Stripe };
+                settle(table, &message, by, MovementId::sold, sold).await?;
+                if is_free { warn(table, &message.order.lines, now).await } else { Ok(()) }
             }
             Event::Cancelled => {
                 let released = |line: &PricedLine| Change::Release { units: line.quantity.get() };
