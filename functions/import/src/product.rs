@@ -71,6 +71,8 @@ pub async fn bring_in(shop: &Shop, import: &Import, draft: &Draft) -> Result<Res
         };
         match written {
             Ok(()) => return Ok(Ok(came_of(import, present.as_ref(), merged))),
+            // Products of one category meet at it. Whoever loses each time has others to wait for, not the whole part.
+            Err(Refused::Failed(StorageError::Busy(_))) => {}
             Err(Refused::Failed(error)) => return Err(error),
             Err(Refused::By(reasons)) => {
                 // Somebody was faster, with the product or with its slug: it is looked at once more.
