@@ -223,6 +223,8 @@ async fn variants_fit_the_options_of_their_product_and_differ() {
     assert_eq!(staff.post(&skus, third.clone()).await.fields(), ["/options"]);
     third["options"] = json!({ "Size": "M", "Colour": "Red" });
     assert_eq!(staff.post(&skus, third.clone()).await.text("/skus/2/title"), "Shirt, M, Red");
+    staff.post(&skus, third.clone()).await.assert_problem(409, "taken");
+    third["sku"] = json!("SHIRT-OF-THE-SAME-OPTIONS");
     staff.post(&skus, third).await.assert_problem(422, "invalid");
     let sku = "/v1/admin/skus/SHIRT-M-RED";
     assert_eq!(staff.patch(sku, json!({ "options": { "Size": "S", "Colour": "Red" } })).await.fields(), ["/options"]);

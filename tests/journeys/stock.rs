@@ -1,7 +1,7 @@
 //! Stock, from the delivery to the shelf's last unit: what staff write, what customers see, and who is told.
 
 use serde_json::{Value, json};
-use waybill_tests::{Answer, Person, Socket, TestShop, eventually, key};
+use waybill_tests::{Answer, PASSWORD, Person, Socket, TestShop, eventually, key};
 
 const STAFF_MAIL: &str = "stock@example.com";
 
@@ -165,6 +165,20 @@ async fn what_is_still_to_come_can_be_ordered_where_staff_say_so_and_searches_fi
     let shown = sku().await;
     assert_eq!((&shown["availability"], &shown["available"]), (&json!("in_stock"), &Value::Null));
     assert_eq!(customer.order(&[("TEA", 1000)]).await.status, 201);
+    assert_eq!(audit(&shop).await["findings"], json!([]));
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_held_for_somebody_who_deletes_their_account_can_be_ordered_again() {
+    let shop = open().await;
+    shop.product("TEA", 450, 3).await;
+    let (staff, ann) = (shop.administrator().await, shop.customer().await);
+    let order = ann.order(&[("TEA", 3)]).await.text("/id");
+    assert_eq!(ann.post("/v1/account/deletion", json!({ "password": PASSWORD })).await.status, 204);
+    let free = [json!(3), json!(0), json!(3)];
+    eventually("the release", async || (levels(staff, "TEA").await == free).then_some(())).await;
+    assert_eq!(staff.get(&format!("/v1/orders/{order}")).await.text("/fulfilment_status"), "cancelled");
     assert_eq!(audit(&shop).await["findings"], json!([]));
     shop.stop().await;
 }

@@ -9,9 +9,9 @@ use waybill_domain::Timestamp;
 use waybill_domain::account::{Account, KeptAddress, Role};
 use waybill_domain::cart::PricedLine;
 use waybill_domain::id::{AccountId, OrderId};
-use waybill_domain::message::Sums;
+use waybill_domain::message::{Actor, Sums};
 use waybill_domain::money::Money;
-use waybill_domain::order::{Address, Contact, Order, Status};
+use waybill_domain::order::{Address, Command, Contact, Order, Status};
 use waybill_domain::text::{Email, PromotionCode, Sku};
 use waybill_domain::totals::Place;
 use waybill_lambda::clock;
@@ -128,8 +128,8 @@ pub async fn export_account(
 
 /// Delete one's account
 ///
-/// At once and for good. Orders keep their lines and totals, and lose who they were for. Refused while an order is paid and
-/// not delivered, or can still be paid. Should it be interrupted, log in and ask again: it goes on where it was.
+/// At once and for good. Orders keep their lines and totals, and lose who they were for; those that were never to be paid are
+/// cancelled. Refused while an order is paid and not delivered, or its payment page is open. Should it be interrupted, log in and ask again: it goes on where it was.
 #[utoipa::path(
     post,
     path = "/v1/account/deletion",
@@ -183,8 +183,9 @@ async fn forget_orders(table: &Table, account: AccountId, now: Timestamp) -> Res
             if matches!(order.contact, Contact::Forgotten { .. }) {
                 continue;
             }
-            order.forget_buyer(now).ok_or_else(open)?;
-            ids.push(order.id);
+            let id = order.id;
+            cancelled(order, now).forget_buyer(now).ok_or_else(open)?;
+            ids.push(id);
         }
         match page.next {
             Some(next) => cursor = Some(next),
@@ -192,6 +193,11 @@ async fn forget_orders(table: &Table, account: AccountId, now: Timestamp) -> Res
         }
     }
     for id in ids {
+        // Told while there is somebody to tell of: what the order holds is given back.
+        match table.change_order(id, None, |order| order.decide(Command::Cancel, Actor::Customer, now)).await {
+            Ok(_) | Err(Unchanged::Refused(_) | Unchanged::UnknownOrder | Unchanged::EventSeen) => {}
+            Err(Unchanged::Failed(error)) => return Err(error.into()),
+        }
         match table.change_order(id, None, |order| order.forget_buyer(now).ok_or(())).await {
             Ok(_) | Err(Unchanged::UnknownOrder | Unchanged::EventSeen) => {}
             Err(Unchanged::Refused(())) => return Err(open()),
@@ -199,4 +205,9 @@ async fn forget_orders(table: &Table, account: AccountId, now: Timestamp) -> Res
         }
     }
     Ok(())
+}
+
+/// The order as it is once its buyer has given up what can be given up.
+fn cancelled(order: Order, now: Timestamp) -> Order {
+    order.decide(Command::Cancel, Actor::Customer, now).unwrap_or(order)
 }

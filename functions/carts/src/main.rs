@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use carts::{App, routes};
+use waybill_domain::money::Currency;
 use waybill_lambda::aws::Aws;
 use waybill_lambda::{Error, clock, log, settings};
 use waybill_storage::pricing::Shelf;
@@ -16,7 +17,10 @@ async fn main() -> Result<(), Error> {
     let (key, currency, seconds) = settings::read(|variables| {
         (variables.text("QUOTE_KEY_SECRET"), variables.text("SHOP_CURRENCY"), variables.text("PRICING_SECONDS"))
     })?;
-    let (seal, currency) = (Seal::new(&aws.secret(&key).await?), currency.parse()?);
+    let (seal, currency) = (Seal::new(&aws.secret(&key).await?), currency.parse::<Currency>()?);
+    if !currency.is_charged_as_counted() {
+        return Err(format!("a shop cannot sell in {currency}: Stripe counts other minor units of it").into());
+    }
     let table = aws.table()?;
     let guard = Guard::start(table.clone(), clock::now()).await?;
     let shelf = Shelf::new(table.clone(), Duration::from_secs(seconds.parse()?));

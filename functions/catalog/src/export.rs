@@ -140,10 +140,12 @@ async fn page(app: &App, start: Start, limit: u8) -> Result<(Vec<Listing>, Optio
         let page = app.table.products(Products::Of(state), limit, cursor).await?;
         let ids: Vec<_> = page.items.iter().map(|summary| summary.id).collect();
         let more = ids.last().filter(|_| page.next.is_some()).map(|last| Start { state, after: Some(*last) });
+        // With a link to what follows, a page may be empty: its products may all be gone by now.
+        let goes_on = more.is_some();
         let following = ProductState::ALL.into_iter().skip_while(|other| *other != state).nth(1);
         let next = more.or_else(|| following.map(|state| Start { state, after: None }));
         found = (app.table.listings(&ids).await?, next);
-        if !found.0.is_empty() {
+        if goes_on || !found.0.is_empty() {
             break;
         }
     }
@@ -152,12 +154,14 @@ async fn page(app: &App, start: Start, limit: u8) -> Result<(Vec<Listing>, Optio
 
 /// As much of the products as a page takes, at least one; and how many those are.
 fn as_csv(listings: &[Listing], app: &App, categories: &Tree) -> Result<(Vec<u8>, usize), Problem> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    // Quoted all of it, so that a spreadsheet that parts cells by semicolons leaves them whole.
+    let mut writer = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(Vec::new());
     writer.write_record(COLUMNS.map(|(name, _)| name)).map_err(Problem::internal)?;
     let (mut written, mut bytes) = (0, 0);
     for listing in listings {
         let rows = written::rows(listing, app.currency, categories);
-        bytes += rows.iter().flatten().map(|cell| cell.len() + 3).sum::<usize>();
+        // As JSON, in which Lambda takes it, a quote that is meant is four bytes and one around a cell two.
+        bytes += rows.iter().flatten().map(|cell| cell.len() + 3 * cell.matches('"').count() + 5).sum::<usize>();
         if written > 0 && bytes > PAGE_BYTES {
             break;
         }

@@ -132,6 +132,9 @@ pub async fn add_sku(
     if before.product.variants.len() >= MAX_SKUS {
         return Err(Problem::new(Kind::TooMany, format!("A product has at most {MAX_SKUS} SKUs.")));
     }
+    if before.product.variant(&sku.variant.sku).is_some() {
+        return Err(ProductRefused::SkuTaken(sku.variant.sku).into());
+    }
     let mut product = before.product.clone();
     product.variants.push(sku.variant.clone());
     checked(&product)?;

@@ -40,7 +40,7 @@ type Answer = (StatusCode, Json<PaymentSession>);
     post,
     path = "/v1/orders/{id}/payment-sessions",
     params(("id" = OrderId, Path)),
-    responses((status = 201, description = "A new page.", body = PaymentSession), (status = 200, description = "The page that is still open.", body = PaymentSession), (status = 409, description = "order-state, amount-too-small, too-many-payments, payment-expired, payment-pending")),
+    responses((status = 201, description = "A new page.", body = PaymentSession), (status = 200, description = "The page that is still open.", body = PaymentSession), (status = 409, description = "order-state, amount-too-small, amount-too-large, too-many-payments, payment-expired, payment-pending")),
     security(("bearer" = [])),
 )]
 pub async fn start_payment(

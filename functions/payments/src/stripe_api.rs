@@ -158,6 +158,9 @@ fn failed(error: StripeError) -> Problem {
             Some(code) if code.as_str() == "amount_too_small" => {
                 Problem::new(Kind::AmountTooSmall, "The order's total is below what the payment provider takes.")
             }
+            Some(code) if code.as_str() == "amount_too_large" => {
+                Problem::new(Kind::AmountTooLarge, "The order's total is above what the payment provider takes.")
+            }
             code => {
                 Problem::internal(format!("Stripe answered {status} {:?} {code:?} {:?}", errors.type_, errors.param))
             }

@@ -78,10 +78,10 @@ pub async fn unsubscribe(
     Segment(sku): Segment,
 ) -> Result<StatusCode, Problem> {
     let sku = named(&sku)?;
-    match table.owner_of(&sku).await? {
-        Some(product_id) => table.wait_no_longer(caller.account, product_id, &sku).await?,
-        // Its product was deleted.
-        None => table.end_waits(caller.account, Some(&sku)).await?,
+    if let Some(product_id) = table.owner_of(&sku).await? {
+        table.wait_no_longer(caller.account, product_id, &sku).await?;
     }
+    // Also for one of that name whose product was deleted.
+    table.end_waits(caller.account, Some(&sku)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -89,6 +89,10 @@ impl fmt::Display for Money {
 #[serde(into = "String", try_from = "String")]
 pub struct Currency([u8; 3]);
 
+/// Those of which Stripe's amounts count other minor units than ISO 4217 does, or are multiples of something:
+/// <https://docs.stripe.com/currencies>, on zero-decimal, three-decimal and special cases.
+const CHARGED_OTHERWISE: &str = "BHD IQD ISK JOD KWD LYD MGA OMR TND UGX";
+
 /// ISO 4217 list one, without funds, metals and test codes, by number of minor digits.
 const NO_DIGITS: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF";
 const THREE_DIGITS: &str = "BHD IQD JOD KWD LYD OMR TND";
@@ -103,6 +107,11 @@ described!(Currency, schema::text("An ISO 4217 code.", 3, 3, "^[A-Z]{3}$", "USD"
 impl Currency {
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.0).expect("a currency is made of ASCII letters")
+    }
+
+    /// Whether Stripe takes any amount of it as we count it. A shop can sell in no other.
+    pub fn is_charged_as_counted(&self) -> bool {
+        !lists(CHARGED_OTHERWISE, self.code())
     }
 
     /// How many digits stand behind the decimal point: 2 for most, 0 for JPY, 3 for KWD.
@@ -167,6 +176,13 @@ mod tests {
 
     fn usd(amount: i64) -> Money {
         Money::new(amount, "USD".parse().unwrap())
+    }
+
+    #[test]
+    fn what_stripe_counts_otherwise_is_told_apart() {
+        let otherwise = |code: &str| !code.parse::<Currency>().unwrap().is_charged_as_counted();
+        assert!(["ISK", "UGX", "MGA", "KWD", "BHD"].into_iter().all(otherwise));
+        assert!(!["USD", "EUR", "JPY", "KRW"].into_iter().any(otherwise));
     }
 
     #[test]

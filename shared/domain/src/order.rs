@@ -379,13 +379,11 @@ impl Order {
         u32::try_from(self.timeline.len() + forgotten).expect("a timeline has some MAX_ENTRIES entries")
     }
 
-    /// The order without the person behind it, which nobody is told of. None while something is still due to them: a
-    /// parcel that they have paid for, or a page that they may have paid on.
+    /// The order without the person behind it, which nobody is told of. None while something is still due to them, or to
+    /// the shop: a parcel that they have paid for, a page that they may have paid on, goods that are held for them.
     pub fn forget_buyer(&self, now: Timestamp) -> Option<Order> {
         let is_open = match &self.state {
-            // Until Stripe says that the page has closed, somebody may have paid on it.
-            State::Pending { attempt } => attempt.session.is_some(),
-            State::Paid { .. } | State::Processing { .. } | State::Shipped { .. } => true,
+            State::Pending { .. } | State::Paid { .. } | State::Processing { .. } | State::Shipped { .. } => true,
             State::Delivered { .. } | State::Cancelled { .. } => false,
         };
         (!is_open).then(|| Order { contact: Contact::Forgotten { forgotten_at: now }, ..self.clone() })

@@ -174,10 +174,12 @@ fn a_full_timeline_takes_no_more_tries_but_always_the_payment() {
 #[test]
 fn a_buyer_is_forgotten_once_nothing_is_due_to_them_and_the_money_stays() {
     let forget = |names: &[&str]| after(names).forget_buyer(Timestamp::UNIX_EPOCH);
-    for due in [&["start payment"][..], &["start payment", "pay"], &["pay", "process"], &["pay", "process", "ship"]] {
+    let held = [&[][..], &["start payment"], &["start payment", "expire payment"]];
+    let paid = [&["start payment", "pay"][..], &["pay", "process"], &["pay", "process", "ship"]];
+    for due in held.into_iter().chain(paid) {
         assert_eq!(forget(due), None, "{due:?}");
     }
-    for over in [&[][..], &["cancel"], &["start payment", "expire payment"], &["pay", "process", "ship", "deliver"]] {
+    for over in [&["cancel"][..], &["pay", "process", "ship", "deliver"]] {
         let (before, forgotten) = (after(over), forget(over).unwrap());
         assert_eq!((forgotten.total, &forgotten.lines, &forgotten.state), (before.total, &before.lines, &before.state));
         assert_eq!(forgotten.version(), before.version() + 1);

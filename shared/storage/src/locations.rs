@@ -46,7 +46,8 @@ impl Table {
 
     /// Makes a place; refused where another has its name.
     pub async fn add_location(&self, id: LocationId, name: LocationName) -> Result<(), Refused<LocationRefused>> {
-        self.change_locations(id, &name, |names| match names.len() < MAX_LOCATIONS {
+        // It may be there already: a write whose reply was lost.
+        self.change_locations(id, &name, |names| match names.contains_key(&id) || names.len() < MAX_LOCATIONS {
             true => Ok(()),
             false => Err(LocationRefused::TooMany),
         })

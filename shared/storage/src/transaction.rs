@@ -300,13 +300,18 @@ async fn commit_all<E>(table: &Table, writes: &[(Write, Meaning<E>)]) -> Result<
     if first.is_some_and(is_busy) {
         return Err(Outcome::Busy(format!("{:?}", reasons.iter().map(code).collect::<Vec<_>>())));
     }
-    let refused = reasons.iter().zip(writes).filter(|(reason, _)| code(reason) == REFUSED);
-    let refused: Result<Vec<E>, StorageError> =
-        refused.map(|(reason, (_, meaning))| meaning(reason.item.clone().unwrap_or_default())).collect();
-    Err(Outcome::Refused(match refused {
-        Ok(none) if none.is_empty() => Refused::Failed(StorageError::from_sdk(error)),
-        Ok(refused) => Refused::By(refused),
-        Err(error) => Refused::Failed(error),
+    let mut meant = Vec::new();
+    for (reason, (_, meaning)) in reasons.iter().zip(writes).filter(|(reason, _)| code(reason) == REFUSED) {
+        match meaning(reason.item.clone().unwrap_or_default()) {
+            Ok(reason) => meant.push(reason),
+            // What the refusals before it mean explains it.
+            Err(_) if !meant.is_empty() => {}
+            Err(error) => return Err(Outcome::Refused(Refused::Failed(error))),
+        }
+    }
+    Err(Outcome::Refused(match meant.is_empty() {
+        true => Refused::Failed(StorageError::from_sdk(error)),
+        false => Refused::By(meant),
     }))
 }
 

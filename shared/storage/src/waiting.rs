@@ -18,6 +18,8 @@ use crate::transaction::{Refused, Transaction, Write};
 
 /// Seconds that it is kept who was told, and at which address: a day.
 const TOLD_LIFETIME: i64 = 24 * 60 * 60;
+/// How many are told at once, before the shop looks whether it is still there.
+const TOLD_AT_ONCE: usize = 25;
 
 /// Why nobody waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,21 +135,31 @@ impl Table {
             (true, false) | (false, true) => {}
         }
         if offer.is_orderable() {
-            for item in waiting {
-                let waiter: Waiter = from_item(item)?;
-                if waiter.told.is_none() {
-                    self.tell(&offer, &waiter, now).await?;
+            let waiting = waiting.into_iter().map(from_item).collect::<Result<Vec<Waiter>, _>>()?;
+            let untold: Vec<_> = waiting.into_iter().filter(|waiter| waiter.told.is_none()).collect();
+            for (number, some) in untold.chunks(TOLD_AT_ONCE).enumerate() {
+                // It may be sold out again by now; the others go on waiting.
+                if number > 0 && !self.is_orderable(&offer).await? {
+                    break;
                 }
+                futures_util::future::try_join_all(some.iter().map(|waiter| self.tell(&offer, waiter, now))).await?;
             }
         }
         Ok(())
     }
 
-    /// Tells staff if little is left of a SKU: a read, and a transaction where it is so.
+    /// Tells staff if little is left of a SKU: a read, another where it is so, and a transaction if they do not know yet.
     pub async fn warn_if_low(&self, product: ProductId, sku: &Sku, now: Timestamp) -> Result<(), StorageError> {
         let Some(offer) = self.get(&keys::offer(product, sku), true).await? else { return Ok(()) };
         let offer: Offer = from_item(offer)?;
-        if offer.is_low() { self.note_low(&offer, now).await } else { Ok(()) }
+        // Noted before, it is not noted again; asking costs less than to be refused, and stands in no order's way.
+        let is_new = offer.is_low() && self.get(&keys::low(product, sku), false).await?.is_none();
+        if is_new { self.note_low(&offer, now).await } else { Ok(()) }
+    }
+
+    async fn is_orderable(&self, offer: &Offer) -> Result<bool, StorageError> {
+        let now = self.get(&keys::offer(offer.product_id, &offer.sku), true).await?;
+        Ok(now.map(from_item).transpose()?.is_some_and(|offer: Offer| offer.is_orderable()))
     }
 
     /// Notes that little is left, once until it is forgotten, and only while it is so.

@@ -69,6 +69,7 @@ kinds! {
     WrongAmount = CONFLICT "wrong-amount": "The amount is not the order's.";
     TooManyPayments = CONFLICT "too-many-payments": "So many payments of this order have been tried that no other can be started.";
     AmountTooSmall = CONFLICT "amount-too-small": "The order's total is below what the payment provider takes.";
+    AmountTooLarge = CONFLICT "amount-too-large": "The order's total is above what the payment provider takes. Order it in parts.";
     PaymentExpired = CONFLICT "payment-expired": "The payment page has just closed. Start again.";
     PaymentPending = CONFLICT "payment-pending": "A payment of this order is being confirmed.";
     TooLarge = PAYLOAD_TOO_LARGE "too-large": "The body is too large.";

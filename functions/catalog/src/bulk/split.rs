@@ -12,7 +12,7 @@ use waybill_web::problem::{FieldError, Place};
 use waybill_web::{Kind, Problem};
 
 use super::cells::unguarded;
-use super::columns::check_header;
+use super::columns::{COLUMNS, check_header};
 
 #[derive(Debug)]
 pub struct Upload {
@@ -27,6 +27,9 @@ pub struct Upload {
 struct Group {
     rows: Vec<Row>,
     bytes: usize,
+    /// Rows that have not failed.
+    open: usize,
+    first_failed: bool,
 }
 
 pub fn split(format: Format, body: &[u8]) -> Result<Upload, Problem> {
@@ -37,14 +40,18 @@ pub fn split(format: Format, body: &[u8]) -> Result<Upload, Problem> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (columns, groups) = match format {
         Format::Csv => csv_groups(text)?,
-        Format::JsonLines => (Vec::new(), line_groups(text)),
+        Format::JsonLines => (Vec::new(), line_groups(text)?),
     };
     let rows: usize = groups.iter().map(|group| group.rows.len()).sum();
     match u32::try_from(rows) {
         Ok(0) => Err(Problem::new(Kind::Invalid, "The upload holds no row.")),
-        Ok(number) if rows <= MAX_ROWS => Ok(Upload { columns, rows: number, parts: packed(groups) }),
-        _ => Err(Problem::new(Kind::Invalid, format!("The upload holds {rows} rows; it may hold {MAX_ROWS}."))),
+        Ok(number) => Ok(Upload { columns, rows: number, parts: packed(groups) }),
+        Err(_) => Err(too_many()),
     }
+}
+
+fn too_many() -> Problem {
+    Problem::new(Kind::Invalid, format!("The upload holds more rows than the {MAX_ROWS} that it may hold."))
 }
 
 fn csv_groups(text: &str) -> Result<(Vec<String>, Vec<Group>), Problem> {
@@ -53,6 +60,10 @@ fn csv_groups(text: &str) -> Result<(Vec<String>, Vec<Group>), Problem> {
     let unreadable = |error: csv::Error| Problem::new(Kind::Invalid, format!("The upload is not a CSV: {error}."));
     let header = records.next().transpose().map_err(unreadable)?.unwrap_or_default();
     let header: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
+    if header.len() > COLUMNS.len() {
+        let detail = format!("The header has {} columns, and an import {}.", header.len(), COLUMNS.len());
+        return Err(Problem::new(Kind::Invalid, detail));
+    }
     let wrong = check_header(&header).into_iter();
     let wrong: Vec<_> = wrong
         .map(|(name, detail)| FieldError { place: Place::Column(shortened(&name)), detail: detail.to_owned() })
@@ -65,10 +76,15 @@ fn csv_groups(text: &str) -> Result<(Vec<String>, Vec<Group>), Problem> {
     let mut groups: Vec<Group> = Vec::new();
     let (mut by_slug, mut by_sku) = (HashMap::<String, usize>::new(), HashMap::<String, u32>::new());
     // The header is row 1.
+    let mut rows = 0;
     for (number, record) in (2..).zip(records) {
         let record = record.map_err(unreadable)?;
         if record.iter().all(|cell| cell.trim().is_empty()) {
             continue;
+        }
+        rows += 1;
+        if rows > MAX_ROWS {
+            return Err(too_many());
         }
         let cell = |place: usize| record.get(place).map(|cell| unguarded(cell).trim().to_owned()).unwrap_or_default();
         let (slug, sku) = (cell(slug_place), cell(sku_place));
@@ -80,7 +96,10 @@ fn csv_groups(text: &str) -> Result<(Vec<String>, Vec<Group>), Problem> {
         });
         let group = &mut groups[group];
         let bytes = record.as_slice().len() + 8 * record.len();
-        let fault = if record.len() < header.len() {
+        let fault = if !slug.is_empty() && group.first_failed {
+            // The others may leave to it what there is to tell of the product.
+            Some(Fault::column("slug", "is that of a product whose first row failed"))
+        } else if record.len() < header.len() {
             Some(Fault::column(&header[record.len()], "has no cell in this row"))
         } else if record.len() > header.len() {
             Some(Fault::column(&header[header.len() - 1], "has cells behind it that are of no column"))
@@ -88,14 +107,18 @@ fn csv_groups(text: &str) -> Result<(Vec<String>, Vec<Group>), Problem> {
             Some(Fault::column("slug", too_long()))
         } else if let Some(first) = by_sku.get(&sku) {
             Some(Fault::column("sku", format!("stands in row {first} already")))
-        } else if group.rows.iter().filter(|row| is_open(row)).count() >= MAX_SKUS {
+        } else if group.open >= MAX_SKUS {
             Some(Fault::column("sku", format!("is one more than the {MAX_SKUS} that a product has at most")))
         } else {
             None
         };
         let content = match fault {
-            Some(fault) => failed(number, Some(&slug), Some(&sku), fault),
+            Some(fault) => {
+                group.first_failed |= group.rows.is_empty();
+                failed(number, Some(&slug), Some(&sku), fault)
+            }
             None => {
+                group.open += 1;
                 if !sku.is_empty() {
                     by_sku.insert(sku, number);
                 }
@@ -108,7 +131,7 @@ fn csv_groups(text: &str) -> Result<(Vec<String>, Vec<Group>), Problem> {
     Ok((header, groups))
 }
 
-fn line_groups(text: &str) -> Vec<Group> {
+fn line_groups(text: &str) -> Result<Vec<Group>, Problem> {
     /// All that matters here of a line.
     #[derive(Deserialize)]
     struct Named {
@@ -116,8 +139,11 @@ fn line_groups(text: &str) -> Vec<Group> {
     }
 
     let mut by_slug = HashMap::<String, u32>::new();
-    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
-    let groups = lines.map(|(number, line)| {
+    let lines = || (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    if lines().nth(MAX_ROWS).is_some() {
+        return Err(too_many());
+    }
+    let groups = lines().map(|(number, line)| {
         let slug = serde_json::from_str(line).ok().map(|Named { slug }| slug);
         let first = slug.as_ref().and_then(|slug| by_slug.get(slug));
         let content = if line.len() > PRODUCT_BYTES {
@@ -130,9 +156,9 @@ fn line_groups(text: &str) -> Vec<Group> {
             Content::Line(line.to_owned())
         };
         let bytes = if matches!(content, Content::Line(_)) { line.len() } else { 0 };
-        Group { rows: vec![Row { number, content }], bytes }
+        Group { rows: vec![Row { number, content }], bytes, ..Group::default() }
     });
-    groups.collect()
+    Ok(groups.collect())
 }
 
 fn too_long() -> String {
@@ -226,6 +252,26 @@ mod tests {
             ]
         );
         assert_eq!(upload.rows as usize, 5 + MAX_SKUS);
+    }
+
+    #[test]
+    fn rows_that_leave_it_to_one_that_failed_to_tell_of_their_product_fail_too() {
+        let upload = csv(&["other,A,Other", "tea,A,Tea", "tea,B,", "tea,C,", "cup,D,Cup"]);
+        let first = "is that of a product whose first row failed";
+        assert_eq!(
+            failed(&upload),
+            [
+                "3: Column(\"sku\") stands in row 2 already".to_owned(),
+                format!("4: Column(\"slug\") {first}"),
+                format!("5: Column(\"slug\") {first}"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_header_of_more_columns_than_there_are_is_refused_at_once() {
+        let header = vec!["x"; COLUMNS.len() + 1].join(",");
+        assert!(split(Format::Csv, header.as_bytes()).unwrap_err().detail().contains("columns"));
     }
 
     #[test]

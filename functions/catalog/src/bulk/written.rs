@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use waybill_domain::category::Tree;
 use waybill_domain::money::Currency;
-use waybill_domain::product::{Offer, Price, Product, Variant};
+use waybill_domain::product::{MAX_STOCK, Offer, Price, Product, Variant};
 use waybill_storage::catalog::Listing;
 
 use super::cells::{guarded, joined, joined_by_name};
@@ -32,13 +32,18 @@ pub fn line(Listing { product, offers }: &Listing, shop: Currency) -> Map<String
     fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
 }
 
+/// Units that are there, as a new SKU would begin with them.
+fn left(offer: &Offer) -> u64 {
+    offer.left().min(MAX_STOCK.into())
+}
+
 fn sku(variant: &Variant, offer: &Offer, shop: Currency) -> Value {
     let fields = [
         ("sku", json!(variant.sku)),
         ("variant", json!(variant.variant)),
         ("options", json!(variant.options)),
         ("prices", prices(offer, shop).map(|(currency, price)| price_field(currency, price)).collect()),
-        ("stock", json!(offer.available)),
+        ("stock", json!(left(offer))),
         ("weight", json!(offer.weight)),
         ("tax_class", json!(offer.tax_class)),
         ("barcode", json!(variant.barcode)),
@@ -120,7 +125,7 @@ fn sku_cell(name: &str, product: &Product, variant: &Variant, offer: &Offer, sho
                 Some(compare_at) => (currency.code().to_owned(), format!("{}/{compare_at}", price.amount)),
             }))
         }
-        "stock" => offer.available.to_string(),
+        "stock" => left(offer).to_string(),
         "weight" => offer.weight.to_string(),
         "tax_class" => offer.tax_class.to_string(),
         "barcode" => variant.barcode.as_ref()?.as_str().to_owned(),

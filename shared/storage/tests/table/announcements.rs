@@ -2,7 +2,7 @@
 
 use waybill_domain::id::AccountId;
 use waybill_domain::message::{AccountEvent, Event, Message};
-use waybill_domain::order::{Order, PaymentStatus};
+use waybill_domain::order::{Command, Order, PaymentStatus};
 use waybill_storage::outbox::{Announcement, announcement};
 
 use crate::accounts::letter;
@@ -34,10 +34,11 @@ async fn an_order_whose_buyer_is_forgotten_is_not_announced_again() {
     let shop = Shop::open().await;
     let tea = shop.sells("TEA", 450, 5).await;
     let placed = shop.placed(&tea).await;
+    shop.command(&placed, Command::Cancel).await;
     let forget = |order: &Order| order.forget_buyer(at(2)).ok_or(());
     let forgotten = shop.table.change_order(placed.id, None, forget).await.unwrap();
     assert_eq!(shop.table.order(placed.id).await.unwrap().unwrap(), forgotten);
-    assert_eq!(announced(&shop).await.len(), 1);
+    assert_eq!(announced(&shop).await.len(), 2);
     let stored = shop.stored(&format!("ORDER#{}", placed.id), "ORDER").await.to_string();
     assert!(!stored.contains("ann@") && !stored.contains("Main St") && !stored.contains("fingerprint"), "{stored}");
 }

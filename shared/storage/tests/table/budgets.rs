@@ -191,7 +191,9 @@ async fn stock_is_two_reads_and_moves_in_one_transaction() {
     shop.table.sell_on(&tea.sku, terms, at(1)).await.unwrap();
     assert_eq!(shop.wire.calls(), ["GetItem", "GetItem", "TransactWriteItems", "GetItem", "GetItem"]);
     shop.table.warn_if_low(tea.product_id, &tea.sku, at(1)).await.unwrap();
-    assert_eq!(shop.wire.calls(), ["GetItem", "TransactWriteItems"]);
+    assert_eq!(shop.wire.calls(), ["GetItem", "GetItem", "TransactWriteItems"]);
+    shop.table.warn_if_low(tea.product_id, &tea.sku, at(1)).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "GetItem"]);
     shop.table.tell_waiting(tea.product_id, &tea.sku, at(1)).await.unwrap();
     assert_eq!(shop.wire.calls(), ["GetItem", "Query"]);
 }
