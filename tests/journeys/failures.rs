@@ -13,6 +13,8 @@ pub fn impatient_template(tries: u32) -> std::path::PathBuf {
     let impatient = template
         .replace("    Timeout: 10", "    Timeout: 2")
         .replace("VisibilityTimeout: 180", "VisibilityTimeout: 1")
+        .replace("VisibilityTimeout: 720", "VisibilityTimeout: 1")
+        .replace("maxReceiveCount: 10 }", &format!("maxReceiveCount: {tries} }}"))
         .replace("maxReceiveCount: 5", &format!("maxReceiveCount: {tries}"))
         .replace("maxReceiveCount: 3", &format!("maxReceiveCount: {tries}"));
     assert_ne!(template, impatient);

@@ -238,7 +238,7 @@ async fn what_is_exported_can_be_imported_again_and_changes_nothing_and_no_cell_
         let csv = together(&export(staff, "csv", limit).await);
         let lines = export(staff, "jsonl", limit).await.concat();
         assert_eq!(lines.lines().count(), 4);
-        for cell in ["\"'=cmd()|' \"\"x\"\", Shirt\"", "\"'-Cotton.", ",'－1,"] {
+        for cell in ["\"'=cmd()|' \"\"x\"\", Shirt\"", "\"'-Cotton.", ",\"'－1\","] {
             assert!(csv.contains(cell), "{cell}: {csv}");
         }
         assert_eq!(counts(&import(staff, CSV, format!("\u{feff}{csv}")).await), [0, 0, 5, 0]);
