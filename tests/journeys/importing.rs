@@ -130,6 +130,8 @@ async fn imports_twice(rows: usize) {
     assert_eq!(counts(&first), [good, 0, 0, rows as u64 / 20], "{first}");
     assert_eq!((&first["rows"], &first["done"]), (&json!(rows), &json!(rows)));
     assert_told(&failures(staff, &first).await, rows);
+    // The first may have outlived its token.
+    let staff = &shop.staff("manager").await;
     let begin = std::time::Instant::now();
     let again = import(staff, CSV, sheet(rows)).await;
     println!("again in {:.1} s", begin.elapsed().as_secs_f32());
@@ -148,7 +150,15 @@ async fn an_import_of_many_rows_brings_in_the_good_ones_and_tells_of_the_others_
     imports_twice(1_000).await;
 }
 
-/// Takes a minute or two: `cargo test -p waybill-tests ten_thousand -- --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_not_text_is_refused() {
+    let shop = TestShop::open().await;
+    let staff = shop.administrator().await;
+    upload(staff, CSV, &key(), b"slug,sku\n\xff".to_vec()).await.assert_problem(422, "invalid");
+    shop.stop().await;
+}
+
+/// Takes many minutes in a debug build: `cargo test -p waybill-tests ten_thousand -- --ignored --nocapture`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "as the one of a thousand rows, for longer"]
 async fn an_import_of_ten_thousand_rows_brings_in_9500_and_tells_of_500() {
@@ -386,7 +396,6 @@ async fn an_upload_is_started_once_for_each_key_and_refused_for_what_is_wrong_wi
     for empty in ["", "slug,sku\n", "\u{feff}slug,sku\n,\n"] {
         upload(staff, CSV, &key(), empty).await.assert_problem(422, "invalid");
     }
-    upload(staff, CSV, &key(), b"slug,sku\n\xff".to_vec()).await.assert_problem(422, "invalid");
     upload(staff, LINES, &key(), "\n\n").await.assert_problem(422, "invalid");
     upload(staff, "application/json", &key(), "{}").await.assert_problem(415, "unsupported-media-type");
     let most = 4 * 1024 * 1024;
