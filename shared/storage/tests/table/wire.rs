@@ -6,11 +6,14 @@ use std::sync::{Arc, Mutex};
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::interceptors::{
-    BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextMut,
+    BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
 };
 use aws_sdk_dynamodb::config::{BehaviorVersion, ConfigBag, Intercept, Region, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
+use aws_smithy_types::body::SdkBody;
 use axum::http::StatusCode;
+use serde_json::{Value, json};
 
 #[derive(Clone, Debug, Default)]
 pub struct Wire(Arc<Seen>);
@@ -20,6 +23,8 @@ struct Seen {
     calls: Mutex<Vec<String>>,
     /// Of the answers' bodies.
     bytes: AtomicI64,
+    /// Halves of the read and write units that the engine says it took.
+    halves: AtomicI64,
     /// The reply at which it comes down from 1 to 0 is lost.
     replies_until_loss: AtomicI64,
     /// How many calls there are before no other leaves any more; at zero they all do.
@@ -50,6 +55,11 @@ impl Wire {
         self.0.bytes.swap(0, Ordering::SeqCst).unsigned_abs()
     }
 
+    /// Read and write units of the calls since the last time somebody asked, as the engine counts them.
+    pub fn units(&self) -> f64 {
+        self.0.halves.swap(0, Ordering::SeqCst) as f64 / 2.0
+    }
+
     /// The next call takes effect, but its reply becomes a 500, which the SDK answers with another try.
     pub fn lose_next_reply(&self) {
         self.lose_reply_after(0);
@@ -76,6 +86,37 @@ impl Wire {
 impl Intercept for Wire {
     fn name(&self) -> &'static str {
         "wire"
+    }
+
+    /// Asks of every call what it costs.
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        let mut body: Value = serde_json::from_slice(request.body().bytes().unwrap_or_default())?;
+        body["ReturnConsumedCapacity"] = json!("TOTAL");
+        let body = body.to_string();
+        request.headers_mut().insert("content-length", body.len().to_string());
+        *request.body_mut() = SdkBody::from(body);
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response().body().bytes().unwrap_or_default();
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let units = |table: &Value| table["CapacityUnits"].as_f64().unwrap_or_default();
+        let cost = &body["ConsumedCapacity"];
+        let units = cost.as_array().map_or_else(|| units(cost), |tables| tables.iter().map(units).sum());
+        self.0.halves.fetch_add((units * 2.0) as i64, Ordering::SeqCst);
+        Ok(())
     }
 
     fn read_before_transmit(
