@@ -289,8 +289,9 @@ async fn each_operation_takes_the_units_of_its_budget() {
     let ann = customer();
     shop.set_line(ann, &offers[0], 1).await;
     let units = || shop.wire.units();
-    if units() == 0.0 {
-        return println!("not asked: this engine does not say what a call costs");
+    units();
+    if shop.is_elsewhere() {
+        return println!("not asked: other engines count the units of transactions otherwise, or not at all");
     }
     assert_eq!(shop.table.products(Products::Of(ProductState::Active), 20, None).await.unwrap().items.len(), 20);
     assert_eq!(units(), 0.5, "a list of 20 products");
