@@ -5,6 +5,7 @@ mod codes;
 mod discounts;
 mod kept;
 mod limits;
+mod promotions;
 mod properties;
 mod shipping;
 mod taxes;
