@@ -5,14 +5,17 @@ mod change;
 mod guest;
 mod view;
 
+use std::collections::{BTreeMap, HashMap};
+
 use axum::extract::{FromRef, State};
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 use waybill_domain::cart::{self, Cart, CartLine, Quantity, Quote};
-use waybill_domain::id::{AccountId, CartId};
+use waybill_domain::id::{AccountId, CartId, ProductId};
 use waybill_domain::money::Currency;
+use waybill_domain::product::Offer;
 use waybill_domain::text::Sku;
 use waybill_lambda::{clock, random};
 use waybill_storage::Table;
@@ -173,17 +176,21 @@ impl App {
         let quantity = fields.finish(|| quantity)?;
         let unknown = || Problem::not_found("SKU");
         let sku: Sku = sku.parse().map_err(|_| unknown())?;
-        let product_id = self.table.owner_of(&sku).await?.ok_or_else(unknown)?;
-        // The cart's own currency is known only then; a line that is set anew says what it was seen at.
-        let (known, offers) =
-            tokio::try_join!(self.table.cart(owner), async { self.table.offers(&[(sku.clone(), product_id)]).await })?;
-        let currency = known.map_or(self.currency, |cart| cart.currency);
+        let (product_id, known) = tokio::try_join!(self.table.owner_of(&sku), self.table.cart(owner))?;
+        let product_id = product_id.ok_or_else(unknown)?;
+        let (currency, mut skus) =
+            known.map_or((self.currency, BTreeMap::new()), |cart| (cart.currency, products_of(&cart)));
+        skus.insert(sku.clone(), product_id);
+        let offers = self.offers(&skus).await?;
+        // A line says what its SKU cost when it was set.
         let price = offers.get(&sku).and_then(|offer| offer.price_in(currency)).map(|price| price.amount);
         let now = clock::now();
         let fresh = NewCart { id: CartId::new(random::uuid_at(now)), currency: self.currency, now };
         let line = CartLine { product_id, quantity, price };
         let cart = self.table.set_cart_line(owner, &sku, line, fresh).await?;
-        self.shown(&cart, buyer).await
+        // Another device may have put in what was not looked at.
+        let is_known = products_of(&cart).iter().all(|(sku, product)| skus.get(sku) == Some(product));
+        if is_known { self.shown_at(&cart, offers, buyer).await } else { self.shown(&cart, buyer).await }
     }
 
     async fn change(
@@ -213,8 +220,24 @@ impl App {
     }
 
     async fn shown(&self, cart: &Cart, buyer: Option<AccountId>) -> Result<Json<CartView>, Problem> {
-        let skus: Vec<_> = cart.lines.iter().map(|(sku, line)| (sku.clone(), line.product_id)).collect();
-        let (offers, shelf) = tokio::try_join!(self.table.offers(&skus), self.shelf.look())?;
+        let offers = self.offers(&products_of(cart)).await?;
+        self.shown_at(cart, offers, buyer).await
+    }
+
+    async fn offers(&self, skus: &BTreeMap<Sku, ProductId>) -> Result<HashMap<Sku, Offer>, Problem> {
+        let skus: Vec<_> = skus.iter().map(|(sku, product)| (sku.clone(), *product)).collect();
+        // The shelf is looked at by the way, so that it is at hand when the cart is reckoned.
+        let (offers, _) = tokio::try_join!(self.table.offers(&skus), self.shelf.look())?;
+        Ok(offers)
+    }
+
+    async fn shown_at(
+        &self,
+        cart: &Cart,
+        offers: HashMap<Sku, Offer>,
+        buyer: Option<AccountId>,
+    ) -> Result<Json<CartView>, Problem> {
+        let shelf = self.shelf.look().await?;
         let priced = cart::price(cart, &offers).map_err(Problem::internal)?;
         let now = clock::now();
         let reckoning = shelf.pricing.look_at(cart, &priced, &offers, &shelf.tree, now);
@@ -224,4 +247,8 @@ impl App {
         let quote = quote.map(|quote| self.seal.close(&quote)).transpose().map_err(Problem::internal)?;
         Ok(Json(CartView::of(cart, priced, reckoned, quote)))
     }
+}
+
+fn products_of(cart: &Cart) -> BTreeMap<Sku, ProductId> {
+    cart.lines.iter().map(|(sku, line)| (sku.clone(), line.product_id)).collect()
 }
