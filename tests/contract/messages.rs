@@ -60,7 +60,9 @@ fn mail_tags() -> BTreeSet<String> {
 
 /// Of what the stock queue brings.
 fn stock_tags() -> BTreeSet<String> {
-    ["order.placed.v1", "order.paid.v1", "order.cancelled.v1", STOCK_CHANGED].map(ToOwned::to_owned).into()
+    ["order.placed.v1", "order.paid.v1", "order.cancelled.v1", "order.expired.v1", STOCK_CHANGED]
+        .map(ToOwned::to_owned)
+        .into()
 }
 
 /// Of all that there is.

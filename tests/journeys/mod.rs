@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod bad_input;
 mod catalogue;
+mod expiring;
 mod failures;
 mod fulfilment;
 mod guessing;

@@ -70,6 +70,10 @@ async fn work(shop: &TestShop) {
     socket.close().await;
     customer.delete("/v1/sessions/current").await;
 
+    shop.order_to_pay("TEA").await;
+    let swept = shop.invoke("sweep", json!({ "expire_orders": { "older_than_minutes": 0 } })).await;
+    assert_eq!(swept["expired"], 1);
+
     watch_stock(shop, staff).await;
     let leaver = shop.customer().await;
     leaver.order(&[("TEA", 1)]).await;

@@ -120,8 +120,15 @@ async fn an_unpaid_order_is_cancelled_and_what_it_held_can_be_ordered_again() {
     assert_eq!(released["by"], "staff");
     assert_eq!(staff.get("/v1/admin/orders?status=cancelled").await.body["items"].as_array().unwrap().len(), 2);
 
-    let (buyer, open, _) = shop.order_to_pay("TEA").await;
-    buyer.post(&format!("/v1/orders/{open}/cancel"), json!({})).await.assert_problem(409, "order-state");
+    // A page that is open is closed with it; one that was paid on is a payment.
+    let (buyer, open, session) = shop.order_to_pay("TEA").await;
+    assert_eq!(buyer.post(&format!("/v1/orders/{open}/cancel"), json!({})).await.status, 200);
+    assert_eq!(shop.stripe(&format!("sessions/{session}/pay"), json!({})).await.status, 409);
+    let (buyer, paid, session) = shop.order_to_pay("TEA").await;
+    shop.stripe("faults", json!({ "hold": true })).await;
+    assert_eq!(shop.stripe(&format!("sessions/{session}/pay"), json!({})).await.status, 200);
+    buyer.post(&format!("/v1/orders/{paid}/cancel"), json!({})).await.assert_problem(409, "order-state");
+    assert_eq!(buyer.get(&format!("/v1/orders/{paid}")).await.text("/payment_status"), "paid");
     assert_eq!(audit(&shop).await["findings"], json!([]));
     shop.stop().await;
 }

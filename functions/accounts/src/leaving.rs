@@ -183,20 +183,23 @@ async fn forget_orders(table: &Table, account: AccountId, now: Timestamp) -> Res
             if matches!(order.contact, Contact::Forgotten { .. }) {
                 continue;
             }
-            let id = order.id;
+            let (id, is_pending) = (order.id, order.state.status() == Status::Pending);
             cancelled(order, now).forget_buyer(now).ok_or_else(open)?;
-            ids.push(id);
+            ids.push((id, is_pending));
         }
         match page.next {
             Some(next) => cursor = Some(next),
             None => break,
         }
     }
-    for id in ids {
-        // Told while there is somebody to tell of: what the order holds is given back.
-        match table.change_order(id, None, |order| order.decide(Command::Cancel, Actor::Customer, now)).await {
-            Ok(_) | Err(Unchanged::Refused(_) | Unchanged::UnknownOrder | Unchanged::EventSeen) => {}
-            Err(Unchanged::Failed(error)) => return Err(error.into()),
+    for (id, is_pending) in ids {
+        if is_pending {
+            // Told while there is somebody to tell of: what the order holds is given back.
+            let cancel = Command::Cancel { closed_page: None };
+            match table.change_order(id, None, |order| order.decide(cancel.clone(), Actor::Customer, now)).await {
+                Ok(_) | Err(Unchanged::Refused(_) | Unchanged::UnknownOrder | Unchanged::EventSeen) => {}
+                Err(Unchanged::Failed(error)) => return Err(error.into()),
+            }
         }
         match table.change_order(id, None, |order| order.forget_buyer(now).ok_or(())).await {
             Ok(_) | Err(Unchanged::UnknownOrder | Unchanged::EventSeen) => {}
@@ -209,5 +212,5 @@ async fn forget_orders(table: &Table, account: AccountId, now: Timestamp) -> Res
 
 /// The order as it is once its buyer has given up what can be given up.
 fn cancelled(order: Order, now: Timestamp) -> Order {
-    order.decide(Command::Cancel, Actor::Customer, now).unwrap_or(order)
+    order.decide(Command::Cancel { closed_page: None }, Actor::Customer, now).unwrap_or(order)
 }

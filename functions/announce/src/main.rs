@@ -101,7 +101,7 @@ fn texts(announcement: Announcement) -> Result<(Vec<String>, Audience), serde_js
     match announcement {
         Announcement::Order(message) => {
             // What takes goods, from those who may order or off the shelf, or gives them back.
-            let stock = matches!(message.event, Event::Placed | Event::Paid | Event::Cancelled);
+            let stock = matches!(message.event, Event::Placed | Event::Paid | Event::Cancelled | Event::Expired);
             Ok((vec![serde_json::to_string(&message)?], Audience { mail: true, push: true, stock, ..Audience::NOBODY }))
         }
         Announcement::Letter(message) => {

@@ -122,6 +122,11 @@ fn words(shop: &Shop, message: &Message) -> Option<Words> {
             "Your order was cancelled",
             "It was not paid, and you owe us nothing.",
         )),
+        Event::Expired => Some(plain(
+            "your order has expired",
+            "Your order has expired",
+            "We have not received a payment in time, so it was given up. You owe us nothing, and are welcome to order again.",
+        )),
         Event::Placed | Event::PaymentStarted | Event::PaymentDeclined | Event::PaymentExpired => None,
     }
 }

@@ -1,6 +1,5 @@
 //! Placing orders, reading them, and moving them on.
 
-mod cancel;
 mod fulfil;
 mod place;
 mod read;
@@ -14,6 +13,8 @@ use waybill_domain::order::Status;
 use waybill_storage::Table;
 use waybill_web::Guard;
 use waybill_web::quote::Seal;
+
+pub use view::OrderView;
 
 #[derive(Clone, FromRef)]
 pub struct App {
@@ -32,9 +33,7 @@ pub struct App {
         read::list_orders,
         fulfil::process_order,
         fulfil::ship_order,
-        fulfil::deliver_order,
-        cancel::cancel_own_order,
-        cancel::cancel_order
+        fulfil::deliver_order
     ),
     components(schemas(Status))
 )]
@@ -45,8 +44,6 @@ pub fn routes(app: App) -> Router {
         .route("/v1/orders", post(place::place_order).get(read::list_own_orders))
         .route("/v1/orders/{id}", get(read::read_order))
         .route("/v1/admin/orders", get(read::list_orders))
-        .route("/v1/orders/{id}/cancel", post(cancel::cancel_own_order))
-        .route("/v1/admin/orders/{id}/cancel", post(cancel::cancel_order))
         .route("/v1/admin/orders/{id}/process", post(fulfil::process_order))
         .route("/v1/admin/orders/{id}/ship", post(fulfil::ship_order))
         .route("/v1/admin/orders/{id}/deliver", post(fulfil::deliver_order))

@@ -47,7 +47,7 @@ struct EntryView {
     at: Timestamp,
     #[schema(example = "order.placed")]
     r#type: &'static str,
-    /// `customer`, `staff` or `stripe`; which member of staff is not the customer's business.
+    /// `customer`, `staff`, `stripe`, or `shop` where a time was over; which member of staff is not the customer's business.
     by: &'static str,
 }
 
@@ -65,7 +65,11 @@ impl From<Order> for OrderView {
             shipping_address: order.contact.shipping_address().cloned(),
             shipment: match order.state {
                 State::Shipped { shipment, .. } | State::Delivered { shipment, .. } => Some(shipment),
-                State::Pending { .. } | State::Paid { .. } | State::Processing { .. } | State::Cancelled { .. } => None,
+                State::Pending { .. }
+                | State::Paid { .. }
+                | State::Processing { .. }
+                | State::Cancelled { .. }
+                | State::Expired { .. } => None,
             },
             placed_at: order.placed_at,
             timeline: order.timeline.iter().map(EntryView::from).collect(),
@@ -82,6 +86,7 @@ impl From<&Entry> for EntryView {
                 Actor::Customer => "customer",
                 Actor::Staff { .. } => "staff",
                 Actor::Stripe => "stripe",
+                Actor::Shop => "shop",
             },
         }
     }

@@ -1,5 +1,7 @@
-//! Payment sessions: a page at Stripe on which the buyer pays exactly what the order says.
+//! Payment sessions: a page at Stripe on which the buyer pays exactly what the order says; and what closes them.
 
+mod cancel;
+pub mod give_up;
 mod start;
 mod stripe_api;
 
@@ -7,10 +9,11 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::post;
 use utoipa::OpenApi;
+use waybill_domain::order::Order;
 use waybill_storage::Table;
-use waybill_web::Guard;
+use waybill_web::{Caller, Guard, Problem};
 
-pub use stripe_api::Stripe;
+pub use stripe_api::{Stripe, payment_on};
 
 #[derive(Clone, FromRef)]
 pub struct App {
@@ -21,9 +24,20 @@ pub struct App {
 
 /// What the document tells of these routes.
 #[derive(OpenApi)]
-#[openapi(paths(start::start_payment))]
+#[openapi(paths(start::start_payment, cancel::cancel_own_order, cancel::cancel_order))]
 pub struct Documented;
 
 pub fn routes(app: App) -> Router {
-    Router::new().route("/v1/orders/{id}/payment-sessions", post(start::start_payment)).with_state(app)
+    Router::new()
+        .route("/v1/orders/{id}/payment-sessions", post(start::start_payment))
+        .route("/v1/orders/{id}/cancel", post(cancel::cancel_own_order))
+        .route("/v1/admin/orders/{id}/cancel", post(cancel::cancel_order))
+        .with_state(app)
+}
+
+/// An order of the caller's. Somebody else's is as unknown as one that does not exist.
+async fn own_order(table: &Table, caller: &Caller, id: &str) -> Result<Order, Problem> {
+    let unknown = || Problem::not_found("order");
+    let order = table.order(id.parse().map_err(|_| unknown())?).await?;
+    order.filter(|order| order.buyer == caller.account).ok_or_else(unknown)
 }

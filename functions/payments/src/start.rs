@@ -18,8 +18,8 @@ use waybill_storage::orders::Unchanged;
 use waybill_web::limits::{Address, Limit};
 use waybill_web::{Caller, Kind, Problem, Segment};
 
-use crate::App;
 use crate::stripe_api::Page;
+use crate::{App, own_order};
 
 #[derive(Serialize, ToSchema)]
 pub struct PaymentSession {
@@ -55,9 +55,7 @@ pub async fn start_payment(
         limits.take(Limit::PaymentAccount, &account, now),
         limits.take(Limit::PaymentAddress, &address.0, now)
     )?;
-    let unknown = || Problem::not_found("order");
-    let order = app.table.order(id.parse().map_err(|_| unknown())?).await?;
-    let order = order.filter(|order| order.buyer == caller.account).ok_or_else(unknown)?;
+    let order = own_order(&app.table, &caller, &id).await?;
     match attempt(&order)? {
         Attempt { number, session: None } => open_page(&app, &order, *number).await,
         Attempt { number, session: Some(session) } if session.expires_at <= clock::now() => {
@@ -76,11 +74,15 @@ fn attempt(order: &Order) -> Result<&Attempt, Problem> {
         | order::State::Shipped { .. }
         | order::State::Delivered { .. } => Err(Problem::new(Kind::OrderState, "The order has been paid already.")),
         order::State::Cancelled { .. } => Err(Problem::new(Kind::OrderState, "The order was cancelled.")),
+        order::State::Expired { .. } => {
+            Err(Problem::new(Kind::OrderState, "The order was not paid in time. Please order again."))
+        }
     }
 }
 
 async fn open_page(app: &App, order: &Order, number: u32) -> Result<Answer, Problem> {
     let session = app.stripe.open_page(order, number).await?;
+    let session_id = session.id.clone();
     let command = Command::StartPayment { attempt: number, session };
     let now = clock::now();
     let saved = app.table.change_order(order.id, None, |order| order.decide(command.clone(), Actor::Customer, now));
@@ -90,11 +92,27 @@ async fn open_page(app: &App, order: &Order, number: u32) -> Result<Answer, Prob
         Err(Unchanged::Refused(Refusal::Done)) => {
             app.table.order(order.id).await?.ok_or_else(|| Problem::not_found("order"))?
         }
+        // It was given up meanwhile, by who saw no page yet. Nobody has this one's address; now nobody can pay on it.
+        Err(Unchanged::Refused(refusal @ Refusal::Forbidden { .. })) => {
+            close(app, &session_id).await;
+            return Err(refusal.into());
+        }
         Err(refused) => return Err(refused.into()),
     };
     match &attempt(&order)?.session {
         Some(session) => Ok(answer(StatusCode::CREATED, session)),
         None => Err(Problem::new(Kind::PaymentExpired, "The payment page has just closed. Please start again.")),
+    }
+}
+
+/// Closes a page that is of no use. That it cannot be closed changes nothing for the caller.
+async fn close(app: &App, session_id: &str) {
+    match app.stripe.close_page(session_id).await {
+        Ok(Page::Closed) => {}
+        Ok(Page::Open | Page::Completed { .. }) => {
+            tracing::error!("a page of an order that was given up is not closed")
+        }
+        Err(_) => tracing::warn!("a page of an order that was given up could not be closed"),
     }
 }
 
@@ -110,7 +128,7 @@ async fn next_page(app: &App, order: &Order, number: u32, session_id: &str) -> R
                 Err(refused) => Err(refused.into()),
             }
         }
-        Page::Open | Page::Completed => {
+        Page::Open | Page::Completed { .. } => {
             Err(Problem::new(Kind::PaymentPending, "A payment of this order is being confirmed."))
         }
     }

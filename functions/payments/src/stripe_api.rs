@@ -6,13 +6,13 @@ use std::time::Duration;
 use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
-    CreateCheckoutSessionPaymentIntentData, ProductData, RetrieveCheckoutSession,
+    CreateCheckoutSessionPaymentIntentData, ExpireCheckoutSession, ProductData, RetrieveCheckoutSession,
 };
-use stripe_shared::{CheckoutSession, CheckoutSessionMode, CheckoutSessionStatus};
+use stripe_shared::{CheckoutSession, CheckoutSessionMode, CheckoutSessionPaymentStatus, CheckoutSessionStatus};
 use waybill_domain::Timestamp;
 use waybill_domain::cart::PricedLine;
-use waybill_domain::money::Currency;
-use waybill_domain::order::{Order, PaymentSession};
+use waybill_domain::money::{Currency, Money};
+use waybill_domain::order::{Command, Order, PaymentSession};
 use waybill_domain::totals::{Prices, Shipping, Tax};
 use waybill_web::{Kind, Problem};
 
@@ -30,8 +30,10 @@ pub struct Stripe {
 /// What became of a payment page.
 pub enum Page {
     Open,
-    /// Somebody paid on it, or the payment is on its way.
-    Completed,
+    /// Somebody paid on it; None while the money is on its way, or where Stripe does not say what was paid.
+    Completed {
+        payment: Option<Command>,
+    },
     /// It closed without a payment.
     Closed,
 }
@@ -63,9 +65,19 @@ impl Stripe {
             RetrieveCheckoutSession::new(session_id).send(&self.client).await.map_err(failed)?;
         match session.status {
             Some(CheckoutSessionStatus::Open) => Ok(Page::Open),
-            Some(CheckoutSessionStatus::Complete) => Ok(Page::Completed),
+            Some(CheckoutSessionStatus::Complete) => Ok(Page::Completed { payment: payment_on(&session) }),
             Some(CheckoutSessionStatus::Expired) => Ok(Page::Closed),
             status => Err(Problem::internal(format!("a session of a status that we do not know: {status:?}"))),
+        }
+    }
+
+    /// Closes a page, unless somebody has paid on it. Closing it again comes to the same.
+    pub async fn close_page(&self, session_id: &str) -> Result<Page, Problem> {
+        match ExpireCheckoutSession::new(session_id).send(&self.client).await {
+            Ok(_) => Ok(Page::Closed),
+            // Stripe refuses one that is not open; what it is instead is to be asked.
+            Err(StripeError::Stripe(_, 400)) => self.page(session_id).await,
+            Err(error) => Err(failed(error)),
         }
     }
 
@@ -90,6 +102,16 @@ impl Stripe {
             .success_url(format!("{back}?payment=success"))
             .cancel_url(format!("{back}?payment=cancelled")))
     }
+}
+
+/// The payment that was made on a page. None where the money is not there yet, or it is not said what was paid.
+pub fn payment_on(session: &CheckoutSession) -> Option<Command> {
+    if session.payment_status != CheckoutSessionPaymentStatus::Paid {
+        return None;
+    }
+    let currency = session.currency.as_ref()?.to_string().to_uppercase().parse().ok()?;
+    let intent = session.payment_intent.as_ref()?.id().to_string();
+    Some(Command::Pay { intent, amount: Money::new(session.amount_total?, currency) })
 }
 
 /// What the page lists, which adds up to the order's total: each line at what is left of it after discounts, shipping,
@@ -275,5 +297,6 @@ mod tests {
         let request = stripe.request(&order()).unwrap().customize().request_strategy(RequestStrategy::Idempotent(key));
         let session = request.send(&stripe.client).await.unwrap();
         assert!(stripe.page(&session.id).await.is_ok());
+        assert!(stripe.close_page(&session.id).await.is_ok());
     }
 }

@@ -105,7 +105,8 @@ fn update(message: &Message) -> Update<'_> {
         | Event::Paid
         | Event::Processing
         | Event::Delivered
-        | Event::Cancelled => (None, None),
+        | Event::Cancelled
+        | Event::Expired => (None, None),
     };
     Update {
         id: &message.id,

@@ -53,6 +53,7 @@ impl From<Movement> for MovementView {
             Actor::Customer => ("customer", None),
             Actor::Staff { account_id } => ("staff", Some(account_id)),
             Actor::Stripe => ("stripe", None),
+            Actor::Shop => ("shop", None),
         };
         let Movement { id, kind, units, places, reason, order_id, at, .. } = movement;
         MovementView { id, kind, units, places, by, account_id, reason, order_id, at }

@@ -62,9 +62,9 @@ pub async fn act(table: &Table, work: Work, now: Timestamp) -> Result<(), WorkEr
                 settle(table, &message, by, MovementId::sold, sold).await?;
                 if is_free { warn(table, &message.order.lines, now).await } else { Ok(()) }
             }
-            Event::Cancelled => {
+            Event::Cancelled | Event::Expired => {
                 let released = |line: &PricedLine| Change::Release { units: line.quantity.get() };
-                settle(table, &message, canceller(table, &message).await?, MovementId::released, released).await
+                settle(table, &message, gave_up(table, &message).await?, MovementId::released, released).await
             }
             Event::PaymentStarted
             | Event::PaymentDeclined
@@ -88,8 +88,8 @@ async fn warn(table: &Table, lines: &[PricedLine], now: Timestamp) -> Result<(),
     Ok(())
 }
 
-/// Who cancelled an order: its timeline says so, and ends with it.
-async fn canceller(table: &Table, message: &Message) -> Result<Actor, WorkError> {
+/// Who gave an order up: its timeline says so, and ends with it.
+async fn gave_up(table: &Table, message: &Message) -> Result<Actor, WorkError> {
     let order = table.order(message.order.id).await?;
     Ok(order.and_then(|order| order.timeline.last().map(|entry| entry.actor)).unwrap_or(Actor::Customer))
 }

@@ -1,12 +1,12 @@
 //! What an event does to its order.
 
+use payments::payment_on;
 use serde::Deserialize;
 use stripe_shared::{CheckoutSession, CheckoutSessionPaymentStatus};
 use stripe_webhook::{Event, EventObject};
 use waybill_domain::Timestamp;
 use waybill_domain::id::OrderId;
 use waybill_domain::message::Actor;
-use waybill_domain::money::Money;
 use waybill_domain::order::{Command, Refusal};
 use waybill_storage::Table;
 use waybill_storage::orders::{EventOutcome, StripeEvent, Unchanged};
@@ -87,7 +87,7 @@ fn asked(object: &EventObject) -> Asked {
     match object {
         EventObject::CheckoutSessionCompleted(session) | EventObject::CheckoutSessionAsyncPaymentSucceeded(session) => {
             match session.payment_status {
-                CheckoutSessionPaymentStatus::Paid => match payment(session) {
+                CheckoutSessionPaymentStatus::Paid => match payment_on(session) {
                     Some(command) => Asked::Change(order_of(session), command),
                     None => Asked::Unclear,
                 },
@@ -111,10 +111,4 @@ fn asked(object: &EventObject) -> Asked {
 
 fn order_of(session: &CheckoutSession) -> Option<OrderId> {
     session.client_reference_id.as_ref()?.parse().ok()
-}
-
-fn payment(session: &CheckoutSession) -> Option<Command> {
-    let currency = session.currency.as_ref()?.to_string().to_uppercase().parse().ok()?;
-    let intent = session.payment_intent.as_ref()?.id().to_string();
-    Some(Command::Pay { intent, amount: Money::new(session.amount_total?, currency) })
 }

@@ -40,6 +40,9 @@ pub enum Event {
     /// It was given up before it was paid.
     #[serde(rename = "order.cancelled.v1")]
     Cancelled,
+    /// It was not paid in time.
+    #[serde(rename = "order.expired.v1")]
+    Expired,
 }
 
 impl Event {
@@ -55,6 +58,7 @@ impl Event {
             Event::Shipped { .. } => "order.shipped",
             Event::Delivered => "order.delivered",
             Event::Cancelled => "order.cancelled",
+            Event::Expired => "order.expired",
         }
     }
 }
@@ -169,6 +173,8 @@ pub enum Actor {
     },
     /// The payment provider, by a signed webhook.
     Stripe,
+    /// The shop itself, because a time was over.
+    Shop,
 }
 
 impl Actor {

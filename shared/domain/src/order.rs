@@ -155,6 +155,10 @@ pub enum State {
     Cancelled {
         cancelled_at: Timestamp,
     },
+    /// Not paid in time; its goods can be ordered by others.
+    Expired {
+        expired_at: Timestamp,
+    },
 }
 
 /// One try to collect the payment. Its number is part of the idempotency key that Stripe is called with, so that one
@@ -195,6 +199,8 @@ pub struct Shipment {
 pub enum PaymentStatus {
     Pending,
     Paid,
+    /// It was not paid in time, and no longer can be.
+    Expired,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -218,11 +224,19 @@ pub enum Status {
     Shipped,
     Delivered,
     Cancelled,
+    Expired,
 }
 
 impl Status {
-    pub const ALL: [Status; 6] =
-        [Status::Pending, Status::Paid, Status::Processing, Status::Shipped, Status::Delivered, Status::Cancelled];
+    pub const ALL: [Status; 7] = [
+        Status::Pending,
+        Status::Paid,
+        Status::Processing,
+        Status::Shipped,
+        Status::Delivered,
+        Status::Cancelled,
+        Status::Expired,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -232,6 +246,15 @@ impl Status {
             Status::Shipped => "shipped",
             Status::Delivered => "delivered",
             Status::Cancelled => "cancelled",
+            Status::Expired => "expired",
+        }
+    }
+
+    /// Whether nobody will pay it any more: what it held is given back.
+    pub fn is_given_up(self) -> bool {
+        match self {
+            Status::Cancelled | Status::Expired => true,
+            Status::Pending | Status::Paid | Status::Processing | Status::Shipped | Status::Delivered => false,
         }
     }
 }
@@ -245,12 +268,14 @@ impl State {
             State::Shipped { .. } => Status::Shipped,
             State::Delivered { .. } => Status::Delivered,
             State::Cancelled { .. } => Status::Cancelled,
+            State::Expired { .. } => Status::Expired,
         }
     }
 
     pub fn payment_status(&self) -> PaymentStatus {
         match self {
             State::Pending { .. } | State::Cancelled { .. } => PaymentStatus::Pending,
+            State::Expired { .. } => PaymentStatus::Expired,
             State::Paid { .. } | State::Processing { .. } | State::Shipped { .. } | State::Delivered { .. } => {
                 PaymentStatus::Paid
             }
@@ -263,7 +288,7 @@ impl State {
             State::Processing { .. } => FulfilmentStatus::Processing,
             State::Shipped { .. } => FulfilmentStatus::Shipped,
             State::Delivered { .. } => FulfilmentStatus::Delivered,
-            State::Cancelled { .. } => FulfilmentStatus::Cancelled,
+            State::Cancelled { .. } | State::Expired { .. } => FulfilmentStatus::Cancelled,
         }
     }
 }
@@ -294,7 +319,14 @@ pub enum Command {
     },
     Deliver,
     /// Nobody will pay it.
-    Cancel,
+    Cancel {
+        /// The page that Stripe says is closed, unpaid and for good.
+        closed_page: Option<String>,
+    },
+    /// Nobody has paid it in time.
+    Expire {
+        closed_page: Option<String>,
+    },
 }
 
 impl Command {
@@ -308,7 +340,8 @@ impl Command {
             Command::Process => "processed",
             Command::Ship { .. } => "shipped",
             Command::Deliver => "delivered",
-            Command::Cancel => "cancelled",
+            Command::Cancel { .. } => "cancelled",
+            Command::Expire { .. } => "expired",
         }
     }
 }
@@ -323,7 +356,7 @@ pub enum Refusal {
     Forbidden { status: Status, command: Command },
     #[error("{paid} was paid for an order of {due}")]
     WrongAmount { due: Money, paid: Money },
-    #[error("The order's payment page is open; it can be cancelled once that has closed.")]
+    #[error("The order's payment page is open; it can be given up once that has closed.")]
     PageOpen,
     #[error("Too many payments of this order were started and given up; please place a new one.")]
     TimelineFull,
@@ -335,7 +368,8 @@ fn forbidden(status: Status, command: &Command) -> String {
         | Command::DeclinePayment
         | Command::ExpirePayment { .. }
         | Command::Pay { .. }
-        | Command::Cancel => "a pending order",
+        | Command::Cancel { .. }
+        | Command::Expire { .. } => "a pending order",
         Command::Process => "a paid order",
         Command::Ship { .. } => "an order that is processing",
         Command::Deliver => "a shipped order",
@@ -384,7 +418,7 @@ impl Order {
     pub fn forget_buyer(&self, now: Timestamp) -> Option<Order> {
         let is_open = match &self.state {
             State::Pending { .. } | State::Paid { .. } | State::Processing { .. } | State::Shipped { .. } => true,
-            State::Delivered { .. } | State::Cancelled { .. } => false,
+            State::Delivered { .. } | State::Cancelled { .. } | State::Expired { .. } => false,
         };
         (!is_open).then(|| Order { contact: Contact::Forgotten { forgotten_at: now }, ..self.clone() })
     }
@@ -400,7 +434,8 @@ impl Order {
                 | Command::Process
                 | Command::Ship { .. }
                 | Command::Deliver
-                | Command::Cancel => {}
+                | Command::Cancel { .. }
+                | Command::Expire { .. } => {}
             }
         }
         let (state, event) = self.next(command, now)?;
@@ -436,11 +471,14 @@ impl Order {
                 Ok((S::Paid { payment: Payment { intent: Some(intent), paid_at: now } }, Event::Paid))
             }
             // Somebody may be paying on a page that is open.
-            (S::Pending { attempt }, C::Cancel) => match attempt.session {
-                Some(_) => Err(Refusal::PageOpen),
-                None => Ok((S::Cancelled { cancelled_at: now }, Event::Cancelled)),
-            },
-            (S::Cancelled { .. }, C::Cancel) => Err(Refusal::Done),
+            (S::Pending { attempt }, C::Cancel { closed_page } | C::Expire { closed_page })
+                if attempt.session.as_ref().is_some_and(|session| closed_page.as_ref() != Some(&session.id)) =>
+            {
+                Err(Refusal::PageOpen)
+            }
+            (S::Pending { .. }, C::Cancel { .. }) => Ok((S::Cancelled { cancelled_at: now }, Event::Cancelled)),
+            (S::Pending { .. }, C::Expire { .. }) => Ok((S::Expired { expired_at: now }, Event::Expired)),
+            (S::Cancelled { .. }, C::Cancel { .. }) => Err(Refusal::Done),
             (S::Paid { payment }, C::Process) => Ok((S::Processing { payment }, Event::Processing)),
             (S::Processing { payment }, C::Ship { carrier, tracking_number }) => {
                 let event = Event::Shipped { carrier: carrier.clone(), tracking_number: tracking_number.clone() };
@@ -450,10 +488,15 @@ impl Order {
             (S::Shipped { payment, shipment }, C::Deliver) => {
                 Ok((S::Delivered { payment, shipment }, Event::Delivered))
             }
-            // What Stripe tells of an attempt that a payment or a cancelling has overtaken is old news.
+            // What Stripe or the clock tells of an order that something else has overtaken is old news.
             (
-                S::Paid { .. } | S::Processing { .. } | S::Shipped { .. } | S::Delivered { .. } | S::Cancelled { .. },
-                C::DeclinePayment | C::ExpirePayment { .. },
+                S::Paid { .. }
+                | S::Processing { .. }
+                | S::Shipped { .. }
+                | S::Delivered { .. }
+                | S::Cancelled { .. }
+                | S::Expired { .. },
+                C::DeclinePayment | C::ExpirePayment { .. } | C::Expire { .. },
             ) => Err(Refusal::Done),
             (
                 S::Paid { payment }
@@ -467,26 +510,46 @@ impl Order {
                 Refusal::Forbidden { status: self.state.status(), command: C::Pay { intent, amount } }
             }),
             (
-                S::Paid { .. } | S::Processing { .. } | S::Shipped { .. } | S::Delivered { .. } | S::Cancelled { .. },
+                S::Paid { .. }
+                | S::Processing { .. }
+                | S::Shipped { .. }
+                | S::Delivered { .. }
+                | S::Cancelled { .. }
+                | S::Expired { .. },
                 command @ C::StartPayment { .. },
             )
             // Money for an order that nobody waits for: a person has to look at it.
-            | (S::Cancelled { .. }, command @ C::Pay { .. })
+            | (S::Cancelled { .. } | S::Expired { .. }, command @ C::Pay { .. })
             | (
-                S::Pending { .. } | S::Processing { .. } | S::Shipped { .. } | S::Delivered { .. } | S::Cancelled { .. },
+                S::Pending { .. }
+                | S::Processing { .. }
+                | S::Shipped { .. }
+                | S::Delivered { .. }
+                | S::Cancelled { .. }
+                | S::Expired { .. },
                 command @ C::Process,
             )
             | (
-                S::Pending { .. } | S::Paid { .. } | S::Shipped { .. } | S::Delivered { .. } | S::Cancelled { .. },
+                S::Pending { .. }
+                | S::Paid { .. }
+                | S::Shipped { .. }
+                | S::Delivered { .. }
+                | S::Cancelled { .. }
+                | S::Expired { .. },
                 command @ C::Ship { .. },
             )
             | (
-                S::Pending { .. } | S::Paid { .. } | S::Processing { .. } | S::Delivered { .. } | S::Cancelled { .. },
+                S::Pending { .. }
+                | S::Paid { .. }
+                | S::Processing { .. }
+                | S::Delivered { .. }
+                | S::Cancelled { .. }
+                | S::Expired { .. },
                 command @ C::Deliver,
             )
             | (
-                S::Paid { .. } | S::Processing { .. } | S::Shipped { .. } | S::Delivered { .. },
-                command @ C::Cancel,
+                S::Paid { .. } | S::Processing { .. } | S::Shipped { .. } | S::Delivered { .. } | S::Expired { .. },
+                command @ C::Cancel { .. },
             ) => {
                 Err(Refusal::Forbidden { status: self.state.status(), command })
             }

@@ -79,7 +79,10 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("process", Command::Process),
         ("ship", Command::Ship { carrier: "UPS".parse().unwrap(), tracking_number: "1Z".parse().unwrap() }),
         ("deliver", Command::Deliver),
-        ("cancel", Command::Cancel),
+        ("cancel", Command::Cancel { closed_page: None }),
+        ("cancel, closed", Command::Cancel { closed_page: Some("cs_1".into()) }),
+        ("expire", Command::Expire { closed_page: None }),
+        ("expire, closed", Command::Expire { closed_page: Some("cs_1".into()) }),
     ]
 }
 
@@ -105,6 +108,7 @@ fn the_matrix_of_state_and_command_is_as_reviewed() {
         ("shipped", after(&["start payment", "pay", "process", "ship"])),
         ("delivered", after(&["start payment", "pay", "process", "ship", "deliver"])),
         ("cancelled", after(&["cancel"])),
+        ("expired", after(&["start payment", "expire, closed"])),
     ];
     let mut matrix = String::new();
     for (state, order) in &states {
@@ -160,6 +164,22 @@ fn a_closed_page_makes_way_for_the_next_attempt_only() {
 }
 
 #[test]
+fn no_order_is_given_up_while_somebody_may_pay_on_its_page() {
+    let open = after(&["start payment"]);
+    for closed_page in [None, Some("cs_other".to_owned())] {
+        let cancel = Command::Cancel { closed_page: closed_page.clone() };
+        assert_eq!(decide(&open, cancel), Err(Refusal::PageOpen));
+        assert_eq!(decide(&open, Command::Expire { closed_page }), Err(Refusal::PageOpen));
+    }
+    let next = decide(
+        &after(&["start payment", "expire payment"]),
+        Command::StartPayment { attempt: 2, session: session("cs_2") },
+    );
+    let closed_page = Some("cs_1".to_owned());
+    assert_eq!(decide(&next.unwrap(), Command::Expire { closed_page }), Err(Refusal::PageOpen), "another page is open");
+}
+
+#[test]
 fn a_full_timeline_takes_no_more_tries_but_always_the_payment() {
     let mut order = placed();
     while order.timeline.len() < MAX_ENTRIES {
@@ -179,7 +199,7 @@ fn a_buyer_is_forgotten_once_nothing_is_due_to_them_and_the_money_stays() {
     for due in held.into_iter().chain(paid) {
         assert_eq!(forget(due), None, "{due:?}");
     }
-    for over in [&["cancel"][..], &["pay", "process", "ship", "deliver"]] {
+    for over in [&["cancel"][..], &["expire"], &["pay", "process", "ship", "deliver"]] {
         let (before, forgotten) = (after(over), forget(over).unwrap());
         assert_eq!((forgotten.total, &forgotten.lines, &forgotten.state), (before.total, &before.lines, &before.state));
         assert_eq!(forgotten.version(), before.version() + 1);
@@ -201,7 +221,7 @@ fn a_message_survives_the_queue() {
 
 proptest! {
     #[test]
-    fn whatever_is_commanded_money_is_taken_once_and_nothing_ships_unpaid(path in proptest::collection::vec(0..10_usize, 0..40)) {
+    fn whatever_is_commanded_money_is_taken_once_and_nothing_ships_unpaid(path in proptest::collection::vec(0..commands().len(), 0..40)) {
         let mut order = placed();
         let mut payments = 0;
         for step in path {

@@ -226,7 +226,7 @@ impl Table {
             Some(_) | None => Ok(NotSaved::Changed),
         };
         transaction = transaction.write(write, meaning);
-        if after.state.status() == Status::Cancelled && before.state.status() != Status::Cancelled {
+        if after.state.status().is_given_up() && !before.state.status().is_given_up() {
             for (counter, _, name) in counters(after) {
                 transaction = transaction.write(use_once_less(&counter), move |_| {
                     Err(StorageError::Broken(format!("{name} is given back and was never used")))
@@ -279,7 +279,39 @@ impl Table {
     ) -> Result<Page<OrderSummary>, StorageError> {
         self.page(Index::Gsi2, &keys::orders_with(status), limit, cursor).await
     }
+
+    /// Ids of orders that were placed before a moment and are not paid, the oldest first, `limit` at most, after `from`:
+    /// one query of half a read unit for each 4 KB. Where there may be more, also what to begin with for those.
+    pub async fn unpaid_orders(
+        &self,
+        placed_before: Timestamp,
+        limit: u8,
+        from: Option<Overdue>,
+    ) -> Result<(Vec<OrderId>, Option<Overdue>), StorageError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(Index::Gsi2.name())
+            .key_condition_expression("gsi2pk = :pending AND gsi2sk < :before")
+            .expression_attribute_values(":pending", AttributeValue::S(keys::orders_with(Status::Pending)))
+            .expression_attribute_values(":before", AttributeValue::S(keys::by_time(placed_before, "")))
+            .limit(i32::from(limit))
+            .set_exclusive_start_key(from.map(|Overdue(key)| key))
+            .send()
+            .await
+            .map_err(StorageError::from_sdk)?;
+        let ids = answer.items.unwrap_or_default().into_iter().map(|mut item| match item.remove(SUMMARY) {
+            Some(AttributeValue::M(summary)) => Ok(from_item::<OrderSummary>(summary)?.id),
+            _ => Err(StorageError::Broken("an order in a list has no summary".into())),
+        });
+        Ok((ids.collect::<Result<_, _>>()?, answer.last_evaluated_key.map(Overdue)))
+    }
 }
+
+/// Where a look at unpaid orders goes on.
+#[derive(Clone, Debug)]
+pub struct Overdue(Item);
 
 fn take_stock(line: &PricedLine) -> Write {
     Write::update(&keys::offer(line.product_id, &line.sku), "SET available = available - :units ADD #ordered :units")

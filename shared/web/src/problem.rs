@@ -108,6 +108,10 @@ impl Problem {
         Problem { errors, ..self }
     }
 
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// What went wrong, for people.
     pub fn detail(&self) -> &str {
         &self.detail

@@ -80,7 +80,9 @@ async fn a_page_of_any_list_is_one_query() {
     shop.table.orders_of(order.buyer, 20, None).await.unwrap();
     shop.table.orders_with(Status::Pending, 20, None).await.unwrap();
     shop.table.connections_of(order.buyer).await.unwrap();
-    assert_eq!(shop.wire.calls(), ["Query"; 7]);
+    let (unpaid, next) = shop.table.unpaid_orders(at(1_000_000), 20, None).await.unwrap();
+    assert_eq!((unpaid, next.is_none()), (vec![order.id], true));
+    assert_eq!(shop.wire.calls(), ["Query"; 8]);
 }
 
 #[tokio::test]
