@@ -7,7 +7,8 @@ use jsonschema::{Draft, Validator};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use waybill_domain::message::{
-    AccountEvent, AccountMessage, Event, ImportEvent, ImportMessage, Message, StockEvent, StockMessage,
+    AccountEvent, AccountMessage, Event, ImportEvent, ImportMessage, Message, RefundEvent, RefundMessage, StockEvent,
+    StockMessage,
 };
 use waybill_lambda::batch::Mailable;
 use waybill_local::workspace;
@@ -15,11 +16,12 @@ use waybill_local::workspace;
 use super::template;
 
 /// What each queue is to the contract: its channel.
-const QUEUES: [(&str, &str); 4] = [
+const QUEUES: [(&str, &str); 5] = [
     ("MailQueue", "mailQueue"),
     ("PushQueue", "pushQueue"),
     ("StockQueue", "stockQueue"),
     ("ImportQueue", "importQueue"),
+    ("RefundQueue", "refundQueue"),
 ];
 
 fn read(path: &Path) -> Value {
@@ -60,14 +62,18 @@ fn mail_tags() -> BTreeSet<String> {
 
 /// Of what the stock queue brings.
 fn stock_tags() -> BTreeSet<String> {
-    ["order.placed.v1", "order.paid.v1", "order.cancelled.v1", "order.expired.v1", STOCK_CHANGED]
-        .map(ToOwned::to_owned)
-        .into()
+    let of_goods = ["placed", "paid", "cancelled", "cancelled_with_refund", "expired"];
+    of_goods.map(|name| format!("order.{name}.v1")).into_iter().chain([STOCK_CHANGED.to_owned()]).collect()
 }
 
 /// Of all that there is.
 fn tags() -> BTreeSet<String> {
-    mail_tags().into_iter().chain(stock_tags()).chain(tags_of::<ImportEvent>()).collect()
+    mail_tags()
+        .into_iter()
+        .chain(stock_tags())
+        .chain(tags_of::<ImportEvent>())
+        .chain(tags_of::<RefundEvent>())
+        .collect()
 }
 
 /// A message as its consumers read it.
@@ -76,12 +82,16 @@ enum Read {
     Order(Box<Message>),
     Account(AccountMessage),
     Import(ImportMessage),
+    Refund(RefundMessage),
     Stock(StockMessage),
 }
 
 fn parse(message: &Value) -> Result<Read, serde_json::Error> {
     if message["event"]["type"].as_str().is_some_and(|tag| tag.starts_with("import.")) {
         return serde_json::from_value(message.clone()).map(Read::Import);
+    }
+    if message["event"]["type"].as_str().is_some_and(|tag| tag.starts_with("refund.")) {
+        return serde_json::from_value(message.clone()).map(Read::Refund);
     }
     Ok(match serde_json::from_value(message.clone())? {
         Mailable::Order(message) => Read::Order(message),
@@ -95,6 +105,7 @@ fn written(read: &Read) -> Value {
         Read::Order(message) => serde_json::to_value(message),
         Read::Account(message) => serde_json::to_value(message),
         Read::Import(message) => serde_json::to_value(message),
+        Read::Refund(message) => serde_json::to_value(message),
         Read::Stock(message) => serde_json::to_value(message),
     }
     .unwrap()
@@ -160,7 +171,7 @@ fn every_event_of_the_domain_has_a_recorded_message_and_a_recorded_update() {
     assert_eq!(messages.keys().cloned().collect::<BTreeSet<_>>(), tags());
     let shown = messages.values().filter_map(|message| match parse(message).unwrap() {
         Read::Order(message) => Some(message.event.name().to_owned()),
-        Read::Account(_) | Read::Import(_) | Read::Stock(_) => None,
+        Read::Account(_) | Read::Import(_) | Read::Refund(_) | Read::Stock(_) => None,
     });
     let shown: BTreeSet<_> = shown.collect();
     assert_eq!(updates.keys().cloned().collect::<BTreeSet<_>>(), shown);
@@ -192,6 +203,7 @@ fn the_contract_sends_and_takes_every_event_and_nothing_else() {
         ("pushQueue", order_tags()),
         ("stockQueue", stock_tags()),
         ("importQueue", tags_of::<ImportEvent>()),
+        ("refundQueue", tags_of::<RefundEvent>()),
     ] {
         assert_eq!(names(&contract["channels"][channel]["messages"]), tags, "{channel}");
     }
@@ -205,6 +217,9 @@ fn the_contract_sends_and_takes_every_event_and_nothing_else() {
     }
     for operation in ["announceToImport", "workOffTheImport"] {
         assert_eq!(of_operation(operation), tags_of::<ImportEvent>(), "{operation}");
+    }
+    for operation in ["announceToRefund", "makeTheRefunds"] {
+        assert_eq!(of_operation(operation), tags_of::<RefundEvent>(), "{operation}");
     }
     for operation in ["announceToPush", "takeUpdates"] {
         assert_eq!(of_operation(operation), order_tags(), "{operation}");

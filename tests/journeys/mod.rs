@@ -14,6 +14,7 @@ mod overselling;
 mod paying;
 mod permissions;
 mod placing;
+mod refunding;
 mod restart;
 mod searching;
 mod second_factor;

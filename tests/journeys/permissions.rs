@@ -66,6 +66,9 @@ async fn work(shop: &TestShop) {
     socket.until("order.paid").await;
     staff.get("/v1/admin/orders?status=paid").await;
     staff.post(&format!("/v1/admin/orders/{order}/process"), json!({})).await;
+    let cancel = format!("/v1/admin/orders/{order}/cancel");
+    assert_eq!(staff.post(&cancel, json!({ "reason": "Lost" })).await.status, 200);
+    socket.until("order.refunded").await;
     eventually("the mail", async || shop.order_mails_to(&customer.email).await.pop()).await;
     socket.close().await;
     customer.delete("/v1/sessions/current").await;

@@ -195,7 +195,7 @@ async fn forget_orders(table: &Table, account: AccountId, now: Timestamp) -> Res
     for (id, is_pending) in ids {
         if is_pending {
             // Told while there is somebody to tell of: what the order holds is given back.
-            let cancel = Command::Cancel { closed_page: None };
+            let cancel = give_up();
             match table.change_order(id, None, |order| order.decide(cancel.clone(), Actor::Customer, now)).await {
                 Ok(_) | Err(Unchanged::Refused(_) | Unchanged::UnknownOrder | Unchanged::EventSeen) => {}
                 Err(Unchanged::Failed(error)) => return Err(error.into()),
@@ -212,5 +212,11 @@ async fn forget_orders(table: &Table, account: AccountId, now: Timestamp) -> Res
 
 /// The order as it is once its buyer has given up what can be given up.
 fn cancelled(order: Order, now: Timestamp) -> Order {
-    order.decide(Command::Cancel { closed_page: None }, Actor::Customer, now).unwrap_or(order)
+    let is_pending = order.state.status() == Status::Pending;
+    let given_up = if is_pending { order.decide(give_up(), Actor::Customer, now).ok() } else { None };
+    given_up.unwrap_or(order)
+}
+
+fn give_up() -> Command {
+    Command::Cancel { closed_page: None, reason: None }
 }

@@ -1,5 +1,5 @@
-//! The outbox relay: every change of an order, every letter about an account, what there is to tell of stock, and every
-//! part of an import, from the table's stream to the queues.
+//! The outbox relay: every change of an order, refunds that are due, every letter about an account, what there is to tell of
+//! stock, and every part of an import, from the table's stream to the queues.
 
 use std::collections::HashMap;
 
@@ -28,10 +28,11 @@ struct Audience {
     push: bool,
     stock: bool,
     import: bool,
+    refund: bool,
 }
 
 impl Audience {
-    const NOBODY: Audience = Audience { mail: false, push: false, stock: false, import: false };
+    const NOBODY: Audience = Audience { mail: false, push: false, stock: false, import: false, refund: false };
 }
 
 struct Queues {
@@ -39,6 +40,7 @@ struct Queues {
     push: String,
     stock: String,
     import: String,
+    refund: String,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -50,6 +52,7 @@ async fn main() -> Result<(), Error> {
         push: variables.text("PUSH_QUEUE_URL"),
         import: variables.text("IMPORT_QUEUE_URL"),
         stock: variables.text("STOCK_QUEUE_URL"),
+        refund: variables.text("REFUND_QUEUE_URL"),
     })?;
     stream::run(|records| relay(&client, &queues, records)).await
 }
@@ -64,6 +67,7 @@ async fn relay(client: &aws_sdk_sqs::Client, queues: &Queues, records: Vec<Recor
             (&queues.push, |to| to.push),
             (&queues.stock, |to| to.stock),
             (&queues.import, |to| to.import),
+            (&queues.refund, |to| to.refund),
         ] {
             let heard: Vec<_> = batch.iter().filter(|announced| hears(announced.to)).collect();
             if !heard.is_empty() {
@@ -83,7 +87,7 @@ fn read(records: Vec<Record>) -> (Vec<Announced>, Option<String>) {
         let announcement = image.and_then(|image| announcement(image).map_err(|error| error.to_string()));
         match announcement.and_then(|found| found.map(texts).transpose().map_err(|error| error.to_string())) {
             Ok(None) => {}
-            Ok(Some((texts, to))) => announced.extend(texts.into_iter().map(|text| {
+            Ok(Some(texts)) => announced.extend(texts.into_iter().map(|(text, to)| {
                 let sequence_number = sequence_number.clone();
                 Announced { sequence_number, text, to }
             })),
@@ -96,25 +100,49 @@ fn read(records: Vec<Record>) -> (Vec<Announced>, Option<String>) {
     (announced, None)
 }
 
-/// The texts of what an item announces, and who is to hear them.
-fn texts(announcement: Announcement) -> Result<(Vec<String>, Audience), serde_json::Error> {
+/// The texts of what an item announces, each with who is to hear it.
+fn texts(announcement: Announcement) -> Result<Vec<(String, Audience)>, serde_json::Error> {
+    let mut texts = Vec::new();
     match announcement {
-        Announcement::Order(message) => {
-            // What takes goods, from those who may order or off the shelf, or gives them back.
-            let stock = matches!(message.event, Event::Placed | Event::Paid | Event::Cancelled | Event::Expired);
-            Ok((vec![serde_json::to_string(&message)?], Audience { mail: true, push: true, stock, ..Audience::NOBODY }))
+        Announcement::Order { message, refund } => {
+            if let Some(message) = message {
+                let to = Audience { mail: true, push: true, stock: moves_goods(&message.event), ..Audience::NOBODY };
+                texts.push((serde_json::to_string(&message)?, to));
+            }
+            if let Some(message) = refund {
+                texts.push((serde_json::to_string(&message)?, Audience { refund: true, ..Audience::NOBODY }));
+            }
         }
         Announcement::Letter(message) => {
-            Ok((vec![serde_json::to_string(&message)?], Audience { mail: true, ..Audience::NOBODY }))
+            texts.push((serde_json::to_string(&message)?, Audience { mail: true, ..Audience::NOBODY }));
         }
         Announcement::Stock(message) => {
             let stock = matches!(message.event, StockEvent::Changed);
-            Ok((vec![serde_json::to_string(&message)?], Audience { mail: !stock, stock, ..Audience::NOBODY }))
+            texts.push((serde_json::to_string(&message)?, Audience { mail: !stock, stock, ..Audience::NOBODY }));
         }
         Announcement::Import(messages) => {
-            let texts: Result<_, _> = messages.iter().map(serde_json::to_string).collect();
-            Ok((texts?, Audience { import: true, ..Audience::NOBODY }))
+            for message in messages {
+                texts.push((serde_json::to_string(&message)?, Audience { import: true, ..Audience::NOBODY }));
+            }
         }
+    }
+    Ok(texts)
+}
+
+/// Whether it takes goods, from those who may order or off the shelf, or gives them back.
+fn moves_goods(event: &Event) -> bool {
+    match event {
+        Event::Placed | Event::Paid | Event::Cancelled | Event::Expired | Event::CancelledWithRefund { .. } => true,
+        Event::PaymentStarted
+        | Event::PaymentDeclined
+        | Event::PaymentExpired
+        | Event::Processing
+        | Event::Shipped { .. }
+        | Event::Delivered
+        | Event::PaidLate { .. }
+        | Event::RefundRequested { .. }
+        | Event::Refunded { .. }
+        | Event::RefundFailed { .. } => false,
     }
 }
 

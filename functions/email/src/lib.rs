@@ -127,6 +127,26 @@ fn words(shop: &Shop, message: &Message) -> Option<Words> {
             "Your order has expired",
             "We have not received a payment in time, so it was given up. You owe us nothing, and are welcome to order again.",
         )),
+        Event::CancelledWithRefund { refund } if refund.amount == 0 => {
+            Some(plain("your order was cancelled", "Your order was cancelled", "You owe us nothing."))
+        }
+        Event::CancelledWithRefund { refund } => Some(plain(
+            "your order was cancelled",
+            "Your order was cancelled",
+            &format!("We are paying {refund} back, the way you paid. We will write again when it is on its way."),
+        )),
+        Event::PaidLate { refund } => Some(plain(
+            "your payment came too late",
+            "Your payment came too late",
+            &format!("The order had been given up, so we are paying {refund} back, the way you paid."),
+        )),
+        Event::Refunded { amount, .. } => Some(plain(
+            "your refund",
+            "Your refund is on its way",
+            &format!("We have paid {amount} back, the way you paid. Your bank may take some days to show it."),
+        )),
+        // Those who asked for it are told when it is made; that it cannot be is for staff to mend.
+        Event::RefundRequested { .. } | Event::RefundFailed { .. } => None,
         Event::Placed | Event::PaymentStarted | Event::PaymentDeclined | Event::PaymentExpired => None,
     }
 }

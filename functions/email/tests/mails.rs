@@ -97,6 +97,28 @@ fn the_mail_of_a_cancelled_order_is_as_reviewed() {
 }
 
 #[test]
+fn the_mails_about_money_that_goes_back_or_did_not_come_are_as_reviewed() {
+    let usd = |amount| Money::new(amount, "USD".parse().unwrap());
+    let mut mails = String::new();
+    for event in [
+        Event::Expired,
+        Event::CancelledWithRefund { refund: usd(3779) },
+        Event::CancelledWithRefund { refund: usd(0) },
+        Event::PaidLate { refund: usd(3779) },
+        Event::Refunded { number: 1, amount: usd(1999) },
+    ] {
+        let mail = compose(&shop(), &message(event)).unwrap().unwrap();
+        mails += &format!("Subject: {}\n\n{}\n\n====\n", mail.subject, mail.text);
+    }
+    insta::assert_snapshot!("money", mails);
+    for event in
+        [Event::RefundRequested { number: 1, amount: usd(1) }, Event::RefundFailed { number: 1, amount: usd(1) }]
+    {
+        assert!(compose(&shop(), &message(event)).unwrap().is_none());
+    }
+}
+
+#[test]
 fn each_step_after_the_payment_is_mailed_and_none_before_it() {
     let mails = |event| compose(&shop(), &message(event)).unwrap().is_some();
     for event in [Event::Paid, Event::Processing, shipped(), Event::Delivered] {

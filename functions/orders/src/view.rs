@@ -7,7 +7,9 @@ use waybill_domain::cart::PricedLine;
 use waybill_domain::id::OrderId;
 use waybill_domain::message::{Actor, Entry, Event};
 use waybill_domain::money::Money;
-use waybill_domain::order::{Address, FulfilmentStatus, Order, PaymentStatus, Shipment, State};
+use waybill_domain::order::refund::{Cause, RefundedLine};
+use waybill_domain::order::{Address, FulfilmentStatus, Order, PaymentStatus, Refund, RefundStatus, Shipment, State};
+use waybill_domain::stock::Reason;
 use waybill_domain::text::Email;
 use waybill_domain::totals::Totals;
 
@@ -36,9 +38,63 @@ pub struct OrderView {
     /// Null until the order is shipped.
     #[schema(required)]
     shipment: Option<Shipment>,
+    /// Why staff cancelled it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    cancellation_reason: Option<Reason>,
+    /// Oldest first.
+    refunds: Vec<RefundView>,
     placed_at: Timestamp,
     /// Oldest first.
     timeline: Vec<EntryView>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Refund)]
+struct RefundView {
+    /// 1 for the order's first.
+    #[schema(minimum = 1)]
+    number: u32,
+    amount: Money,
+    status: RefundStatus,
+    #[schema(inline)]
+    cause: CauseView,
+    /// What staff said of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    reason: Option<Reason>,
+    /// The units that it pays back, where it was asked for by units.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    lines: Vec<RefundedLine>,
+    requested_at: Timestamp,
+}
+
+/// Why money goes back.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum CauseView {
+    /// Staff asked for it.
+    Requested,
+    /// The order was cancelled after it was paid.
+    Cancelled,
+    /// The order was paid when it had been given up.
+    PaidLate,
+    /// It was made at the payment provider.
+    AtStripe,
+}
+
+impl From<Refund> for RefundView {
+    fn from(refund: Refund) -> Self {
+        let (cause, reason) = match refund.cause {
+            Cause::Requested { reason, .. } => (CauseView::Requested, reason),
+            Cause::Cancelled => (CauseView::Cancelled, None),
+            Cause::PaidLate => (CauseView::PaidLate, None),
+            Cause::AtStripe => (CauseView::AtStripe, None),
+        };
+        let Refund { number, amount, lines, requested_at, state, .. } = refund;
+        RefundView { number, amount, status: state.status(), cause, reason, lines, requested_at }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -53,16 +109,26 @@ struct EntryView {
 
 impl From<Order> for OrderView {
     fn from(order: Order) -> Self {
+        let refunds = order.state.payment().map(|payment| payment.refunds.clone()).unwrap_or_default();
         OrderView {
             id: order.id,
             version: order.version(),
-            payment_status: order.state.payment_status(),
+            payment_status: order.payment_status(),
             fulfilment_status: order.state.fulfilment_status(),
             email: order.contact.email().cloned(),
             lines: order.lines,
             total: order.total,
             totals: order.totals,
             shipping_address: order.contact.shipping_address().cloned(),
+            cancellation_reason: match &order.state {
+                State::Cancelled { reason, .. } => reason.clone(),
+                State::Pending { .. }
+                | State::Paid { .. }
+                | State::Processing { .. }
+                | State::Shipped { .. }
+                | State::Delivered { .. }
+                | State::Expired { .. } => None,
+            },
             shipment: match order.state {
                 State::Shipped { shipment, .. } | State::Delivered { shipment, .. } => Some(shipment),
                 State::Pending { .. }
@@ -71,6 +137,7 @@ impl From<Order> for OrderView {
                 | State::Cancelled { .. }
                 | State::Expired { .. } => None,
             },
+            refunds: refunds.into_iter().map(RefundView::from).collect(),
             placed_at: order.placed_at,
             timeline: order.timeline.iter().map(EntryView::from).collect(),
         }

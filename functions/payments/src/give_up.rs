@@ -1,20 +1,23 @@
-//! Giving up an order that nobody has paid. Its page at Stripe is closed first, so that nobody pays for what others can order
-//! a moment later.
+//! Giving up an order. Its page at Stripe is closed first, so that nobody pays for what others can order a moment later.
 
 use waybill_domain::id::OrderId;
 use waybill_domain::message::Actor;
-use waybill_domain::order::{Attempt, Command, Order, State};
+use waybill_domain::order::{Attempt, Command, Order, Refusal, State};
+use waybill_domain::stock::Reason;
 use waybill_lambda::clock;
 use waybill_storage::Table;
+use waybill_storage::orders::Unchanged;
 use waybill_web::{Kind, Problem};
 
 use crate::Stripe;
 use crate::stripe_api::Page;
 
 /// Why an order is given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
-    Cancelled,
+    Cancelled {
+        reason: Option<Reason>,
+    },
     /// Its time to be paid is over.
     Expired,
 }
@@ -22,20 +25,24 @@ pub enum Why {
 impl Why {
     fn command(self, closed_page: Option<String>) -> Command {
         match self {
-            Why::Cancelled => Command::Cancel { closed_page },
+            Why::Cancelled { reason } => Command::Cancel { closed_page, reason },
             Why::Expired => Command::Expire { closed_page },
         }
     }
 }
 
-/// Gives an order up, or says why it cannot be: it has been paid, or is just being paid. A payment that Stripe has and we have
-/// not heard of yet is taken note of. Doing it again after it was interrupted anywhere comes to the same.
+/// Gives an order up, or says why it cannot be: somebody is just paying it, or it has gone too far. A payment that Stripe has
+/// and we have not heard of yet is taken note of first: an order that is cancelled is then refunded, and one whose time is over
+/// stays. Doing it again after it was interrupted anywhere comes to the same.
 pub async fn give_up(table: &Table, stripe: &Stripe, order: &Order, why: Why, by: Actor) -> Result<Order, Problem> {
     let closed_page = match &order.state {
         State::Pending { attempt: Attempt { session: Some(session), .. } } => {
             match stripe.close_page(&session.id).await? {
                 Page::Closed => Some(session.id.clone()),
-                Page::Completed { payment: Some(payment) } => return paid(table, order.id, payment).await,
+                Page::Completed { payment: Some(payment) } => {
+                    take_note(table, order.id, payment).await?;
+                    None
+                }
                 Page::Completed { payment: None } | Page::Open => {
                     return Err(Problem::new(Kind::PaymentPending, "A payment of this order is being confirmed."));
                 }
@@ -53,10 +60,23 @@ pub async fn give_up(table: &Table, stripe: &Stripe, order: &Order, why: Why, by
     Ok(table.change_order(order.id, None, |order| order.decide(command.clone(), by, now)).await?)
 }
 
-/// Stripe's event about the payment is still on its way.
-async fn paid(table: &Table, id: OrderId, payment: Command) -> Result<Order, Problem> {
+/// Takes note of a payment that Stripe has and we have not heard of yet; whether there was one.
+pub async fn catch_up(table: &Table, stripe: &Stripe, id: OrderId) -> Result<bool, Problem> {
+    let Some(order) = table.order(id).await? else { return Ok(false) };
+    let State::Pending { attempt: Attempt { session: Some(session), .. } } = &order.state else { return Ok(false) };
+    let Page::Completed { payment: Some(payment) } = stripe.page(&session.id).await? else { return Ok(false) };
+    take_note(table, id, payment).await?;
+    Ok(true)
+}
+
+/// Stripe's event about the payment is still on its way. What becomes of the order, its state now decides.
+async fn take_note(table: &Table, id: OrderId, payment: Command) -> Result<(), Problem> {
     let now = clock::now();
-    table.change_order(id, None, |order| order.decide(payment.clone(), Actor::Stripe, now)).await?;
-    tracing::info!(order.id = %id, "an order that was to be given up has been paid");
-    Err(Problem::new(Kind::OrderState, "The order has just been paid."))
+    match table.change_order(id, None, |order| order.decide(payment.clone(), Actor::Stripe, now)).await {
+        Ok(_) | Err(Unchanged::Refused(Refusal::Done)) => {
+            tracing::info!(order.id = %id, "an order that was to be given up has been paid");
+            Ok(())
+        }
+        Err(refused) => Err(refused.into()),
+    }
 }

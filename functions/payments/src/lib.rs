@@ -1,9 +1,12 @@
-//! Payment sessions: a page at Stripe on which the buyer pays exactly what the order says; and what closes them.
+//! Payment sessions: a page at Stripe on which the buyer pays exactly what the order says; what closes them, and what pays
+//! back.
 
 mod cancel;
 pub mod give_up;
+mod refunds;
 mod start;
 mod stripe_api;
+pub mod work;
 
 use axum::Router;
 use axum::extract::FromRef;
@@ -13,7 +16,7 @@ use waybill_domain::order::Order;
 use waybill_storage::Table;
 use waybill_web::{Caller, Guard, Problem};
 
-pub use stripe_api::{Stripe, payment_on};
+pub use stripe_api::{Stripe, outcome, payment_on, refund_of};
 
 #[derive(Clone, FromRef)]
 pub struct App {
@@ -24,7 +27,7 @@ pub struct App {
 
 /// What the document tells of these routes.
 #[derive(OpenApi)]
-#[openapi(paths(start::start_payment, cancel::cancel_own_order, cancel::cancel_order))]
+#[openapi(paths(start::start_payment, cancel::cancel_own_order, cancel::cancel_order, refunds::refund_order))]
 pub struct Documented;
 
 pub fn routes(app: App) -> Router {
@@ -32,6 +35,7 @@ pub fn routes(app: App) -> Router {
         .route("/v1/orders/{id}/payment-sessions", post(start::start_payment))
         .route("/v1/orders/{id}/cancel", post(cancel::cancel_own_order))
         .route("/v1/admin/orders/{id}/cancel", post(cancel::cancel_order))
+        .route("/v1/admin/orders/{id}/refunds", post(refunds::refund_order))
         .with_state(app)
 }
 

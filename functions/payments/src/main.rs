@@ -1,8 +1,14 @@
-//! Serves payments.
+//! Serves payments, and the queue of refunds.
 
-use payments::{App, Stripe, routes};
+use aws_lambda_events::sqs::SqsEvent;
+use lambda_http::request::LambdaRequest;
+use lambda_runtime::{LambdaEvent, service_fn};
+use payments::{App, Stripe, routes, work};
+use serde::Deserialize;
+use serde_json::Value;
+use tower::Service;
 use waybill_lambda::aws::Aws;
-use waybill_lambda::{Error, clock, log, settings};
+use waybill_lambda::{Error, batch, clock, log, settings};
 use waybill_web::Guard;
 
 #[tokio::main(flavor = "current_thread")]
@@ -15,6 +21,22 @@ async fn main() -> Result<(), Error> {
     let stripe = Stripe::new(&aws.secret(&secret).await?, &url, &shop)?;
     let table = aws.table()?;
     let guard = Guard::start(table.clone(), clock::now()).await?;
-    let limits = Some(guard.limits.clone());
-    waybill_web::run(routes(App { table, guard, stripe }), limits).await
+    let limits = guard.limits.clone();
+    let app = App { table, guard, stripe };
+    let requests = waybill_web::app(routes(app.clone()), Some(limits));
+    let serve = service_fn(|event: LambdaEvent<Value>| {
+        let (app, requests) = (app.clone(), requests.clone());
+        async move {
+            if event.payload.get("Records").is_some() {
+                let messages = SqsEvent::deserialize(event.payload)?;
+                let act = async |message| work::refund(&app.table, &app.stripe, message, clock::now()).await;
+                return Ok(serde_json::to_value(batch::work_off(&act, messages).await)?);
+            }
+            let request = LambdaRequest::deserialize(event.payload)?;
+            let mut requests = lambda_http::Adapter::from(requests);
+            let answer = requests.call(LambdaEvent::new(request, event.context)).await?;
+            Ok::<_, Error>(serde_json::to_value(answer)?)
+        }
+    });
+    lambda_runtime::run(serve).await
 }

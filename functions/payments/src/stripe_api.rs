@@ -8,11 +8,18 @@ use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
     CreateCheckoutSessionPaymentIntentData, ExpireCheckoutSession, ProductData, RetrieveCheckoutSession,
 };
-use stripe_shared::{CheckoutSession, CheckoutSessionMode, CheckoutSessionPaymentStatus, CheckoutSessionStatus};
+use stripe_core::payment_intent::RetrievePaymentIntent;
+use stripe_core::refund::{CreateRefund, ListRefund};
+use stripe_shared::{
+    ApiErrorsType, CheckoutSession, CheckoutSessionMode, CheckoutSessionPaymentStatus, CheckoutSessionStatus,
+};
+use waybill_domain::SignedDuration;
 use waybill_domain::Timestamp;
 use waybill_domain::cart::PricedLine;
+use waybill_domain::id::OrderId;
 use waybill_domain::money::{Currency, Money};
-use waybill_domain::order::{Command, Order, PaymentSession};
+use waybill_domain::order::refund::Outcome;
+use waybill_domain::order::{Command, Order, PaymentSession, Refund};
 use waybill_domain::totals::{Prices, Shipping, Tax};
 use waybill_web::{Kind, Problem};
 
@@ -20,6 +27,13 @@ use crate::start::idempotency_key;
 
 /// Stripe answers a session in well under a second; past this it is taken for down. API Gateway gives up after 30.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Stripe forgets an idempotency key after a day. Well before that, what was made is looked for before it is made.
+const KEY_IS_GOOD_FOR: SignedDuration = SignedDuration::from_hours(12);
+/// What our payments and refunds at Stripe name their order by.
+const ORDER: &str = "order_id";
+/// What our refunds at Stripe name themselves by: the number within the order.
+const REFUND: &str = "refund";
 
 #[derive(Clone)]
 pub struct Stripe {
@@ -81,9 +95,56 @@ impl Stripe {
         }
     }
 
+    /// Makes a refund, once however often this is asked. None while it is not decided whether the money goes back.
+    pub async fn refund(
+        &self,
+        order: OrderId,
+        intent: &str,
+        refund: &Refund,
+        now: Timestamp,
+    ) -> Result<Option<Outcome>, String> {
+        if now.duration_since(refund.requested_at) > KEY_IS_GOOD_FOR
+            && let Some(made) = self.refund_made(intent, refund.number).await?
+        {
+            return Ok(outcome(&made));
+        }
+        let key =
+            IdempotencyKey::new(format!("{order}/refund/{}", refund.number)).map_err(|error| error.to_string())?;
+        let name = [(ORDER.to_owned(), order.to_string()), (REFUND.to_owned(), refund.number.to_string())];
+        let request =
+            CreateRefund::new().payment_intent(intent).amount(refund.amount.amount).metadata(HashMap::from(name));
+        match request.customize().request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await {
+            Ok(made) => Ok(outcome(&made)),
+            // Refused for good, such as where the money has gone back by another way; unless it was ourselves who did it.
+            Err(StripeError::Stripe(errors, 400 | 402 | 404)) if errors.type_ != ApiErrorsType::IdempotencyError => {
+                match self.refund_made(intent, refund.number).await? {
+                    Some(made) => Ok(outcome(&made)),
+                    None => Ok(Some(Outcome::Failed { stripe: None })),
+                }
+            }
+            Err(error) => Err(told(&error)),
+        }
+    }
+
+    /// A refund of ours, by its number.
+    async fn refund_made(&self, intent: &str, number: u32) -> Result<Option<stripe_shared::Refund>, String> {
+        let refunds = ListRefund::new().payment_intent(intent).limit(100).send(&self.client).await;
+        let refunds = refunds.map_err(|error| told(&error))?.data;
+        Ok(refunds.into_iter().find(|made| number_of(made) == Some(number)))
+    }
+
+    /// The order that a payment is of; None for one that is not ours.
+    pub async fn order_of(&self, intent: &str) -> Result<Option<OrderId>, Problem> {
+        match RetrievePaymentIntent::new(intent).send(&self.client).await {
+            Ok(intent) => Ok(intent.metadata.get(ORDER).and_then(|id| id.parse().ok())),
+            Err(StripeError::Stripe(_, 404)) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
     /// Nothing in it depends on the time: an idempotency key goes with the very same request only.
     fn request(&self, order: &Order) -> Result<CreateCheckoutSession, Problem> {
-        let name_order = || HashMap::from([("order_id".to_owned(), order.id.to_string())]);
+        let name_order = || HashMap::from([(ORDER.to_owned(), order.id.to_string())]);
         let currency = order.total.currency;
         let lines = items(order).into_iter().map(|item| item.at_stripe(currency)).collect::<Result<Vec<_>, _>>()?;
         let intent = CreateCheckoutSessionPaymentIntentData {
@@ -102,6 +163,26 @@ impl Stripe {
             .success_url(format!("{back}?payment=success"))
             .cancel_url(format!("{back}?payment=cancelled")))
     }
+}
+
+/// What became of a refund; None while that is not decided.
+pub fn outcome(refund: &stripe_shared::Refund) -> Option<Outcome> {
+    let stripe = refund.id.to_string();
+    match refund.status.as_deref()? {
+        "succeeded" => Some(Outcome::Succeeded { stripe }),
+        "failed" | "canceled" => Some(Outcome::Failed { stripe: Some(stripe) }),
+        _ => None,
+    }
+}
+
+/// The order and the number of a refund of ours; None for one that was made at Stripe.
+pub fn refund_of(refund: &stripe_shared::Refund) -> Option<(OrderId, u32)> {
+    let order = refund.metadata.as_ref()?.get(ORDER)?.parse().ok()?;
+    Some((order, number_of(refund)?))
+}
+
+fn number_of(refund: &stripe_shared::Refund) -> Option<u32> {
+    refund.metadata.as_ref()?.get(REFUND)?.parse().ok()
 }
 
 /// The payment that was made on a page. None where the money is not there yet, or it is not said what was paid.
@@ -165,6 +246,15 @@ impl Item {
             quantity: Some(u64::from(self.quantity)),
             ..CreateCheckoutSessionLineItems::new()
         })
+    }
+}
+
+/// What went wrong, without what was sent.
+fn told(error: &StripeError) -> String {
+    match error {
+        StripeError::Stripe(errors, status) => format!("it answered {status} {:?} {:?}", errors.type_, errors.code),
+        StripeError::ClientError(_) | StripeError::Timeout => "it did not answer".to_owned(),
+        StripeError::JSONDeserialize(_) | StripeError::ConfigError(_) => "it answered what cannot be read".to_owned(),
     }
 }
 
@@ -261,6 +351,17 @@ mod tests {
         order::place(id, quote, "ann@example.com".parse().unwrap(), address, Timestamp::UNIX_EPOCH)
     }
 
+    fn refund() -> Refund {
+        Refund {
+            number: 1,
+            amount: usd(500),
+            cause: waybill_domain::order::refund::Cause::PaidLate,
+            lines: Vec::new(),
+            requested_at: Timestamp::UNIX_EPOCH,
+            state: waybill_domain::order::refund::RefundState::Requested,
+        }
+    }
+
     #[test]
     fn what_the_page_lists_adds_up_to_the_order() {
         let order = order();
@@ -298,5 +399,10 @@ mod tests {
         let session = request.send(&stripe.client).await.unwrap();
         assert!(stripe.page(&session.id).await.is_ok());
         assert!(stripe.close_page(&session.id).await.is_ok());
+        let made = stripe.refund(order().id, "pi_123", &refund(), Timestamp::UNIX_EPOCH).await;
+        assert!(made.is_ok(), "{made:?}");
+        let looked_for = stripe.refund(order().id, "pi_123", &refund(), Timestamp::MAX).await;
+        assert!(looked_for.is_ok(), "{looked_for:?}");
+        assert!(stripe.order_of("pi_123").await.is_ok());
     }
 }

@@ -17,9 +17,9 @@ use waybill_domain::totals::{Effect, Promotion, Scope, Stacking, Trigger, UseLim
 use waybill_lambda::{clock, random};
 use waybill_storage::Table;
 use waybill_web::query::List;
-use waybill_web::{Body, Fields, IfMatch, Problem, Segment, Staff, may, version_tag};
+use waybill_web::{Body, Fields, IfMatch, NewMoney, Problem, Segment, Staff, may, version_tag};
 
-use crate::fields::{NewMoney, list, meaningless, needed, one_of, time};
+use crate::fields::{list, meaningless, needed, one_of, time};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

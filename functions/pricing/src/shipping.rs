@@ -16,9 +16,9 @@ use waybill_domain::totals::{ShippingMethod, Tariff, ValueBand, WeightBand};
 use waybill_lambda::{clock, random};
 use waybill_storage::Table;
 use waybill_web::query::List;
-use waybill_web::{Body, Fields, IfMatch, NewPlace, Problem, Segment, Staff, may, version_tag};
+use waybill_web::{Body, Fields, IfMatch, NewMoney, NewPlace, Problem, Segment, Staff, may, version_tag};
 
-use crate::fields::{NewMoney, list, meaningless, needed, one_of, place};
+use crate::fields::{list, meaningless, needed, one_of, place};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -106,7 +106,12 @@ fn update(message: &Message) -> Update<'_> {
         | Event::Processing
         | Event::Delivered
         | Event::Cancelled
-        | Event::Expired => (None, None),
+        | Event::Expired
+        | Event::CancelledWithRefund { .. }
+        | Event::PaidLate { .. }
+        | Event::RefundRequested { .. }
+        | Event::Refunded { .. }
+        | Event::RefundFailed { .. } => (None, None),
     };
     Update {
         id: &message.id,

@@ -4,12 +4,12 @@
 use serde::{Deserialize, Deserializer};
 use waybill_domain::Timestamp;
 use waybill_domain::cart::PricedLine;
-use waybill_domain::id::{MovementId, OrderId};
+use waybill_domain::id::MovementId;
 use waybill_domain::message::{Actor, Event, Message, StockEvent, StockMessage};
-use waybill_domain::stock::{Change, Refusal};
+use waybill_domain::stock::{Change, Moved, Movement, Refusal};
 use waybill_domain::text::Sku;
 use waybill_lambda::batch::Queued;
-use waybill_storage::stock::{NotMoved, Wanted};
+use waybill_storage::stock::{Done, NotMoved, Wanted};
 use waybill_storage::{StorageError, Table};
 
 #[derive(Clone, Debug)]
@@ -55,23 +55,34 @@ pub async fn act(table: &Table, work: Work, now: Timestamp) -> Result<(), WorkEr
         Work::Order(message) => match message.event {
             Event::Placed => warn(table, &message.order.lines, now).await,
             Event::Paid => {
-                let sold = |line: &PricedLine| Change::Sell { units: line.quantity.get() };
-                // An order without anything to pay is placed and paid in one, and announced once.
-                let is_free = message.order.total.amount == 0;
-                let by = if is_free { Actor::Customer } else { Actor::Stripe };
-                settle(table, &message, by, MovementId::sold, sold).await?;
-                if is_free { warn(table, &message.order.lines, now).await } else { Ok(()) }
+                for line in &message.order.lines {
+                    sell(table, &message, line).await?;
+                }
+                if is_free(&message) { warn(table, &message.order.lines, now).await } else { Ok(()) }
             }
             Event::Cancelled | Event::Expired => {
-                let released = |line: &PricedLine| Change::Release { units: line.quantity.get() };
-                settle(table, &message, gave_up(table, &message).await?, MovementId::released, released).await
+                let by = by_whom(table, &message).await?;
+                for line in &message.order.lines {
+                    let id = MovementId::released(message.order.id, &line.sku);
+                    let release = Change::Release { units: line.quantity.get() };
+                    settle(table, &message, &line.sku, id, release, by).await?;
+                }
+                Ok(())
+            }
+            Event::CancelledWithRefund { .. } => {
+                let by = by_whom(table, &message).await?;
+                take_back(table, &message, by).await
             }
             Event::PaymentStarted
             | Event::PaymentDeclined
             | Event::PaymentExpired
             | Event::Processing
             | Event::Shipped { .. }
-            | Event::Delivered => Ok(()),
+            | Event::Delivered
+            | Event::PaidLate { .. }
+            | Event::RefundRequested { .. }
+            | Event::Refunded { .. }
+            | Event::RefundFailed { .. } => Ok(()),
         },
         Work::Stock(StockMessage { sku, product_id, event, .. }) => match event {
             StockEvent::Changed => Ok(table.tell_waiting(product_id, &sku, now).await?),
@@ -88,37 +99,55 @@ async fn warn(table: &Table, lines: &[PricedLine], now: Timestamp) -> Result<(),
     Ok(())
 }
 
-/// Who gave an order up: its timeline says so, and ends with it.
-async fn gave_up(table: &Table, message: &Message) -> Result<Actor, WorkError> {
+/// Who did what a message tells of: the entry of the order's timeline that it announces says so.
+async fn by_whom(table: &Table, message: &Message) -> Result<Actor, WorkError> {
     let order = table.order(message.order.id).await?;
-    Ok(order.and_then(|order| order.timeline.last().map(|entry| entry.actor)).unwrap_or(Actor::Customer))
+    let place = usize::try_from(message.order.version.saturating_sub(1)).unwrap_or(usize::MAX);
+    Ok(order.and_then(|order| order.timeline.get(place).map(|entry| entry.actor)).unwrap_or(Actor::Customer))
 }
 
-/// Takes what was paid off the shelf, or lets what was cancelled be ordered again.
-async fn settle(
-    table: &Table,
-    message: &Message,
-    by: Actor,
-    id: impl Fn(OrderId, &Sku) -> MovementId,
-    change: impl Fn(&PricedLine) -> Change,
-) -> Result<(), WorkError> {
+/// Takes what was paid of a line off the shelf.
+async fn sell(table: &Table, message: &Message, line: &PricedLine) -> Result<Option<Movement>, WorkError> {
+    let id = MovementId::sold(message.order.id, &line.sku);
+    let by = if is_free(message) { Actor::Customer } else { Actor::Stripe };
+    settle(table, message, &line.sku, id, Change::Sell { units: line.quantity.get() }, by).await
+}
+
+/// An order without anything to pay is placed and paid in one, and announced once.
+fn is_free(message: &Message) -> bool {
+    message.order.total.amount == 0
+}
+
+/// Puts what was paid back where it was taken from. It is taken first: the message of the payment may still be on its way.
+async fn take_back(table: &Table, message: &Message, by: Actor) -> Result<(), WorkError> {
     for line in &message.order.lines {
-        let wanted = Wanted {
-            id: id(message.order.id, &line.sku),
-            change: change(line),
-            by,
-            reason: None,
-            order_id: Some(message.order.id),
-            at: message.at,
-        };
-        match table.move_stock(&line.sku, &wanted).await {
-            Ok(_) => {}
-            Err(NotMoved::UnknownSku) => {
-                tracing::warn!(sku = %line.sku, "what was ordered is not in the catalogue any more")
-            }
-            Err(NotMoved::Refused(refusal)) => return Err(WorkError::Refused(refusal)),
-            Err(NotMoved::Failed(error)) => return Err(error.into()),
+        let sold = sell(table, message, line).await?;
+        for Moved { location_id, units } in sold.map(|movement| movement.places).unwrap_or_default() {
+            let Ok(units) = u32::try_from(-units) else { continue };
+            let id = MovementId::returned(message.order.id, &line.sku, location_id);
+            settle(table, message, &line.sku, id, Change::Return { at: location_id, units }, by).await?;
         }
     }
     Ok(())
+}
+
+/// Moves the stock of a line of the order, now or before. None where the SKU is gone from the catalogue.
+async fn settle(
+    table: &Table,
+    message: &Message,
+    sku: &Sku,
+    id: MovementId,
+    change: Change,
+    by: Actor,
+) -> Result<Option<Movement>, WorkError> {
+    let wanted = Wanted { id, change, by, reason: None, order_id: Some(message.order.id), at: message.at };
+    match table.move_stock(sku, &wanted).await {
+        Ok(Done::Now(movement) | Done::Before(movement)) => Ok(Some(movement)),
+        Err(NotMoved::UnknownSku) => {
+            tracing::warn!(sku = %sku, "what was ordered is not in the catalogue any more");
+            Ok(None)
+        }
+        Err(NotMoved::Refused(refusal)) => Err(WorkError::Refused(refusal)),
+        Err(NotMoved::Failed(error)) => Err(error.into()),
+    }
 }

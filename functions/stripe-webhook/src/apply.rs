@@ -1,16 +1,20 @@
 //! What an event does to its order.
 
-use payments::payment_on;
+use payments::give_up::catch_up;
+use payments::{outcome, payment_on, refund_of};
 use serde::Deserialize;
-use stripe_shared::{CheckoutSession, CheckoutSessionPaymentStatus};
+use stripe_shared::{CheckoutSession, CheckoutSessionPaymentStatus, Refund};
 use stripe_webhook::{Event, EventObject};
 use waybill_domain::Timestamp;
 use waybill_domain::id::OrderId;
 use waybill_domain::message::Actor;
-use waybill_domain::order::{Command, Refusal};
+use waybill_domain::money::Money;
+use waybill_domain::order::{Command, Refusal, refund};
 use waybill_storage::Table;
 use waybill_storage::orders::{EventOutcome, StripeEvent, Unchanged};
 use waybill_web::{Kind, Problem};
+
+use crate::App;
 
 const APPLIED: &str = "applied";
 const SEEN: &str = "seen before";
@@ -24,10 +28,16 @@ enum Asked {
     Nothing,
     /// It tells of money, but not how much or by which payment.
     Unclear,
+    /// What became of a refund that was made at Stripe: an order's, if the payment with this id is one of ours.
+    RefundOf {
+        intent: String,
+        command: Command,
+    },
 }
 
 /// Takes an event. Whatever it is, Stripe is told that it arrived: what cannot take effect is kept for a person.
-pub async fn apply(table: &Table, event: Event, payload: &str, now: Timestamp) -> Result<&'static str, Problem> {
+pub async fn apply(app: &App, event: Event, payload: &str, now: Timestamp) -> Result<&'static str, Problem> {
+    let App { table, stripe, .. } = app;
     let kind = event.type_.as_str().to_owned();
     let record = StripeEvent {
         id: event.id.as_str(),
@@ -41,9 +51,20 @@ pub async fn apply(table: &Table, event: Event, payload: &str, now: Timestamp) -
         Asked::Unclear => return park(table, record, payload, "it does not say what was paid").await,
         Asked::Change(None, _) => return park(table, record, payload, "it names no order").await,
         Asked::Change(Some(order), command) => (order, command),
+        // The refund does not name the order, the payment does.
+        Asked::RefundOf { intent, command } => match stripe.order_of(&intent).await? {
+            Some(order) => (order, command),
+            None => return Ok(IGNORED),
+        },
     };
     let decide = |order: &waybill_domain::order::Order| order.decide(command.clone(), Actor::Stripe, now);
-    match table.change_order(order, Some(&record), decide).await {
+    let mut changed = table.change_order(order, Some(&record), decide).await;
+    // Events come in any order: a refund may be told of before the payment that it is of.
+    let is_early = matches!(changed, Err(Unchanged::Refused(Refusal::Forbidden { command: Command::Refund(_), .. })));
+    if is_early && catch_up(table, stripe, order).await? {
+        changed = table.change_order(order, Some(&record), decide).await;
+    }
+    match changed {
         Ok(order) => {
             tracing::info!(order.id = %order.id, stripe.event = record.id, kind, "an event took effect");
             Ok(APPLIED)
@@ -105,8 +126,26 @@ fn asked(object: &EventObject) -> Asked {
                 None => Asked::Nothing,
             }
         }
+        EventObject::RefundCreated(refund) | EventObject::RefundUpdated(refund) | EventObject::RefundFailed(refund) => {
+            asked_of(refund)
+        }
         _ => Asked::Nothing,
     }
+}
+
+fn asked_of(refund: &Refund) -> Asked {
+    let Some(outcome) = outcome(refund) else { return Asked::Nothing };
+    if let Some((order, number)) = refund_of(refund) {
+        return Asked::Change(Some(order), Command::Refund(refund::Command::Settle { number, outcome }));
+    }
+    let (Some(intent), Ok(currency)) = (&refund.payment_intent, refund.currency.to_string().to_uppercase().parse())
+    else {
+        // Of a payment that is no order's: those have intents.
+        return Asked::Nothing;
+    };
+    let amount = Money::new(refund.amount, currency);
+    let command = Command::Refund(refund::Command::Note { amount, outcome });
+    Asked::RefundOf { intent: intent.id().to_string(), command }
 }
 
 fn order_of(session: &CheckoutSession) -> Option<OrderId> {

@@ -9,6 +9,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, FromRef, State};
 use axum::routing::post;
 use axum::{Json, http::HeaderMap};
+use payments::Stripe;
 use serde::Serialize;
 use stripe_webhook::{Webhook, WebhookError};
 use utoipa::{OpenApi, ToSchema};
@@ -22,6 +23,7 @@ const MAX_EVENT: usize = 512 * 1024;
 #[derive(Clone, FromRef)]
 pub struct App {
     pub table: Table,
+    pub stripe: Stripe,
     /// Stripe's signing secret, `whsec_…`.
     pub secret: String,
 }
@@ -64,7 +66,7 @@ async fn receive_event(
     let payload = std::str::from_utf8(&body).map_err(|_| not_stripe())?;
     let now = clock::now();
     match Webhook::construct_event_with_timestamp(payload, signature, &app.secret, now.as_second()) {
-        Ok(event) => apply::apply(&app.table, event, payload, now).await.map(|outcome| Json(Received { outcome })),
+        Ok(event) => apply::apply(&app, event, payload, now).await.map(|outcome| Json(Received { outcome })),
         // The signature was good, so this is Stripe's, but of a form that we do not know.
         Err(WebhookError::BadParse(_)) => {
             apply::park_unread(&app.table, payload, now).await.map(|outcome| Json(Received { outcome }))

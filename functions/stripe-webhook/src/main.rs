@@ -1,5 +1,6 @@
 //! Serves Stripe's webhook.
 
+use payments::Stripe;
 use stripe_webhook_function::{App, routes};
 use waybill_lambda::aws::Aws;
 use waybill_lambda::{Error, log, settings};
@@ -8,10 +9,18 @@ use waybill_lambda::{Error, log, settings};
 async fn main() -> Result<(), Error> {
     log::start();
     let aws = Aws::from_environment()?;
-    let secret = settings::read(|variables| variables.text("STRIPE_WEBHOOK_SECRET"))?;
+    let (secret, key, url, shop) = settings::read(|variables| {
+        (
+            variables.text("STRIPE_WEBHOOK_SECRET"),
+            variables.text("STRIPE_API_SECRET"),
+            variables.text("STRIPE_API_URL"),
+            variables.text("SHOP_URL"),
+        )
+    })?;
     let secret = aws.secret(&secret).await?.trim().to_owned();
+    let stripe = Stripe::new(&aws.secret(&key).await?, &url, &shop)?;
     let table = aws.table()?;
     table.warm_up().await?;
     // No limits: Stripe sends from few addresses, and a signature is cheap to refuse.
-    waybill_web::run(routes(App { table, secret }), None).await
+    waybill_web::run(routes(App { table, stripe, secret }), None).await
 }

@@ -86,6 +86,8 @@ permissions! {
     ReadOrders = "orders:read": Support Manager Administrator;
     /// Move orders on.
     FulfilOrders = "orders:fulfil": Manager Administrator;
+    /// Pay back what was paid for an order.
+    RefundOrders = "orders:refund": Manager Administrator;
     /// Change categories, products, prices.
     WriteCatalog = "catalog:write": Manager Administrator;
     /// See what is on hand, and every movement.
@@ -188,6 +190,7 @@ mod tests {
             table,
             "orders:read     Support Manager Administrator\n\
              orders:fulfil   Manager Administrator\n\
+             orders:refund   Manager Administrator\n\
              catalog:write   Manager Administrator\n\
              stock:read      Support Manager Administrator\n\
              stock:write     Manager Administrator\n\

@@ -145,6 +145,11 @@ impl MovementId {
         MovementId(Uuid::new_v5(&order.0, format!("{sku}/released").as_bytes()))
     }
 
+    /// What a cancelled order's line had taken from a place.
+    pub fn returned(order: OrderId, sku: &Sku, from: LocationId) -> Self {
+        MovementId(Uuid::new_v5(&order.0, format!("{sku}/returned/{from}").as_bytes()))
+    }
+
     /// What was there when the SKU was made.
     pub fn opening(product: ProductId, sku: &Sku) -> Self {
         MovementId(Uuid::new_v5(&product.0, format!("{sku}/opening").as_bytes()))

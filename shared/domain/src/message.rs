@@ -43,6 +43,21 @@ pub enum Event {
     /// It was not paid in time.
     #[serde(rename = "order.expired.v1")]
     Expired,
+    /// It was cancelled after it was paid, so the money goes back; nothing where there was nothing to pay.
+    #[serde(rename = "order.cancelled_with_refund.v1")]
+    CancelledWithRefund { refund: Money },
+    /// It was paid when it had been given up, so the money goes back.
+    #[serde(rename = "order.paid_late.v1")]
+    PaidLate { refund: Money },
+    /// The shop pays something back; the payment provider has not confirmed it yet.
+    #[serde(rename = "order.refund_requested.v1")]
+    RefundRequested { number: u32, amount: Money },
+    /// The payment provider has paid something back.
+    #[serde(rename = "order.refunded.v1")]
+    Refunded { number: u32, amount: Money },
+    /// The payment provider could not pay something back.
+    #[serde(rename = "order.refund_failed.v1")]
+    RefundFailed { number: u32, amount: Money },
 }
 
 impl Event {
@@ -59,6 +74,11 @@ impl Event {
             Event::Delivered => "order.delivered",
             Event::Cancelled => "order.cancelled",
             Event::Expired => "order.expired",
+            Event::CancelledWithRefund { .. } => "order.cancelled_with_refund",
+            Event::PaidLate { .. } => "order.paid_late",
+            Event::RefundRequested { .. } => "order.refund_requested",
+            Event::Refunded { .. } => "order.refunded",
+            Event::RefundFailed { .. } => "order.refund_failed",
         }
     }
 }
@@ -135,6 +155,49 @@ impl ImportMessage {
             event: ImportEvent::PartStored { part },
         };
         (1..=import.parts).map(message).collect()
+    }
+}
+
+/// What is to be done about the money of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum RefundEvent {
+    /// Refunds of it wait to be made at the payment provider.
+    #[serde(rename = "refund.due.v1")]
+    Due,
+}
+
+/// A message about refunds of an order. `id` is the order's id and version, as of its own message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundMessage {
+    pub id: String,
+    pub at: Timestamp,
+    pub order_id: OrderId,
+    pub event: RefundEvent,
+}
+
+impl RefundMessage {
+    /// What an order's latest change calls for.
+    pub fn latest(order: &Order) -> Option<RefundMessage> {
+        let entry = order.timeline.last()?;
+        let is_due = match entry.event {
+            Event::CancelledWithRefund { .. } | Event::PaidLate { .. } | Event::RefundRequested { .. } => true,
+            Event::Placed
+            | Event::PaymentStarted
+            | Event::PaymentDeclined
+            | Event::PaymentExpired
+            | Event::Paid
+            | Event::Processing
+            | Event::Shipped { .. }
+            | Event::Delivered
+            | Event::Cancelled
+            | Event::Expired
+            | Event::Refunded { .. }
+            | Event::RefundFailed { .. } => false,
+        };
+        let id = format!("{}/{}", order.id, order.version());
+        let message = || RefundMessage { id, at: entry.at, order_id: order.id, event: RefundEvent::Due };
+        (is_due && order.refunds_due().next().is_some()).then(message)
     }
 }
 
@@ -281,7 +344,7 @@ impl Message {
                 total: order.total,
                 totals: order.totals.as_ref().map(Sums::from),
                 shipping_address: shipping_address.clone(),
-                payment_status: order.state.payment_status(),
+                payment_status: order.payment_status(),
                 fulfilment_status: order.state.fulfilment_status(),
                 placed_at: order.placed_at,
             },

@@ -1,4 +1,7 @@
-//! Orders: how they are placed and what may happen to them, as one table of state and command.
+//! Orders: how they are placed, where they stand, and in the modules below what may happen to them.
+
+mod decide;
+pub mod refund;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,15 +13,19 @@ use crate::message::{Actor, Entry, Event};
 use crate::money::Money;
 use crate::pricing::PromotionUse;
 use crate::schema::{self, described};
+use crate::stock::Reason;
 use crate::text::{Email, Invalid, Line};
 use crate::totals::Totals;
+
+pub use decide::{Command, Refusal};
+pub use refund::{MAX_REFUNDS, Refund, RefundStatus};
 
 pub type Carrier = Line<1, 60>;
 pub type TrackingNumber = Line<1, 80>;
 
-/// Once a timeline has this many entries, no payment can be started and declined tries are no longer noted, so that an
-/// order (an entry is under 400 bytes) stays below DynamoDB's 400 KB an item. A payment that is made is always taken.
-pub const MAX_ENTRIES: usize = 500;
+/// Once a timeline has this many entries, no payment or refund can be started and declined tries are no longer noted, so
+/// that an order (an entry is under 400 bytes) stays below DynamoDB's 400 KB an item. A payment that is made is always taken.
+pub const MAX_ENTRIES: usize = 300;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
@@ -151,13 +158,21 @@ pub enum State {
         payment: Payment,
         shipment: Shipment,
     },
-    /// Given up before it was paid; its goods can be ordered by others.
+    /// Given up before it was shipped; its goods can be ordered by others.
     Cancelled {
         cancelled_at: Timestamp,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+        /// What was paid, before or after; it goes back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        payment: Option<Payment>,
     },
     /// Not paid in time; its goods can be ordered by others.
     Expired {
         expired_at: Timestamp,
+        /// What was paid too late; it goes back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        payment: Option<Payment>,
     },
 }
 
@@ -185,6 +200,8 @@ pub struct Payment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<String>,
     pub paid_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refunds: Vec<Refund>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -199,6 +216,10 @@ pub struct Shipment {
 pub enum PaymentStatus {
     Pending,
     Paid,
+    /// Part of what was paid has gone back.
+    PartiallyRefunded,
+    /// All that was paid has gone back.
+    Refunded,
     /// It was not paid in time, and no longer can be.
     Expired,
 }
@@ -272,14 +293,29 @@ impl State {
         }
     }
 
-    pub fn payment_status(&self) -> PaymentStatus {
+    /// What was paid, if anything.
+    pub fn payment(&self) -> Option<&Payment> {
         match self {
-            State::Pending { .. } | State::Cancelled { .. } => PaymentStatus::Pending,
-            State::Expired { .. } => PaymentStatus::Expired,
-            State::Paid { .. } | State::Processing { .. } | State::Shipped { .. } | State::Delivered { .. } => {
-                PaymentStatus::Paid
-            }
+            State::Pending { .. } => None,
+            State::Paid { payment }
+            | State::Processing { payment }
+            | State::Shipped { payment, .. }
+            | State::Delivered { payment, .. } => Some(payment),
+            State::Cancelled { payment, .. } | State::Expired { payment, .. } => payment.as_ref(),
         }
+    }
+
+    /// The same with another payment, where it has one.
+    fn with_payment(mut self, changed: Payment) -> State {
+        match &mut self {
+            State::Pending { .. } => {}
+            State::Paid { payment }
+            | State::Processing { payment }
+            | State::Shipped { payment, .. }
+            | State::Delivered { payment, .. } => *payment = changed,
+            State::Cancelled { payment, .. } | State::Expired { payment, .. } => *payment = Some(changed),
+        }
+        self
     }
 
     pub fn fulfilment_status(&self) -> FulfilmentStatus {
@@ -293,101 +329,13 @@ impl State {
     }
 }
 
-/// What can be asked of an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Stripe made a page for this attempt.
-    StartPayment {
-        attempt: u32,
-        session: PaymentSession,
-    },
-    /// Stripe says that a try to pay failed.
-    DeclinePayment,
-    /// Stripe says that a page closed unpaid.
-    ExpirePayment {
-        session_id: String,
-    },
-    /// Stripe says that it holds the money.
-    Pay {
-        intent: String,
-        amount: Money,
-    },
-    Process,
-    Ship {
-        carrier: Carrier,
-        tracking_number: TrackingNumber,
-    },
-    Deliver,
-    /// Nobody will pay it.
-    Cancel {
-        /// The page that Stripe says is closed, unpaid and for good.
-        closed_page: Option<String>,
-    },
-    /// Nobody has paid it in time.
-    Expire {
-        closed_page: Option<String>,
-    },
-}
-
-impl Command {
-    /// As it stands in "a … order cannot be …".
-    fn participle(&self) -> &'static str {
-        match self {
-            Command::StartPayment { .. } => "paid again",
-            Command::DeclinePayment => "declined",
-            Command::ExpirePayment { .. } => "expired",
-            Command::Pay { .. } => "paid again",
-            Command::Process => "processed",
-            Command::Ship { .. } => "shipped",
-            Command::Deliver => "delivered",
-            Command::Cancel { .. } => "cancelled",
-            Command::Expire { .. } => "expired",
-        }
-    }
-}
-
-/// Why a command was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// It has been done before, by this very command; nothing is left to do.
-    #[error("this has been done already")]
-    Done,
-    #[error("{}", forbidden(*.status, .command))]
-    Forbidden { status: Status, command: Command },
-    #[error("{paid} was paid for an order of {due}")]
-    WrongAmount { due: Money, paid: Money },
-    #[error("The order's payment page is open; it can be given up once that has closed.")]
-    PageOpen,
-    #[error("Too many payments of this order were started and given up; please place a new one.")]
-    TimelineFull,
-}
-
-fn forbidden(status: Status, command: &Command) -> String {
-    let only = match command {
-        Command::StartPayment { .. }
-        | Command::DeclinePayment
-        | Command::ExpirePayment { .. }
-        | Command::Pay { .. }
-        | Command::Cancel { .. }
-        | Command::Expire { .. } => "a pending order",
-        Command::Process => "a paid order",
-        Command::Ship { .. } => "an order that is processing",
-        Command::Deliver => "a shipped order",
-    };
-    let article = if status == Status::Processing { "An order that is" } else { "An order that is already" };
-    match status {
-        Status::Pending => format!("An order that is not paid cannot be {}; only {only} can.", command.participle()),
-        _ => format!("{article} {} cannot be {}; only {only} can.", status.as_str(), command.participle()),
-    }
-}
-
 /// A new order from a sealed quote. Prices, stock and the limits of promotions are the table's business, in the
 /// transaction that writes it. Where there is nothing to pay it is paid at once: nobody could pay it later.
 pub fn place(id: OrderId, quote: Quote, email: Email, shipping_address: Address, now: Timestamp) -> Order {
     let entry = |event| Entry { at: now, actor: Actor::Customer, event };
     let (state, timeline) = match quote.totals.total.amount {
         0 => {
-            let payment = Payment { intent: None, paid_at: now };
+            let payment = Payment { intent: None, paid_at: now, refunds: Vec::new() };
             (State::Paid { payment }, vec![entry(Event::Placed), entry(Event::Paid)])
         }
         _ => (State::Pending { attempt: Attempt { number: 1, session: None } }, vec![entry(Event::Placed)]),
@@ -413,146 +361,15 @@ impl Order {
         u32::try_from(self.timeline.len() + forgotten).expect("a timeline has some MAX_ENTRIES entries")
     }
 
-    /// The order without the person behind it, which nobody is told of. None while something is still due to them, or to
-    /// the shop: a parcel that they have paid for, a page that they may have paid on, goods that are held for them.
-    pub fn forget_buyer(&self, now: Timestamp) -> Option<Order> {
-        let is_open = match &self.state {
-            State::Pending { .. } | State::Paid { .. } | State::Processing { .. } | State::Shipped { .. } => true,
-            State::Delivered { .. } | State::Cancelled { .. } | State::Expired { .. } => false,
-        };
-        (!is_open).then(|| Order { contact: Contact::Forgotten { forgotten_at: now }, ..self.clone() })
-    }
-
-    /// The order after a command, with the timeline entry that announces it; or why not.
-    pub fn decide(&self, command: Command, actor: Actor, now: Timestamp) -> Result<Order, Refusal> {
-        if self.timeline.len() >= MAX_ENTRIES {
-            match command {
-                Command::StartPayment { .. } => return Err(Refusal::TimelineFull),
-                Command::DeclinePayment => return Err(Refusal::Done),
-                Command::ExpirePayment { .. }
-                | Command::Pay { .. }
-                | Command::Process
-                | Command::Ship { .. }
-                | Command::Deliver
-                | Command::Cancel { .. }
-                | Command::Expire { .. } => {}
-            }
-        }
-        let (state, event) = self.next(command, now)?;
-        let mut order = Order { state, ..self.clone() };
-        order.timeline.push(Entry { at: now, actor, event });
-        Ok(order)
-    }
-
-    fn next(&self, command: Command, now: Timestamp) -> Result<(State, Event), Refusal> {
-        use Command as C;
-        use State as S;
-        match (self.state.clone(), command) {
-            (S::Pending { attempt }, C::StartPayment { attempt: number, session }) => {
-                if attempt.number != number || attempt.session.is_some() {
-                    return Err(Refusal::Done);
-                }
-                let attempt = Attempt { number, session: Some(session) };
-                Ok((S::Pending { attempt }, Event::PaymentStarted))
-            }
-            (S::Pending { attempt }, C::DeclinePayment) => Ok((S::Pending { attempt }, Event::PaymentDeclined)),
-            (S::Pending { attempt }, C::ExpirePayment { session_id }) => match attempt.session {
-                Some(session) if session.id == session_id => {
-                    let attempt = Attempt { number: attempt.number + 1, session: None };
-                    Ok((S::Pending { attempt }, Event::PaymentExpired))
-                }
-                // The page of an attempt that has already been given up.
-                Some(_) | None => Err(Refusal::Done),
+    pub fn payment_status(&self) -> PaymentStatus {
+        match (&self.state, self.state.payment()) {
+            (_, Some(payment)) => match payment.refunded() {
+                0 => PaymentStatus::Paid,
+                refunded if refunded < self.total.amount => PaymentStatus::PartiallyRefunded,
+                _ => PaymentStatus::Refunded,
             },
-            (S::Pending { .. }, C::Pay { intent, amount }) => {
-                if amount != self.total {
-                    return Err(Refusal::WrongAmount { due: self.total, paid: amount });
-                }
-                Ok((S::Paid { payment: Payment { intent: Some(intent), paid_at: now } }, Event::Paid))
-            }
-            // Somebody may be paying on a page that is open.
-            (S::Pending { attempt }, C::Cancel { closed_page } | C::Expire { closed_page })
-                if attempt.session.as_ref().is_some_and(|session| closed_page.as_ref() != Some(&session.id)) =>
-            {
-                Err(Refusal::PageOpen)
-            }
-            (S::Pending { .. }, C::Cancel { .. }) => Ok((S::Cancelled { cancelled_at: now }, Event::Cancelled)),
-            (S::Pending { .. }, C::Expire { .. }) => Ok((S::Expired { expired_at: now }, Event::Expired)),
-            (S::Cancelled { .. }, C::Cancel { .. }) => Err(Refusal::Done),
-            (S::Paid { payment }, C::Process) => Ok((S::Processing { payment }, Event::Processing)),
-            (S::Processing { payment }, C::Ship { carrier, tracking_number }) => {
-                let event = Event::Shipped { carrier: carrier.clone(), tracking_number: tracking_number.clone() };
-                let shipment = Shipment { carrier, tracking_number, shipped_at: now };
-                Ok((S::Shipped { payment, shipment }, event))
-            }
-            (S::Shipped { payment, shipment }, C::Deliver) => {
-                Ok((S::Delivered { payment, shipment }, Event::Delivered))
-            }
-            // What Stripe or the clock tells of an order that something else has overtaken is old news.
-            (
-                S::Paid { .. }
-                | S::Processing { .. }
-                | S::Shipped { .. }
-                | S::Delivered { .. }
-                | S::Cancelled { .. }
-                | S::Expired { .. },
-                C::DeclinePayment | C::ExpirePayment { .. } | C::Expire { .. },
-            ) => Err(Refusal::Done),
-            (
-                S::Paid { payment }
-                | S::Processing { payment }
-                | S::Shipped { payment, .. }
-                | S::Delivered { payment, .. },
-                C::Pay { intent, amount },
-            ) => Err(if payment.intent.as_ref() == Some(&intent) {
-                Refusal::Done
-            } else {
-                Refusal::Forbidden { status: self.state.status(), command: C::Pay { intent, amount } }
-            }),
-            (
-                S::Paid { .. }
-                | S::Processing { .. }
-                | S::Shipped { .. }
-                | S::Delivered { .. }
-                | S::Cancelled { .. }
-                | S::Expired { .. },
-                command @ C::StartPayment { .. },
-            )
-            // Money for an order that nobody waits for: a person has to look at it.
-            | (S::Cancelled { .. } | S::Expired { .. }, command @ C::Pay { .. })
-            | (
-                S::Pending { .. }
-                | S::Processing { .. }
-                | S::Shipped { .. }
-                | S::Delivered { .. }
-                | S::Cancelled { .. }
-                | S::Expired { .. },
-                command @ C::Process,
-            )
-            | (
-                S::Pending { .. }
-                | S::Paid { .. }
-                | S::Shipped { .. }
-                | S::Delivered { .. }
-                | S::Cancelled { .. }
-                | S::Expired { .. },
-                command @ C::Ship { .. },
-            )
-            | (
-                S::Pending { .. }
-                | S::Paid { .. }
-                | S::Processing { .. }
-                | S::Delivered { .. }
-                | S::Cancelled { .. }
-                | S::Expired { .. },
-                command @ C::Deliver,
-            )
-            | (
-                S::Paid { .. } | S::Processing { .. } | S::Shipped { .. } | S::Delivered { .. } | S::Expired { .. },
-                command @ C::Cancel { .. },
-            ) => {
-                Err(Refusal::Forbidden { status: self.state.status(), command })
-            }
+            (State::Expired { .. }, None) => PaymentStatus::Expired,
+            (_, None) => PaymentStatus::Pending,
         }
     }
 }

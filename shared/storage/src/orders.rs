@@ -351,7 +351,7 @@ fn order_item(order: &Order) -> Result<Item, StorageError> {
         email: order.contact.email().cloned(),
         total: order.total,
         units: order.lines.iter().map(|line| line.quantity.get()).sum(),
-        payment_status: order.state.payment_status(),
+        payment_status: order.payment_status(),
         fulfilment_status: order.state.fulfilment_status(),
         placed_at: order.placed_at,
     };

@@ -1,6 +1,7 @@
 //! What the HTTP functions share: problems, callers, bodies and queries, pages, quotes, and the way into Lambda.
 
 mod address;
+mod amount;
 pub mod body;
 pub mod caller;
 pub mod cursors;
@@ -18,6 +19,7 @@ pub mod tokens;
 mod versions;
 
 pub use address::{NewAddress, NewPlace};
+pub use amount::NewMoney;
 pub use body::{Body, Fields, given};
 pub use caller::{Caller, Leaver, Staff, may};
 pub use guard::Guard;

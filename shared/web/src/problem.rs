@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use waybill_domain::cart::MAX_LINES;
 use waybill_domain::category::{MAX_CATEGORIES, MAX_DEPTH, Misplaced};
-use waybill_domain::order::Refusal;
+use waybill_domain::order::{MAX_REFUNDS, Refusal, refund};
 use waybill_storage::carts::CartFull;
 use waybill_storage::catalog::ProductRefused;
 use waybill_storage::categories::CategoryRefused;
@@ -17,6 +17,7 @@ use waybill_storage::{Refused, StorageError};
 
 use crate::kind::Kind;
 use crate::limits::Rate;
+use crate::query::Idempotency;
 use crate::serve::request_id;
 use crate::versions::outdated;
 
@@ -215,6 +216,27 @@ impl From<Refusal> for Problem {
             Refusal::Forbidden { .. } | Refusal::PageOpen => Problem::new(Kind::OrderState, detail),
             Refusal::WrongAmount { .. } => Problem::new(Kind::WrongAmount, detail),
             Refusal::TimelineFull => Problem::new(Kind::TooManyPayments, detail),
+            Refusal::Refund(refused) => refused.into(),
+        }
+    }
+}
+
+impl From<refund::Refused> for Problem {
+    fn from(refused: refund::Refused) -> Self {
+        use refund::{Refused, UnitsRefused};
+        match refused {
+            Refused::TooMuch { left } => {
+                Problem::new(Kind::RefundTooLarge, format!("Only {left} of the payment is left to refund."))
+            }
+            Refused::Units(UnitsRefused::TooMany { sku, left }) => {
+                Problem::new(Kind::RefundTooLarge, format!("Only {left} units of {sku} are left to refund."))
+            }
+            Refused::Units(UnitsRefused::NotOrdered(sku)) => {
+                Problem::invalid_field("/lines", format!("{sku} is not in the order"))
+            }
+            Refused::KeyUsed => Problem::invalid_header(Idempotency::HEADER, "was used before, for another request"),
+            Refused::TooMany => Problem::new(Kind::TooMany, format!("An order has at most {MAX_REFUNDS} refunds.")),
+            Refused::Unknown => Problem::not_found("refund"),
         }
     }
 }

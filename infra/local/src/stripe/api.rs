@@ -21,7 +21,7 @@ use super::form::Parameters;
 use super::ledger::Ledger;
 use super::order::{self, Expand};
 use super::refusal::Refusal;
-use super::{Desk, objects};
+use super::{Desk, objects, refunds};
 
 pub fn router(desk: Arc<Desk>) -> Router<Arc<Desk>> {
     Router::new()
@@ -29,6 +29,7 @@ pub fn router(desk: Arc<Desk>) -> Router<Arc<Desk>> {
         .route("/checkout/sessions/{id}", get(read_session))
         .route("/checkout/sessions/{id}/expire", post(expire_session))
         .route("/payment_intents/{id}", get(read_payment_intent))
+        .route("/refunds", post(refunds::create_refund).get(refunds::list_refunds))
         .route("/events/{id}", get(read_event))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_route)
@@ -41,9 +42,9 @@ pub async fn no_such_route(method: Method, OriginalUri(uri): OriginalUri) -> Ref
 
 /// One API call: its id, and the key under which it happens only once.
 #[derive(Clone)]
-struct Call {
-    id: String,
-    key: Option<String>,
+pub struct Call {
+    pub id: String,
+    pub key: Option<String>,
 }
 
 /// A session as the API shows it, with what the caller wants in full.
@@ -139,7 +140,7 @@ fn only_expand(encoded: &[u8]) -> Result<Expand, Refusal> {
 
 /// Acts, unless this call's Idempotency-Key was used before: then the first answer is given again.
 /// As at Stripe, a refused call uses up no key.
-fn once(
+pub fn once(
     desk: &Desk,
     call: &Call,
     route: &str,

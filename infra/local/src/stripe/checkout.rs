@@ -16,6 +16,8 @@ pub struct Checkout {
     pub order: Order,
     pub status: Status,
     pub payment: Option<Payment>,
+    #[serde(default)]
+    pub refunds: Vec<Refund>,
     pub events: Vec<Event>,
     pub replays: Vec<Replay>,
 }
@@ -77,6 +79,47 @@ pub struct Charge {
     pub paid: bool,
 }
 
+/// Money that went back, or is on its way.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Refund {
+    pub id: String,
+    pub created: Timestamp,
+    pub amount: i64,
+    pub status: RefundStatus,
+    pub reason: Option<String>,
+    pub metadata: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundStatus {
+    /// The bank takes its time.
+    Pending,
+    Succeeded,
+    Failed,
+}
+
+/// What a refund is asked for with.
+#[derive(Clone, Debug, Default)]
+pub struct NewRefund {
+    /// All that is left, unless it is given.
+    pub amount: Option<i64>,
+    pub reason: Option<String>,
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Why nothing was refunded.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NotRefunded {
+    /// Nothing was paid.
+    Unpaid,
+    /// All of it has gone back.
+    AllRefunded,
+    TooMuch {
+        left: i64,
+    },
+}
+
 /// An answer that is given again to the same request with the same Idempotency-Key.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Replay {
@@ -99,6 +142,7 @@ impl Checkout {
             order,
             status: Status::Open,
             payment: None,
+            refunds: Vec::new(),
             events: Vec::new(),
             replays: Vec::new(),
         }
@@ -132,6 +176,55 @@ impl Checkout {
         let session = objects::session(self, None);
         self.announce("checkout.session.expired", session, cause, now);
         Ok(())
+    }
+
+    /// What has gone back or is on its way there.
+    pub fn refunded(&self) -> i64 {
+        let counts = |refund: &&Refund| refund.status != RefundStatus::Failed;
+        self.refunds.iter().filter(counts).map(|refund| refund.amount).sum()
+    }
+
+    /// Pays back at once, or `slowly`: then the refund is pending until it is settled.
+    pub fn refund(
+        &mut self,
+        wanted: NewRefund,
+        slowly: bool,
+        cause: &Cause,
+        now: Timestamp,
+    ) -> Result<&Refund, NotRefunded> {
+        if self.status != Status::Complete {
+            return Err(NotRefunded::Unpaid);
+        }
+        let left = self.order.total - self.refunded();
+        let amount = wanted.amount.unwrap_or(left);
+        if left == 0 {
+            return Err(NotRefunded::AllRefunded);
+        }
+        if amount > left {
+            return Err(NotRefunded::TooMuch { left });
+        }
+        let status = if slowly { RefundStatus::Pending } else { RefundStatus::Succeeded };
+        let (id, NewRefund { reason, metadata, .. }) = (objects::new_id("re_3", 23), wanted);
+        self.refunds.push(Refund { id, created: now, amount, status, reason, metadata });
+        let place = self.refunds.len() - 1;
+        let refund = objects::refund(self, &self.refunds[place]);
+        let charge = objects::latest_charge(self);
+        self.announce("refund.created", refund.clone(), cause, now);
+        self.announce("charge.refunded", charge, cause, now);
+        self.announce("refund.updated", refund, cause, now);
+        Ok(&self.refunds[place])
+    }
+
+    /// The bank says how a refund ended; false for one that this checkout has not.
+    pub fn settle(&mut self, refund: &str, status: RefundStatus, now: Timestamp) -> bool {
+        let Some(place) = self.refunds.iter().position(|known| known.id == refund) else { return false };
+        self.refunds[place].status = status;
+        let refund = objects::refund(self, &self.refunds[place]);
+        self.announce("refund.updated", refund.clone(), &Cause::default(), now);
+        if status == RefundStatus::Failed {
+            self.announce("refund.failed", refund, &Cause::default(), now);
+        }
+        true
     }
 
     /// Its time has run out, but nobody has expired it yet.
@@ -168,6 +261,16 @@ impl Checkout {
 
     fn announce(&mut self, kind: &str, object: serde_json::Value, cause: &Cause, now: Timestamp) {
         self.events.push(Event::new(kind, object, cause, now));
+    }
+}
+
+impl RefundStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RefundStatus::Pending => "pending",
+            RefundStatus::Succeeded => "succeeded",
+            RefundStatus::Failed => "failed",
+        }
     }
 }
 
@@ -244,6 +347,29 @@ pub mod tests {
         assert_eq!(checkout.payment.as_ref().unwrap().id, intent);
         assert!(!checkout.was_declined());
         assert_eq!(announced(&checkout)[..2], ["payment_intent.payment_failed", "payment_intent.succeeded"]);
+    }
+
+    #[test]
+    fn no_more_is_paid_back_than_was_paid_and_what_failed_is_left() {
+        let now = Timestamp::now();
+        let mut checkout = Checkout::new(order("usd", 1299, 2), now);
+        let of = |amount| NewRefund { amount, ..NewRefund::default() };
+        let refund = |checkout: &mut Checkout, amount| {
+            checkout.refund(of(amount), false, &Cause::default(), now).map(|refund| refund.amount)
+        };
+        assert_eq!(refund(&mut checkout, None), Err(NotRefunded::Unpaid));
+        checkout.pay(now).unwrap();
+        assert_eq!(refund(&mut checkout, Some(1_000)), Ok(1_000));
+        assert_eq!(refund(&mut checkout, Some(1_599)), Err(NotRefunded::TooMuch { left: 1_598 }));
+        let first = checkout.refunds[0].id.clone();
+        assert!(checkout.settle(&first, RefundStatus::Failed, now));
+        assert!(!checkout.settle("re_other", RefundStatus::Failed, now));
+        assert_eq!(refund(&mut checkout, None), Ok(2_598));
+        assert_eq!(refund(&mut checkout, None), Err(NotRefunded::AllRefunded));
+        let told = ["refund.created", "charge.refunded", "refund.updated"];
+        let expected: Vec<_> = told.into_iter().chain(["refund.updated", "refund.failed"]).chain(told).collect();
+        assert_eq!(announced(&checkout)[3..], expected);
+        assert_eq!(checkout.events.last().unwrap().body["data"]["object"]["status"], "succeeded");
     }
 
     #[test]

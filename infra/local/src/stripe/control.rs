@@ -12,15 +12,17 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::checkout::{Checkout, NotOpen};
+use super::checkout::{Checkout, NewRefund, NotOpen, NotRefunded, RefundStatus};
 use super::events::{Cause, Event};
-use super::{Desk, api};
+use super::{Desk, api, objects};
 
 pub fn router() -> Router<Arc<Desk>> {
     Router::new()
         .route("/sessions/{id}/pay", post(pay))
         .route("/sessions/{id}/decline", post(decline))
         .route("/sessions/{id}/expire", post(expire))
+        .route("/sessions/{id}/refund", post(refund))
+        .route("/sessions/{id}/refunds/{refund}/{end}", post(settle))
         .route("/events", get(list_events))
         .route("/events/{id}/redeliver", post(redeliver))
         .route("/faults", get(read_faults).post(set_faults))
@@ -41,6 +43,8 @@ pub struct Faults {
     pub hold: bool,
     /// Waiting events are delivered one by one, the newest first.
     pub reorder: bool,
+    /// Refunds are pending until they are settled.
+    pub slow_refunds: bool,
 }
 
 #[derive(Deserialize)]
@@ -52,6 +56,7 @@ struct FaultChange {
     duplicate: Option<bool>,
     hold: Option<bool>,
     reorder: Option<bool>,
+    slow_refunds: Option<bool>,
 }
 
 impl Faults {
@@ -69,6 +74,7 @@ impl Faults {
 pub enum StepError {
     Unknown,
     NotOpen(NotOpen),
+    NotRefunded(NotRefunded),
     NotKept(String),
 }
 
@@ -94,6 +100,7 @@ impl IntoResponse for StepError {
             StepError::NotOpen(NotOpen(status)) => {
                 (StatusCode::CONFLICT, format!("the session is {}", status.as_str()))
             }
+            StepError::NotRefunded(refused) => (StatusCode::CONFLICT, format!("{refused:?}")),
             StepError::NotKept(error) => (StatusCode::INTERNAL_SERVER_ERROR, error),
         };
         (status, Json(json!({ "error": error }))).into_response()
@@ -110,6 +117,54 @@ async fn decline(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Resul
 
 async fn expire(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
     shown(&desk, step(&desk, &id, |checkout, now| checkout.expire(&Cause::default(), now))?)
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DashboardRefund {
+    amount: Option<i64>,
+}
+
+/// As somebody does it in Stripe's dashboard: without any metadata.
+async fn refund(
+    State(desk): State<Arc<Desk>>,
+    Path(id): Path<String>,
+    Json(wanted): Json<DashboardRefund>,
+) -> Result<Json<Value>, StepError> {
+    let wanted = NewRefund { amount: wanted.amount, ..NewRefund::default() };
+    let slowly = desk.faults().slow_refunds;
+    let mut refused = None;
+    let checkout = step(&desk, &id, |checkout, now| {
+        refused = checkout.refund(wanted, slowly, &Cause::default(), now).err();
+        Ok(())
+    })?;
+    match refused {
+        Some(refused) => Err(StepError::NotRefunded(refused)),
+        None => Ok(Json(refunds_of(&checkout))),
+    }
+}
+
+/// The bank's last word on a refund: `succeed` or `fail`.
+async fn settle(
+    State(desk): State<Arc<Desk>>,
+    Path((id, refund, end)): Path<(String, String, String)>,
+) -> Result<Json<Value>, StepError> {
+    let status = match end.as_str() {
+        "succeed" => RefundStatus::Succeeded,
+        "fail" => RefundStatus::Failed,
+        _ => return Err(StepError::Unknown),
+    };
+    let mut is_known = false;
+    let checkout = step(&desk, &id, |checkout, now| {
+        is_known = checkout.settle(&refund, status, now);
+        Ok(())
+    })?;
+    if is_known { Ok(Json(refunds_of(&checkout))) } else { Err(StepError::Unknown) }
+}
+
+fn refunds_of(checkout: &Checkout) -> Value {
+    let refunds: Vec<_> = checkout.refunds.iter().map(|refund| objects::refund(checkout, refund)).collect();
+    json!({ "refunds": refunds })
 }
 
 fn shown(desk: &Desk, checkout: Checkout) -> Result<Json<Value>, StepError> {
@@ -159,6 +214,7 @@ async fn set_faults(State(desk): State<Arc<Desk>>, change: Result<Json<FaultChan
         duplicate: change.duplicate.unwrap_or(now.duplicate),
         hold: change.hold.unwrap_or(now.hold),
         reorder: change.reorder.unwrap_or(now.reorder),
+        slow_refunds: change.slow_refunds.unwrap_or(now.slow_refunds),
     };
     desk.news.notify_one();
     Json(faults.clone()).into_response()

@@ -1,4 +1,4 @@
-//! A stand-in for Stripe: checkout sessions, a payment page without cards, signed webhooks.
+//! A stand-in for Stripe: checkout sessions, a payment page without cards, refunds, signed webhooks.
 
 mod api;
 mod checkout;
@@ -12,6 +12,7 @@ mod lines;
 mod objects;
 mod order;
 mod page;
+mod refunds;
 mod refusal;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::checkout::{Charge, Checkout, Line, Status};
+use super::checkout::{Charge, Checkout, Line, Refund, RefundStatus, Status};
 
 /// A fresh id: the prefix and as many random letters and digits.
 pub fn new_id(prefix: &str, length: usize) -> String {
@@ -150,7 +150,7 @@ pub fn latest_charge(checkout: &Checkout) -> Value {
         "object": "charge",
         "amount": order.total,
         "amount_captured": if charge.paid { order.total } else { 0 },
-        "amount_refunded": 0,
+        "amount_refunded": checkout.refunded(),
         "billing_details": billing_details(checkout),
         "calculated_statement_descriptor": "WAYBILL LOCAL",
         "captured": charge.paid,
@@ -199,7 +199,7 @@ pub fn latest_charge(checkout: &Checkout) -> Value {
             },
         },
         "radar_options": {},
-        "refunded": false,
+        "refunded": charge.paid && checkout.refunded() == order.total,
         "status": if charge.paid { "succeeded" } else { "failed" },
     });
     with_nulls(
@@ -209,6 +209,30 @@ pub fn latest_charge(checkout: &Checkout) -> Value {
          shipping source source_transfer statement_descriptor statement_descriptor_suffix \
          transfer_data transfer_group",
     )
+}
+
+/// A `refund` of the checkout's payment.
+pub fn refund(checkout: &Checkout, refund: &Refund) -> Value {
+    let charge = checkout.payment.as_ref().and_then(|payment| payment.charges.last()).map(|charge| &charge.id);
+    let has_failed = refund.status == RefundStatus::Failed;
+    let set = json!({
+        "id": refund.id,
+        "object": "refund",
+        "amount": refund.amount,
+        "charge": charge,
+        "created": refund.created.as_second(),
+        "currency": checkout.order.currency,
+        "destination_details": { "card": { "reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund" }, "type": "card" },
+        "metadata": refund.metadata,
+        "payment_intent": checkout.payment.as_ref().map(|payment| &payment.id),
+        "reason": refund.reason,
+        "status": refund.status.as_str(),
+    });
+    let mut refund = with_nulls(set, "balance_transaction receipt_number source_transfer_reversal transfer_reversal");
+    if has_failed {
+        refund["failure_reason"] = "expired_or_canceled_card".into();
+    }
+    refund
 }
 
 const BUYERS_EMAIL: &str = "buyer@example.com";

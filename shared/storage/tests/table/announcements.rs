@@ -2,7 +2,7 @@
 
 use waybill_domain::id::AccountId;
 use waybill_domain::message::{AccountEvent, Event, Message};
-use waybill_domain::order::{Command, Order, PaymentStatus};
+use waybill_domain::order::{Command, Order, PaymentStatus, refund};
 use waybill_storage::outbox::{Announcement, announcement};
 
 use crate::accounts::letter;
@@ -11,7 +11,7 @@ use crate::shop::{Shop, at, customer, pay};
 async fn announced(shop: &Shop) -> Vec<Message> {
     let announced = shop.images().await.into_iter().filter_map(|image| announcement(image).unwrap());
     let order = |announcement| match announcement {
-        Announcement::Order(message) => Some(*message),
+        Announcement::Order { message, .. } => message.map(|message| *message),
         Announcement::Letter(_) | Announcement::Stock(_) | Announcement::Import(_) => None,
     };
     announced.filter_map(order).collect()
@@ -34,13 +34,38 @@ async fn an_order_whose_buyer_is_forgotten_is_not_announced_again() {
     let shop = Shop::open().await;
     let tea = shop.sells("TEA", 450, 5).await;
     let placed = shop.placed(&tea).await;
-    shop.command(&placed, Command::Cancel { closed_page: None }).await;
+    shop.command(&placed, Command::Cancel { closed_page: None, reason: None }).await;
     let forget = |order: &Order| order.forget_buyer(at(2)).ok_or(());
     let forgotten = shop.table.change_order(placed.id, None, forget).await.unwrap();
     assert_eq!(shop.table.order(placed.id).await.unwrap().unwrap(), forgotten);
     assert_eq!(announced(&shop).await.len(), 2);
     let stored = shop.stored(&format!("ORDER#{}", placed.id), "ORDER").await.to_string();
     assert!(!stored.contains("ann@") && !stored.contains("Main St") && !stored.contains("fingerprint"), "{stored}");
+}
+
+#[tokio::test]
+async fn a_refund_is_announced_to_who_makes_it_even_where_nobody_is_left_to_be_told() {
+    let shop = Shop::open().await;
+    let tea = shop.sells("TEA", 450, 5).await;
+    let placed = shop.placed(&tea).await;
+    let ship = Command::Ship { carrier: "UPS".parse().unwrap(), tracking_number: "1Z".parse().unwrap() };
+    for command in [pay(&placed), Command::Process, ship, Command::Deliver] {
+        shop.command(&placed, command).await;
+    }
+    let forget = |order: &Order| order.forget_buyer(at(2)).ok_or(());
+    shop.table.change_order(placed.id, None, forget).await.unwrap();
+    let request = refund::Request { key: "key".into(), fingerprint: "body".into() };
+    let wanted = refund::Wanted::Amount(placed.total);
+    let ask = refund::Command::Request { wanted, reason: None, request };
+    let asked = shop.command(&placed, Command::Refund(ask)).await;
+    let announced = async || shop.images().await.into_iter().filter_map(|image| announcement(image).unwrap()).collect();
+    let before: Vec<_> = announced().await;
+    let Some(Announcement::Order { message: None, refund: Some(due) }) = before.last() else { panic!("{before:?}") };
+    assert_eq!((&due.id, due.order_id), (&format!("{}/{}", placed.id, asked.version()), placed.id));
+    let made = refund::Outcome::Succeeded { stripe: "re_1".into() };
+    shop.command(&placed, Command::Refund(refund::Command::Settle { number: 1, outcome: made })).await;
+    let after: Vec<_> = announced().await;
+    assert_eq!(after.len(), before.len(), "that it was made is nobody's business any more");
 }
 
 #[tokio::test]
