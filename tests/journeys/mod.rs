@@ -8,6 +8,8 @@ mod expiring;
 mod failures;
 mod fulfilment;
 mod guessing;
+#[cfg(target_os = "linux")]
+mod histories;
 mod importing;
 mod matrix;
 mod overselling;

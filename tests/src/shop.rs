@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 use waybill_local::access::Use;
-use waybill_local::{Addresses, Options, Payments, Ports, Shop, Store, build_functions, workspace};
+use waybill_local::{Addresses, Faults, Options, Payments, Ports, Shop, Store, build_functions, workspace};
 
 use crate::deployed::{self, Deployed};
 use crate::people::{Answer, Person};
@@ -92,6 +92,14 @@ impl TestShop {
         match &self.place {
             Place::Local(shop) => shop.permissions_used(),
             Place::Deployed(_) => panic!("an endpoint does not tell what was called"),
+        }
+    }
+
+    /// From now on this goes wrong between infra/local's functions and the table, or nothing.
+    pub fn set_faults(&self, faults: Option<Faults>) {
+        match &self.place {
+            Place::Local(shop) => shop.set_faults(faults),
+            Place::Deployed(_) => panic!("an endpoint cannot be broken"),
         }
     }
 

@@ -11,7 +11,7 @@ use waybill_domain::cart::PricedLine;
 use waybill_domain::id::{AccountId, OrderId};
 use waybill_domain::message::{Actor, Sums};
 use waybill_domain::money::Money;
-use waybill_domain::order::{Address, Command, Contact, Order, Status};
+use waybill_domain::order::{Address, Command, Contact, Order, Refusal, Status};
 use waybill_domain::text::{Email, PromotionCode, Sku};
 use waybill_domain::totals::Place;
 use waybill_lambda::clock;
@@ -195,8 +195,12 @@ async fn forget_orders(table: &Table, account: AccountId, now: Timestamp) -> Res
     for (id, is_pending) in ids {
         if is_pending {
             // Told while there is somebody to tell of: what the order holds is given back.
-            let cancel = give_up();
-            match table.change_order(id, None, |order| order.decide(cancel.clone(), Actor::Customer, now)).await {
+            let cancel = |order: &Order| match order.state.status() == Status::Pending {
+                true => order.decide(give_up(), Actor::Customer, now),
+                // It has been paid meanwhile, and is not to be cancelled by the way.
+                false => Err(Refusal::Done),
+            };
+            match table.change_order(id, None, cancel).await {
                 Ok(_) | Err(Unchanged::Refused(_) | Unchanged::UnknownOrder | Unchanged::EventSeen) => {}
                 Err(Unchanged::Failed(error)) => return Err(error.into()),
             }

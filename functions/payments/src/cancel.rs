@@ -37,6 +37,7 @@ pub async fn cancel_own_order(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cancellation {
+    /// The buyer sees it.
     #[schema(value_type = Reason, example = "Lost in the warehouse")]
     reason: String,
 }

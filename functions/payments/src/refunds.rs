@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use waybill_domain::cart::{MAX_LINES, Quantity};
 use waybill_domain::id::OrderId;
 use waybill_domain::money::Money;
-use waybill_domain::order::refund::{self, RefundedLine, Request, Wanted};
+use waybill_domain::order::refund::{self, Request, Units, Wanted};
 use waybill_domain::order::{Command, Order, Refusal};
 use waybill_domain::stock::Reason;
 use waybill_domain::text::{Invalid, Sku};
@@ -32,6 +32,7 @@ pub struct NewRefund {
     /// At what was paid for these units: after discounts, with their tax, without shipping. Not together with `amount`.
     #[schema(min_items = 1, max_items = 50)]
     lines: Option<Vec<NewRefundedLine>>,
+    /// The buyer sees it.
     #[schema(value_type = Option<Reason>, example = "Arrived broken")]
     reason: Option<String>,
 }
@@ -66,12 +67,12 @@ impl NewRefund {
     }
 }
 
-fn units(lines: Vec<NewRefundedLine>, fields: &mut Fields) -> Option<Vec<RefundedLine>> {
+fn units(lines: Vec<NewRefundedLine>, fields: &mut Fields) -> Option<Vec<Units>> {
     if lines.is_empty() || lines.len() > MAX_LINES {
         fields.refuse("/lines", format!("must be 1 to {MAX_LINES} lines"));
         return None;
     }
-    let mut units: Vec<RefundedLine> = Vec::new();
+    let mut units: Vec<Units> = Vec::new();
     for (place, line) in lines.into_iter().enumerate() {
         let sku: Option<Sku> = fields.take(&format!("/lines/{place}/sku"), line.sku.parse());
         let quantity = fields.take(&format!("/lines/{place}/quantity"), line.quantity.try_into());
@@ -80,7 +81,7 @@ fn units(lines: Vec<NewRefundedLine>, fields: &mut Fields) -> Option<Vec<Refunde
             let twice: Result<(), _> = Err(Invalid::new("is given twice"));
             fields.take(&format!("/lines/{place}/sku"), twice);
         }
-        units.push(RefundedLine { sku, quantity });
+        units.push(Units { sku, quantity });
     }
     Some(units)
 }

@@ -114,6 +114,10 @@ impl Stripe {
         let request =
             CreateRefund::new().payment_intent(intent).amount(refund.amount.amount).metadata(HashMap::from(name));
         match request.customize().request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await {
+            // What is answered again to a key is how it was then.
+            Ok(made) if outcome(&made).is_none() => {
+                Ok(self.refund_made(intent, refund.number).await?.and_then(|made| outcome(&made)))
+            }
             Ok(made) => Ok(outcome(&made)),
             // Refused for good, such as where the money has gone back by another way; unless it was ourselves who did it.
             Err(StripeError::Stripe(errors, 400 | 402 | 404)) if errors.type_ != ApiErrorsType::IdempotencyError => {
@@ -122,7 +126,11 @@ impl Stripe {
                     None => Ok(Some(Outcome::Failed { stripe: None })),
                 }
             }
-            Err(error) => Err(told(&error)),
+            // Stripe also answers an error again to the same key, for a day; the refund may have been made all the same.
+            Err(error) => match self.refund_made(intent, refund.number).await {
+                Ok(Some(made)) => Ok(outcome(&made)),
+                Ok(None) | Err(_) => Err(told(&error)),
+            },
         }
     }
 
@@ -278,9 +286,9 @@ fn failed(error: StripeError) -> Problem {
             }
         },
         StripeError::ClientError(_) | StripeError::Timeout => Problem::unavailable("Stripe did not answer", LATER),
-        StripeError::JSONDeserialize(_) | StripeError::ConfigError(_) => {
-            Problem::internal("Stripe answered what cannot be read")
-        }
+        // What stands before Stripe answers in HTML while Stripe is down.
+        StripeError::JSONDeserialize(_) => Problem::unavailable("Stripe answered what cannot be read", LATER),
+        StripeError::ConfigError(_) => Problem::internal("Stripe cannot be asked"),
     }
 }
 

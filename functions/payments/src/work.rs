@@ -2,9 +2,9 @@
 //! is to be done the order says, and Stripe makes a refund of one key once.
 
 use waybill_domain::Timestamp;
-use waybill_domain::message::{Actor, RefundMessage};
+use waybill_domain::message::{Actor, Entry, Event, RefundMessage};
 use waybill_domain::order::refund;
-use waybill_domain::order::{Command, Order, Refusal};
+use waybill_domain::order::{Command, Order, Refund, Refusal};
 use waybill_storage::orders::Unchanged;
 use waybill_storage::{StorageError, Table};
 
@@ -24,22 +24,47 @@ pub async fn refund(table: &Table, stripe: &Stripe, message: RefundMessage, now:
         tracing::error!(order.id = %message.order_id, "an order that is not here is to be refunded");
         return Ok(());
     };
-    for (intent, refund) in order.refunds_due() {
-        let outcome = stripe.refund(order.id, intent, refund, now).await.map_err(WorkError::Stripe)?;
-        // None while the bank takes its time; Stripe's event tells of its end.
-        let Some(outcome) = outcome else { continue };
-        if let refund::Outcome::Failed { .. } = outcome {
-            tracing::error!(order.id = %order.id, refund = refund.number, "a refund has failed");
+    // One that cannot be made does not hold up the others.
+    let mut failed = Ok(());
+    for (intent, due) in order.refunds_due() {
+        let made = make(table, stripe, &order, intent, due, now).await;
+        failed = failed.and(made);
+    }
+    failed
+}
+
+async fn make(
+    table: &Table,
+    stripe: &Stripe,
+    order: &Order,
+    intent: &str,
+    due: &Refund,
+    now: Timestamp,
+) -> Result<(), WorkError> {
+    let outcome = stripe.refund(order.id, intent, due, now).await.map_err(WorkError::Stripe)?;
+    let Some(outcome) = outcome else {
+        // The bank takes its time; Stripe's event tells of the end.
+        tracing::warn!(order.id = %order.id, refund = due.number, "a refund is pending at Stripe");
+        return Ok(());
+    };
+    let command = Command::Refund(refund::Command::Settle { number: due.number, outcome });
+    let decide = |order: &Order| order.decide(command.clone(), Actor::Stripe, now);
+    match table.change_order(order.id, None, decide).await {
+        Ok(order) => {
+            warn_of_failure(&order);
+            Ok(())
         }
-        let command = Command::Refund(refund::Command::Settle { number: refund.number, outcome });
-        let decide = |order: &Order| order.decide(command.clone(), Actor::Stripe, now);
-        match table.change_order(order.id, None, decide).await {
-            Ok(_) | Err(Unchanged::Refused(Refusal::Done)) => {}
-            Err(Unchanged::Failed(error)) => return Err(error.into()),
-            Err(refused @ (Unchanged::Refused(_) | Unchanged::UnknownOrder | Unchanged::EventSeen)) => {
-                return Err(WorkError::Stripe(format!("what it came to was not taken: {refused:?}")));
-            }
+        Err(Unchanged::Refused(Refusal::Done)) => Ok(()),
+        Err(Unchanged::Failed(error)) => Err(error.into()),
+        Err(refused @ (Unchanged::Refused(_) | Unchanged::UnknownOrder | Unchanged::EventSeen)) => {
+            Err(WorkError::Stripe(format!("what it came to was not taken: {refused:?}")))
         }
     }
-    Ok(())
+}
+
+/// Where the last that happened to an order is that a refund failed: somebody has to look at it, which an alarm says.
+pub fn warn_of_failure(order: &Order) {
+    if let Some(Entry { event: Event::RefundFailed { number, .. }, .. }) = order.timeline.last() {
+        tracing::error!(order.id = %order.id, refund = number, "a refund has failed");
+    }
 }

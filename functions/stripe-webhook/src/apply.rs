@@ -1,6 +1,7 @@
 //! What an event does to its order.
 
 use payments::give_up::catch_up;
+use payments::work::warn_of_failure;
 use payments::{outcome, payment_on, refund_of};
 use serde::Deserialize;
 use stripe_shared::{CheckoutSession, CheckoutSessionPaymentStatus, Refund};
@@ -67,6 +68,7 @@ pub async fn apply(app: &App, event: Event, payload: &str, now: Timestamp) -> Re
     match changed {
         Ok(order) => {
             tracing::info!(order.id = %order.id, stripe.event = record.id, kind, "an event took effect");
+            warn_of_failure(&order);
             Ok(APPLIED)
         }
         Err(Unchanged::EventSeen | Unchanged::Refused(Refusal::Done)) => Ok(SEEN),
@@ -144,8 +146,9 @@ fn asked_of(refund: &Refund) -> Asked {
         return Asked::Nothing;
     };
     let amount = Money::new(refund.amount, currency);
-    let command = Command::Refund(refund::Command::Note { amount, outcome });
-    Asked::RefundOf { intent: intent.id().to_string(), command }
+    let intent = intent.id().to_string();
+    let command = Command::Refund(refund::Command::Note { intent: intent.clone(), amount, outcome });
+    Asked::RefundOf { intent, command }
 }
 
 fn order_of(session: &CheckoutSession) -> Option<OrderId> {

@@ -85,9 +85,15 @@ impl Shop {
         let mut from = None;
         loop {
             let (orders, next) = self.table.unpaid_orders(placed_before, TOGETHER, from).await?;
-            stream::iter(orders).for_each_concurrent(AT_ONCE, |order| self.expire(order, &swept)).await;
+            let is_over = || clock::now() > begun_at + LONGEST;
+            stream::iter(orders)
+                .for_each_concurrent(AT_ONCE, async |order| match is_over() {
+                    true => swept.left.set(swept.left.get() + 1),
+                    false => self.expire(order, &swept).await,
+                })
+                .await;
             from = next;
-            if from.is_none() || clock::now() > begun_at + LONGEST {
+            if from.is_none() || is_over() {
                 break;
             }
         }
@@ -125,7 +131,9 @@ impl Shop {
             Ok(_) => Ok(true),
             Err(problem) => {
                 // Not for each order anew: that would take the time of those that can be given up without asking.
-                swept.stripe_is_down.set(has_page && problem.kind() == Kind::Unavailable);
+                if has_page && problem.kind() == Kind::Unavailable {
+                    swept.stripe_is_down.set(true);
+                }
                 Err(problem)
             }
         }

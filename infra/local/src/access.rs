@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::aws::{ACCOUNT, REGION, Refusal};
 use crate::event_sources::Report;
+use crate::faults::FaultSwitch;
 use crate::queues::{queue_arn, queue_name};
 use crate::template::{Role, Template};
 
@@ -35,7 +36,7 @@ struct Inner {
 }
 
 /// The largest call that AWS takes anywhere here is DynamoDB's transaction of 4 MB.
-const LARGEST: usize = 16 * 1024 * 1024;
+pub(crate) const LARGEST: usize = 16 * 1024 * 1024;
 
 impl Access {
     pub fn new(template: &Template, report: Report) -> Access {
@@ -148,8 +149,8 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// DynamoDB's endpoint behind the check.
-pub fn in_front_of(endpoint: String, access: Access) -> Router {
+/// DynamoDB's endpoint behind the check, and behind what goes wrong on purpose.
+pub fn in_front_of(endpoint: String, access: Access, faults: FaultSwitch) -> Router {
     let client = reqwest::Client::new();
     let forward = move |request: Request| {
         let (client, endpoint) = (client.clone(), endpoint.clone());
@@ -171,7 +172,10 @@ pub fn in_front_of(endpoint: String, access: Access) -> Router {
             }
         }
     };
-    Router::new().fallback(forward).layer(axum::middleware::from_fn_with_state(access, Access::check))
+    Router::new()
+        .fallback(forward)
+        .layer(from_fn_with_state(faults, FaultSwitch::meet))
+        .layer(from_fn_with_state(access, Access::check))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod aws;
 mod compile;
 mod demo;
 mod event_sources;
+mod faults;
 pub mod functions;
 mod gateway;
 mod lambda;
@@ -24,5 +25,6 @@ mod websocket;
 
 pub use compile::{BuildError, build_functions, workspace};
 pub use demo::fill as fill_demo;
+pub use faults::Faults;
 pub use shop::{Addresses, Options, Payments, Ports, Shop, StartError};
 pub use store::{Folder, Store, StoreError, write_private};

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use crate::access::{self, Access, Use};
 use crate::aws::{self, Aws, OpenError};
 use crate::event_sources::{EventSources, Report, SourceError};
+use crate::faults::{FaultSwitch, Faults};
 use crate::functions::{self, Functions, InvokeError, Logs};
 use crate::mail;
 use crate::secrets::random_letters;
@@ -123,6 +124,7 @@ pub struct Shop {
     functions: Functions,
     connections: Connections,
     access: Access,
+    faults: FaultSwitch,
     sources: EventSources,
     stand_in: Option<StandIn>,
     servers: JoinSet<()>,
@@ -158,6 +160,7 @@ impl Shop {
         let folder = options.store.folder();
         let database = tables::open(&template.tables, folder)?;
         let access = Access::new(&template, options.report.clone());
+        let faults = FaultSwitch::default();
         let guard = match options.holds_to_roles {
             true => Some(listen(0).await?),
             false => None,
@@ -180,7 +183,7 @@ impl Shop {
         let mut servers = JoinSet::new();
         servers.spawn(dynamodb_server(dynamodb, database.clone(), service.clone()));
         if let Some(guard) = guard {
-            let guarded = access::in_front_of(addresses.dynamodb.clone(), access.clone());
+            let guarded = access::in_front_of(addresses.dynamodb.clone(), access.clone(), faults.clone());
             servers.spawn(server(guard, guarded, service.clone()));
         }
         let mut endpoint = aws::router(state.clone(), websocket::connections_router(connections.clone()));
@@ -213,6 +216,7 @@ impl Shop {
             functions,
             connections,
             access,
+            faults,
             sources,
             stand_in,
             servers,
@@ -229,6 +233,11 @@ impl Shop {
     /// The permissions that functions have used so far, where they are held to their roles.
     pub fn permissions_used(&self) -> BTreeSet<Use> {
         self.access.used()
+    }
+
+    /// From now on this goes wrong between the functions and the table, or nothing; where functions are held to their roles.
+    pub fn set_faults(&self, faults: Option<Faults>) {
+        self.faults.set(faults);
     }
 
     /// Invokes a function as `aws lambda invoke` does, by its logical id or its binary's name.

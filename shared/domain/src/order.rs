@@ -23,8 +23,9 @@ pub use refund::{MAX_REFUNDS, Refund, RefundStatus};
 pub type Carrier = Line<1, 60>;
 pub type TrackingNumber = Line<1, 80>;
 
-/// Once a timeline has this many entries, no payment or refund can be started and declined tries are no longer noted, so
-/// that an order (an entry is under 400 bytes) stays below DynamoDB's 400 KB an item. A payment that is made is always taken.
+/// Once a timeline has this many entries, no payment can be started and declined tries are no longer noted, so that an
+/// order (an entry is under 400 bytes) stays below DynamoDB's 400 KB an item. A payment that is made is always taken, and
+/// refunds have a limit of their own.
 pub const MAX_ENTRIES: usize = 300;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

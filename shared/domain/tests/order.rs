@@ -7,7 +7,7 @@ use waybill_domain::cart::{PricedLine, Quote};
 use waybill_domain::id::{AccountId, CartId, OrderId, ProductId};
 use waybill_domain::message::{Actor, Message, RefundMessage};
 use waybill_domain::money::Money;
-use waybill_domain::order::refund::{self, Cause, Outcome, RefundedLine, Refused, Request, UnitsRefused, Wanted};
+use waybill_domain::order::refund::{self, Cause, Outcome, Refused, Request, Units, UnitsRefused, Wanted};
 use waybill_domain::order::{
     self, Command, MAX_ENTRIES, MAX_REFUNDS, Order, PaymentSession, PaymentStatus, RefundStatus, Refusal,
 };
@@ -104,7 +104,7 @@ fn refund(key: &str, amount: i64) -> Command {
 }
 
 fn units(key: &str, sku: &str, quantity: i64) -> Command {
-    let units = vec![RefundedLine { sku: sku.parse().unwrap(), quantity: quantity.try_into().unwrap() }];
+    let units = vec![Units { sku: sku.parse().unwrap(), quantity: quantity.try_into().unwrap() }];
     let request = Request { key: key.into(), fingerprint: "units".into() };
     Command::Refund(refund::Command::Request { wanted: Wanted::Units(units), reason: None, request })
 }
@@ -114,7 +114,7 @@ fn settle(number: u32, outcome: Outcome) -> Command {
 }
 
 fn note(amount: i64, outcome: Outcome) -> Command {
-    Command::Refund(refund::Command::Note { amount: usd(amount), outcome })
+    Command::Refund(refund::Command::Note { intent: "pi_1".into(), amount: usd(amount), outcome })
 }
 
 fn decide(order: &Order, command: Command) -> Result<Order, Refusal> {
@@ -280,8 +280,13 @@ fn no_more_is_paid_back_than_was_paid_and_what_failed_can_be_paid_back_again() {
 
 #[test]
 fn a_refund_is_asked_for_once_by_each_key() {
-    let order = decide(&after(&["pay"]), refund("key", 400)).unwrap();
+    let mut order = decide(&after(&["pay"]), refund("key", 400)).unwrap();
     assert_eq!(decide(&order, refund("key", 400)), Err(Refusal::Done));
+    while order.timeline.len() < MAX_ENTRIES {
+        order.timeline.push(order.timeline[0].clone());
+    }
+    assert_eq!(decide(&order, refund("key", 400)), Err(Refusal::Done), "however much has happened since");
+    assert!(decide(&order, refund("more", 1)).is_ok());
     assert_eq!(decide(&order, refund("key", 401)), Err(Refusal::Refund(Refused::KeyUsed)));
     let mut order = after(&["pay"]);
     for number in 0..MAX_REFUNDS {
@@ -311,6 +316,9 @@ fn units_are_paid_back_to_the_cent_however_they_are_split() {
     let one = decide(&order, units("a", "TEA", 1)).unwrap();
     assert_eq!(decide(&one, units("b", "TEA", 3)), Err(Refusal::Refund(Refused::Units(two_left))));
     assert_eq!(refunds(&decide(&one, units("b", "TEA", 2)).unwrap())[1].1, 667);
+    // Whichever of them fails, the next comes to what is left.
+    let failed = decide(&split, settle(1, Outcome::Failed { stripe: None })).unwrap();
+    assert_eq!(refunds(&decide(&failed, units("d", "TEA", 1)).unwrap())[3].1, 333);
     let unknown = UnitsRefused::NotOrdered("CUP".parse().unwrap());
     assert_eq!(decide(&order, units("a", "CUP", 1)), Err(Refusal::Refund(Refused::Units(unknown))));
 }
@@ -333,6 +341,25 @@ fn whatever_the_order_of_stripes_events_a_refund_ends_as_the_last_of_them_says()
     let refused = decide(&asked, settle(1, Outcome::Failed { stripe: None })).unwrap();
     assert_eq!(refunds(&decide(&refused, settle(1, made())).unwrap()), [(1, 400, RefundStatus::Succeeded)]);
     assert_eq!(decide(&asked, settle(2, made())), Err(Refusal::Refund(Refused::Unknown)));
+}
+
+#[test]
+fn a_refund_of_another_payment_is_not_the_orders() {
+    let other = refund::Command::Note {
+        intent: "pi_2".into(),
+        amount: usd(900),
+        outcome: Outcome::Succeeded { stripe: "re_1".into() },
+    };
+    assert_eq!(decide(&after(&["pay"]), Command::Refund(other)), Err(Refusal::Refund(Refused::OtherPayment)));
+}
+
+#[test]
+fn whoever_is_owed_a_refund_that_failed_is_not_forgotten() {
+    let failed = decide(&after(&["pay", "cancel"]), settle(1, Outcome::Failed { stripe: None })).unwrap();
+    assert_eq!(failed.forget_buyer(Timestamp::UNIX_EPOCH), None);
+    let again = decide(&failed, refund("key", 900)).unwrap();
+    let made = decide(&again, settle(2, Outcome::Succeeded { stripe: "re_2".into() })).unwrap();
+    assert!(made.forget_buyer(Timestamp::UNIX_EPOCH).is_some());
 }
 
 #[test]

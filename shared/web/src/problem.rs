@@ -236,6 +236,8 @@ impl From<refund::Refused> for Problem {
             }
             Refused::KeyUsed => Problem::invalid_header(Idempotency::HEADER, "was used before, for another request"),
             Refused::TooMany => Problem::new(Kind::TooMany, format!("An order has at most {MAX_REFUNDS} refunds.")),
+            Refused::Nothing => Problem::invalid_field("/lines", "must be units that something was paid for"),
+            Refused::OtherPayment => Problem::new(Kind::OrderState, "It is of another payment than the order's."),
             Refused::Unknown => Problem::not_found("refund"),
         }
     }

@@ -113,7 +113,9 @@ impl Order {
             State::Pending { .. } | State::Paid { .. } | State::Processing { .. } | State::Shipped { .. } => true,
             State::Delivered { .. } | State::Cancelled { .. } | State::Expired { .. } => false,
         };
-        let money_is_due = self.refunds_due().next().is_some();
+        let owed = |payment: &Payment| payment.refundable(self.total).amount > 0;
+        let is_owed = self.state.status().is_given_up() && self.state.payment().is_some_and(owed);
+        let money_is_due = is_owed || self.refunds_due().next().is_some();
         (!is_open && !money_is_due).then(|| Order { contact: Contact::Forgotten { forgotten_at: now }, ..self.clone() })
     }
 
@@ -121,9 +123,7 @@ impl Order {
     pub fn decide(&self, command: Command, actor: Actor, now: Timestamp) -> Result<Order, Refusal> {
         if self.timeline.len() >= MAX_ENTRIES {
             match command {
-                Command::StartPayment { .. } | Command::Refund(refund::Command::Request { .. }) => {
-                    return Err(Refusal::TimelineFull);
-                }
+                Command::StartPayment { .. } => return Err(Refusal::TimelineFull),
                 Command::DeclinePayment => return Err(Refusal::Done),
                 Command::ExpirePayment { .. }
                 | Command::Pay { .. }
@@ -132,7 +132,8 @@ impl Order {
                 | Command::Deliver
                 | Command::Cancel { .. }
                 | Command::Expire { .. }
-                | Command::Refund(refund::Command::Settle { .. } | refund::Command::Note { .. }) => {}
+                // Their number has a limit of its own.
+                | Command::Refund(_) => {}
             }
         }
         let (state, event) = self.next(command, now)?;

@@ -58,12 +58,19 @@ pub struct Request {
     pub fingerprint: String,
 }
 
+/// Units of a line of the order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Units {
+    pub sku: Sku,
+    pub quantity: Quantity,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = RefundedLine)]
 pub struct RefundedLine {
     pub sku: Sku,
-    #[schema(value_type = Quantity)]
     pub quantity: Quantity,
+    /// What these units come to.
+    pub amount: Money,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +135,7 @@ impl Refund {
 pub enum Wanted {
     Amount(Money),
     /// These units at what was paid for them: after discounts, with tax, without shipping.
-    Units(Vec<RefundedLine>),
+    Units(Vec<Units>),
 }
 
 /// What can be asked of an order's refunds.
@@ -144,8 +151,9 @@ pub enum Command {
         number: u32,
         outcome: Outcome,
     },
-    /// Stripe tells of one that was made there.
+    /// Stripe tells of one that was made there, of this payment intent.
     Note {
+        intent: String,
         amount: Money,
         outcome: Outcome,
     },
@@ -172,8 +180,12 @@ pub enum Refused {
     Units(#[from] UnitsRefused),
     #[error("the key was used before, for another refund")]
     KeyUsed,
-    #[error("an order has at most {MAX_REFUNDS} refunds")]
+    #[error("the order has as many refunds as it can have")]
     TooMany,
+    #[error("nothing was paid for these units")]
+    Nothing,
+    #[error("it is of another payment than the order's")]
+    OtherPayment,
     #[error("the order has no refund of this number")]
     Unknown,
 }
@@ -232,7 +244,11 @@ impl Order {
                     payment.refunds.iter().position(|refund| refund.number == number).ok_or(Refused::Unknown)?;
                 settle(payment, place, outcome, now)?
             }
-            Command::Note { amount, outcome } => {
+            // Who pays an order twice over gets one of the payments back, by hand; the order's own is as it was.
+            Command::Note { intent, .. } if payment.intent != Some(intent.clone()) => {
+                return Err(Refused::OtherPayment.into());
+            }
+            Command::Note { amount, outcome, .. } => {
                 let is_it = |refund: &Refund| outcome.stripe().is_some_and(|id| refund.state.stripe() == Some(id));
                 match payment.refunds.iter().position(is_it) {
                     Some(place) => settle(payment, place, outcome, now)?,
@@ -269,7 +285,14 @@ impl Order {
         let left = payment.refundable(self.total);
         let (amount, lines) = match wanted {
             Wanted::Amount(amount) => (amount, Vec::new()),
-            Wanted::Units(units) => (self.amount_of(&payment, &units).map_err(Refused::from)?, units),
+            Wanted::Units(units) => {
+                let lines = self.come_to(&payment, &units).map_err(Refused::from)?;
+                let sum = lines.iter().map(|line| line.amount.amount).sum();
+                if sum == 0 {
+                    return Err(Refused::Nothing.into());
+                }
+                (Money::new(sum, left.currency), lines)
+            }
         };
         if amount.currency != left.currency || !(1..=left.amount).contains(&amount.amount) {
             return Err(Refused::TooMuch { left }.into());
@@ -290,36 +313,30 @@ impl Order {
             .filter(|(_, refund)| refund.is_due())
     }
 
-    /// The refund that a request of staff's made, by its key.
-    pub fn refund_of(&self, request: &Request) -> Option<&Refund> {
-        let of = |refund: &&Refund| matches!(&refund.cause, Cause::Requested { request: made, .. } if made == request);
-        self.state.payment()?.refunds.iter().find(of)
-    }
-
-    /// What units come to, to the cent: all refunds of a line's units together come to what the line came to.
-    pub(super) fn amount_of(&self, payment: &Payment, units: &[RefundedLine]) -> Result<Money, UnitsRefused> {
-        let mut sum = 0;
-        for RefundedLine { sku, quantity } in units {
+    /// What units come to, to the cent: all units of a line together come to what the line came to, however they are split
+    /// and whichever refunds of them have failed.
+    fn come_to(&self, payment: &Payment, units: &[Units]) -> Result<Vec<RefundedLine>, UnitsRefused> {
+        let mut lines = Vec::new();
+        for Units { sku, quantity } in units {
             let line = self.lines.iter().find(|line| line.sku == *sku);
             let line = line.ok_or_else(|| UnitsRefused::NotOrdered(sku.clone()))?;
-            let before: u32 = payment
-                .refunds
-                .iter()
-                .filter(|refund| refund.counts())
-                .flat_map(|refund| &refund.lines)
-                .filter(|line| line.sku == *sku)
-                .map(|line| line.quantity.get())
-                .sum();
-            let (all, after) = (line.quantity.get(), before.saturating_add(quantity.get()));
+            let counted = payment.refunds.iter().filter(|refund| refund.counts());
+            let (mut units, mut amount) = (0_u32, 0);
+            for before in counted.flat_map(|refund| &refund.lines).filter(|before| before.sku == *sku) {
+                units = units.saturating_add(before.quantity.get());
+                amount += i128::from(before.amount.amount);
+            }
+            let (all, after) = (line.quantity.get(), units.saturating_add(quantity.get()));
             if after > all {
-                return Err(UnitsRefused::TooMany { sku: sku.clone(), left: all.saturating_sub(before) });
+                return Err(UnitsRefused::TooMany { sku: sku.clone(), left: all.saturating_sub(units) });
             }
             let paid = i128::from(self.paid_for(sku).unwrap_or(line.total.amount));
-            let share = |units: u32| paid * i128::from(units) / i128::from(all);
-            sum += share(after) - share(before);
+            let share = (paid * i128::from(after) / i128::from(all) - amount).max(0);
+            // Below the total of the order, which is an i64.
+            let amount = Money::new(i64::try_from(share).unwrap_or(i64::MAX), self.total.currency);
+            lines.push(RefundedLine { sku: sku.clone(), quantity: *quantity, amount });
         }
-        // Below the total of the order, which is an i64.
-        Ok(Money::new(i64::try_from(sum).unwrap_or(i64::MAX), self.total.currency))
+        Ok(lines)
     }
 
     /// What a line came to after discounts, with its tax, in minor units.

@@ -272,7 +272,7 @@ async fn what_they_do_a_thousand_times_each_is_explained_too() {
 /// That every change of 32 devices, so many each, follows from the one before it.
 async fn explained(changes: usize) {
     const DEVICES: usize = 32;
-    let shop = Shop::open().await;
+    let shop = Shop::open_without_stream().await;
     let ann = customer();
     let devices: Vec<_> = (0..DEVICES)
         .map(|device| {
