@@ -136,9 +136,12 @@ impl Stripe {
 
     /// A refund of ours, by its number.
     async fn refund_made(&self, intent: &str, number: u32) -> Result<Option<stripe_shared::Refund>, String> {
-        let refunds = ListRefund::new().payment_intent(intent).limit(100).send(&self.client).await;
-        let refunds = refunds.map_err(|error| told(&error))?.data;
-        Ok(refunds.into_iter().find(|made| number_of(made) == Some(number)))
+        match ListRefund::new().payment_intent(intent).limit(100).send(&self.client).await {
+            Ok(refunds) => Ok(refunds.data.into_iter().find(|made| number_of(made) == Some(number))),
+            // There is no such payment.
+            Err(StripeError::Stripe(_, 404)) => Ok(None),
+            Err(error) => Err(told(&error)),
+        }
     }
 
     /// The order that a payment is of; None for one that is not ours.
