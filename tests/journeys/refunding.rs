@@ -250,11 +250,18 @@ async fn a_payment_of_an_order_that_was_given_up_is_paid_back() {
 async fn a_refund_whose_reply_is_lost_or_that_stripe_could_not_take_is_made_once() {
     let (shop, _, paid) = open().await;
     let staff = shop.administrator().await;
-    // Without Stripe's events, which would tell of the refund too.
-    shop.stripe("faults", json!({ "hold": true, "lose_reply_next": 1 })).await;
+    // Without Stripe's events, which would tell of the refund too. The reply is lost, and that of looking for it.
+    shop.stripe("faults", json!({ "hold": true, "lose_reply_next": 2 })).await;
     assert_eq!(refund(staff, &paid.order, &key(), usd(100)).await.status, 201);
-    let found = async || (paid.refunds().await == [made(1, 100)]).then_some(());
-    eventually("the refund whose reply was lost", found).await;
+    eventually("the refund", async || (paid_back(&shop).await == 100).then_some(())).await;
+    let lost = async || {
+        let looks = shop.http().get(format!("{}/_control/faults", shop.addresses().stripe.as_deref().unwrap()));
+        let faults: Value = looks.send().await.unwrap().json().await.unwrap();
+        (faults["lose_reply_next"] == 0).then_some(())
+    };
+    eventually("both losses", lost).await;
+    assert_eq!(paid.refunds().await, [(1, 100, "requested".into())]);
+    // Asked for again with the same key, it is the same refund.
     assert_eq!(bring_again(&shop, &paid.order, 4).await, json!({ "batchItemFailures": [] }));
     assert_eq!((paid.refunds().await, paid_back(&shop).await), (vec![made(1, 100)], 100));
 

@@ -11,16 +11,15 @@ use stripe_checkout::checkout_session::{
 use stripe_core::payment_intent::RetrievePaymentIntent;
 use stripe_core::refund::{CreateRefund, ListRefund};
 use stripe_shared::{
-    ApiErrorsType, CheckoutSession, CheckoutSessionMode, CheckoutSessionPaymentStatus, CheckoutSessionStatus,
+    ApiErrors, ApiErrorsType, CheckoutSession, CheckoutSessionMode, CheckoutSessionPaymentStatus, CheckoutSessionStatus,
 };
-use waybill_domain::SignedDuration;
-use waybill_domain::Timestamp;
 use waybill_domain::cart::PricedLine;
 use waybill_domain::id::OrderId;
 use waybill_domain::money::{Currency, Money};
 use waybill_domain::order::refund::Outcome;
 use waybill_domain::order::{Command, Order, PaymentSession, Refund};
 use waybill_domain::totals::{Prices, Shipping, Tax};
+use waybill_domain::{SignedDuration, Timestamp};
 use waybill_web::{Kind, Problem};
 
 use crate::start::idempotency_key;
@@ -120,12 +119,14 @@ impl Stripe {
             }
             Ok(made) => Ok(outcome(&made)),
             // Refused for good, such as where the money has gone back by another way; unless it was ourselves who did it.
-            Err(StripeError::Stripe(errors, 400 | 402 | 404)) if errors.type_ != ApiErrorsType::IdempotencyError => {
+            Err(StripeError::Stripe(errors, status)) if is_final(&errors, status) => {
                 match self.refund_made(intent, refund.number).await? {
                     Some(made) => Ok(outcome(&made)),
                     None => Ok(Some(Outcome::Failed { stripe: None })),
                 }
             }
+            // There is no time left to ask.
+            Err(error @ StripeError::Timeout) => Err(told(&error)),
             // Stripe also answers an error again to the same key, for a day; the refund may have been made all the same.
             Err(error) => match self.refund_made(intent, refund.number).await {
                 Ok(Some(made)) => Ok(outcome(&made)),
@@ -138,8 +139,7 @@ impl Stripe {
     async fn refund_made(&self, intent: &str, number: u32) -> Result<Option<stripe_shared::Refund>, String> {
         match ListRefund::new().payment_intent(intent).limit(100).send(&self.client).await {
             Ok(refunds) => Ok(refunds.data.into_iter().find(|made| number_of(made) == Some(number))),
-            // There is no such payment.
-            Err(StripeError::Stripe(_, 404)) => Ok(None),
+            Err(StripeError::Stripe(errors, _)) if is_missing(&errors) => Ok(None),
             Err(error) => Err(told(&error)),
         }
     }
@@ -148,7 +148,7 @@ impl Stripe {
     pub async fn order_of(&self, intent: &str) -> Result<Option<OrderId>, Problem> {
         match RetrievePaymentIntent::new(intent).send(&self.client).await {
             Ok(intent) => Ok(intent.metadata.get(ORDER).and_then(|id| id.parse().ok())),
-            Err(StripeError::Stripe(_, 404)) => Ok(None),
+            Err(StripeError::Stripe(errors, _)) if is_missing(&errors) => Ok(None),
             Err(error) => Err(failed(error)),
         }
     }
@@ -258,6 +258,20 @@ impl Item {
             ..CreateCheckoutSessionLineItems::new()
         })
     }
+}
+
+/// Whether Stripe will never make a refund: not where it does not know the address, or the key was used for another.
+fn is_final(errors: &ApiErrors, status: u16) -> bool {
+    match status {
+        404 => is_missing(errors),
+        400 | 402 => errors.type_ != ApiErrorsType::IdempotencyError,
+        _ => false,
+    }
+}
+
+/// Whether what was asked about is not there, and not the address that was asked at.
+fn is_missing(errors: &ApiErrors) -> bool {
+    errors.code.as_ref().is_some_and(|code| code.as_str() == "resource_missing")
 }
 
 /// What went wrong, without what was sent.

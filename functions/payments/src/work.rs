@@ -2,8 +2,9 @@
 //! is to be done the order says, and Stripe makes a refund of one key once.
 
 use waybill_domain::Timestamp;
-use waybill_domain::message::{Actor, Entry, Event, RefundMessage};
-use waybill_domain::order::refund;
+use waybill_domain::id::OrderId;
+use waybill_domain::message::{Actor, RefundMessage};
+use waybill_domain::order::refund::{self, Outcome};
 use waybill_domain::order::{Command, Order, Refund, Refusal};
 use waybill_storage::orders::Unchanged;
 use waybill_storage::{StorageError, Table};
@@ -47,14 +48,13 @@ async fn make(
         tracing::warn!(order.id = %order.id, refund = due.number, "a refund is pending at Stripe");
         return Ok(());
     };
-    let command = Command::Refund(refund::Command::Settle { number: due.number, outcome });
+    let command = refund::Command::Settle { number: due.number, outcome };
+    // Before it is kept: were it lost in between, nobody would hear of it.
+    warn_of_failure(order.id, &command);
+    let command = Command::Refund(command);
     let decide = |order: &Order| order.decide(command.clone(), Actor::Stripe, now);
     match table.change_order(order.id, None, decide).await {
-        Ok(order) => {
-            warn_of_failure(&order);
-            Ok(())
-        }
-        Err(Unchanged::Refused(Refusal::Done)) => Ok(()),
+        Ok(_) | Err(Unchanged::Refused(Refusal::Done)) => Ok(()),
         Err(Unchanged::Failed(error)) => Err(error.into()),
         Err(refused @ (Unchanged::Refused(_) | Unchanged::UnknownOrder | Unchanged::EventSeen)) => {
             Err(WorkError::Stripe(format!("what it came to was not taken: {refused:?}")))
@@ -62,9 +62,15 @@ async fn make(
     }
 }
 
-/// Where the last that happened to an order is that a refund failed: somebody has to look at it, which an alarm says.
-pub fn warn_of_failure(order: &Order) {
-    if let Some(Entry { event: Event::RefundFailed { number, .. }, .. }) = order.timeline.last() {
-        tracing::error!(order.id = %order.id, refund = number, "a refund has failed");
+/// Where a refund has failed somebody has to look at it, which an alarm says; once more is no harm.
+pub fn warn_of_failure(order: OrderId, command: &refund::Command) {
+    match command {
+        refund::Command::Settle { outcome: Outcome::Failed { .. }, .. }
+        | refund::Command::Note { outcome: Outcome::Failed { .. }, .. } => {
+            tracing::error!(order.id = %order, "a refund has failed");
+        }
+        refund::Command::Settle { outcome: Outcome::Succeeded { .. }, .. }
+        | refund::Command::Note { outcome: Outcome::Succeeded { .. }, .. }
+        | refund::Command::Request { .. } => {}
     }
 }

@@ -58,6 +58,9 @@ pub async fn apply(app: &App, event: Event, payload: &str, now: Timestamp) -> Re
             None => return Ok(IGNORED),
         },
     };
+    if let Command::Refund(command) = &command {
+        warn_of_failure(order, command);
+    }
     let decide = |order: &waybill_domain::order::Order| order.decide(command.clone(), Actor::Stripe, now);
     let mut changed = table.change_order(order, Some(&record), decide).await;
     // Events come in any order: a refund may be told of before the payment that it is of.
@@ -68,7 +71,6 @@ pub async fn apply(app: &App, event: Event, payload: &str, now: Timestamp) -> Re
     match changed {
         Ok(order) => {
             tracing::info!(order.id = %order.id, stripe.event = record.id, kind, "an event took effect");
-            warn_of_failure(&order);
             Ok(APPLIED)
         }
         Err(Unchanged::EventSeen | Unchanged::Refused(Refusal::Done)) => Ok(SEEN),

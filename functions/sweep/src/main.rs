@@ -23,6 +23,9 @@ const LONGEST: SignedDuration = SignedDuration::from_secs(30);
 const TOGETHER: u8 = 50;
 /// Calls to Stripe that are under way at once.
 const AT_ONCE: usize = 8;
+/// After so many orders in a row Stripe is taken for down, and is not asked about each of the others: that would take the
+/// time of those that can be given up without asking.
+const UNANSWERED: u32 = 3;
 
 struct Shop {
     table: Table,
@@ -52,8 +55,9 @@ struct Swept {
     paid: Cell<u32>,
     /// To be tried again by the next run.
     left: Cell<u32>,
+    /// Orders with a page, one after the other, that nobody could be asked about.
     #[serde(skip)]
-    stripe_is_down: Cell<bool>,
+    unanswered: Cell<u32>,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -124,16 +128,17 @@ impl Shop {
     async fn given_up(&self, id: OrderId, swept: &Swept) -> Result<bool, Problem> {
         let Some(order) = self.table.order(id).await? else { return Ok(false) };
         let has_page = matches!(order.state, State::Pending { attempt: Attempt { session: Some(_), .. } });
-        if has_page && swept.stripe_is_down.get() {
+        if has_page && swept.unanswered.get() >= UNANSWERED {
             return Ok(false);
         }
         match give_up(&self.table, &self.stripe, &order, Why::Expired, Actor::Shop).await {
-            Ok(_) => Ok(true),
+            Ok(_) => {
+                swept.unanswered.set(0);
+                Ok(true)
+            }
             Err(problem) => {
-                // Not for each order anew: that would take the time of those that can be given up without asking.
-                if has_page && problem.kind() == Kind::Unavailable {
-                    swept.stripe_is_down.set(true);
-                }
+                let is_unanswered = has_page && problem.kind() == Kind::Unavailable;
+                swept.unanswered.set(if is_unanswered { swept.unanswered.get() + 1 } else { 0 });
                 Err(problem)
             }
         }

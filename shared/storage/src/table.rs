@@ -25,6 +25,10 @@ pub enum StorageError {
     /// the same request may succeed in a moment.
     #[error("the table is busy: {0}")]
     Busy(String),
+    /// The table did not answer, though it was asked again. Nobody knows whether it was written; the same request, with the
+    /// same key, finds out.
+    #[error("the table did not answer: {0}")]
+    Unreached(String),
     /// Anything else; the text is for the log, never for a client.
     #[error("the table failed: {0}")]
     Broken(String),
@@ -140,7 +144,13 @@ impl StorageError {
         // Not the SDK's own account of it, which quotes the answer: an item of it may hold somebody's address.
         let causes = std::iter::successors(Some(&error as &dyn Error), |&error| error.source());
         let cause = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
-        if busy { StorageError::Busy(cause) } else { StorageError::Broken(cause) }
+        match error {
+            _ if busy => StorageError::Busy(cause),
+            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
+                StorageError::Unreached(cause)
+            }
+            _ => StorageError::Broken(cause),
+        }
     }
 }
 

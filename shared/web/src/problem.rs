@@ -203,6 +203,9 @@ impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
         match error {
             StorageError::Busy(cause) => Problem::unavailable(cause, "The shop is very busy. Please try again."),
+            StorageError::Unreached(cause) => {
+                Problem::unavailable(cause, "We got no answer in time. Please try again.")
+            }
             StorageError::Broken(cause) => Problem::internal(cause),
         }
     }
