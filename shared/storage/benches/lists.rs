@@ -129,7 +129,7 @@ async fn cost(shop: &Shop, read: impl AsyncFn()) -> Cost {
 
 /// A shop with so many products, the same in every run.
 async fn filled(size: usize) -> (Shop, Vec<CategoryId>) {
-    let shop = Shop::open().await;
+    let shop = Shop::open_without_stream().await;
     let mut categories = Vec::new();
     for number in 0..CATEGORIES {
         let category = category(&format!("category-{number}"));
