@@ -195,12 +195,7 @@ async fn forget_orders(table: &Table, account: AccountId, now: Timestamp) -> Res
     for (id, is_pending) in ids {
         if is_pending {
             // Told while there is somebody to tell of: what the order holds is given back.
-            let cancel = |order: &Order| match order.state.status() == Status::Pending {
-                true => order.decide(give_up(), Actor::Customer, now),
-                // It has been paid meanwhile, and is not to be cancelled by the way.
-                false => Err(Refusal::Done),
-            };
-            match table.change_order(id, None, cancel).await {
+            match table.change_order(id, None, |order| give_up(order, now)).await {
                 Ok(_) | Err(Unchanged::Refused(_) | Unchanged::UnknownOrder | Unchanged::EventSeen) => {}
                 Err(Unchanged::Failed(error)) => return Err(error.into()),
             }
@@ -216,11 +211,13 @@ async fn forget_orders(table: &Table, account: AccountId, now: Timestamp) -> Res
 
 /// The order as it is once its buyer has given up what can be given up.
 fn cancelled(order: Order, now: Timestamp) -> Order {
-    let is_pending = order.state.status() == Status::Pending;
-    let given_up = if is_pending { order.decide(give_up(), Actor::Customer, now).ok() } else { None };
-    given_up.unwrap_or(order)
+    give_up(&order, now).unwrap_or(order)
 }
 
-fn give_up() -> Command {
-    Command::Cancel { closed_page: None, reason: None }
+/// Only what nobody has paid: what was paid meanwhile is not to be cancelled by the way.
+fn give_up(order: &Order, now: Timestamp) -> Result<Order, Refusal> {
+    if order.state.status() != Status::Pending {
+        return Err(Refusal::Done);
+    }
+    order.decide(Command::Cancel { closed_page: None, reason: None }, Actor::Customer, now)
 }
