@@ -14,6 +14,7 @@ use waybill_storage::Table;
 use waybill_web::Guard;
 use waybill_web::quote::Seal;
 
+pub use place::created;
 pub use view::OrderView;
 
 #[derive(Clone, FromRef)]

@@ -101,7 +101,8 @@ fn key_used() -> Problem {
     Problem::invalid_header("Idempotency-Key", "was used before, for another request")
 }
 
-fn created(order: Order, replayed: bool) -> Response {
+/// The answer to a request that made something of an order, now or when it came before with the same key.
+pub fn created(order: Order, replayed: bool) -> Response {
     let location = [(LOCATION, format!("/v1/orders/{}", order.id))];
     let view = Json(OrderView::from(order));
     match replayed {

@@ -1,18 +1,15 @@
 //! Refunds, as staff ask for them. Asking keeps the refund in the order; `work` makes it at Stripe.
 
-use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use http::header::LOCATION;
-use orders::OrderView;
+use axum::response::Response;
+use orders::{OrderView, created};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use waybill_domain::cart::{MAX_LINES, Quantity};
 use waybill_domain::id::OrderId;
 use waybill_domain::money::Money;
 use waybill_domain::order::refund::{self, Request, Units, Wanted};
-use waybill_domain::order::{Command, Order, Refusal};
+use waybill_domain::order::{Command, Refusal};
 use waybill_domain::stock::Reason;
 use waybill_domain::text::{Invalid, Sku};
 use waybill_lambda::{clock, random};
@@ -112,20 +109,11 @@ pub async fn refund_order(
     let command = Command::Refund(refund::Command::Request { wanted, reason, request });
     let (by, now) = (staff.caller.actor(), clock::now());
     match app.table.change_order(id, None, |order| order.decide(command.clone(), by, now)).await {
-        Ok(order) => Ok(asked_for(order, false)),
+        Ok(order) => Ok(created(order, false)),
         Err(Unchanged::Refused(Refusal::Done)) => {
             let order = app.table.order(id).await?.ok_or_else(|| Problem::not_found("order"))?;
-            Ok(asked_for(order, true))
+            Ok(created(order, true))
         }
         Err(refused) => Err(refused.into()),
-    }
-}
-
-fn asked_for(order: Order, replayed: bool) -> Response {
-    let location = [(LOCATION, format!("/v1/orders/{}", order.id))];
-    let view = Json(OrderView::from(order));
-    match replayed {
-        false => (StatusCode::CREATED, location, view).into_response(),
-        true => (StatusCode::CREATED, location, [("idempotent-replayed", "true")], view).into_response(),
     }
 }
