@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use waybill_local::Faults;
+use waybill_local::{Faults, mixed};
 use waybill_tests::{Answer, Person, TestShop, address, eventually, key};
 
 use super::failures::{impatient_template, kill, processes};
@@ -19,16 +19,12 @@ const UNITS: i64 = 12;
 /// How often a client asks again whose request came to nothing.
 const TRIES: usize = 40;
 
-/// SplitMix64, so that a seed makes the same choices again.
+/// A seed makes the same choices again.
 struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % sides
+        mixed(&mut self.0) % sides
     }
 }
 

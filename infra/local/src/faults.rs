@@ -117,8 +117,8 @@ fn fate(faults: Faults, call: u64) -> Fate {
     Fate { before, after, happens }
 }
 
-/// SplitMix64: https://prng.di.unimi.it/splitmix64.c
-fn mixed(state: &mut u64) -> u64 {
+/// The next random number of a state, the same for the same state. SplitMix64: https://prng.di.unimi.it/splitmix64.c
+pub fn mixed(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut mixed = *state;
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
