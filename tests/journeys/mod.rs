@@ -18,6 +18,7 @@ mod permissions;
 mod placing;
 mod refunding;
 mod restart;
+mod returning;
 mod searching;
 mod second_factor;
 mod sessions;

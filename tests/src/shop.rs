@@ -305,7 +305,7 @@ impl TestShop {
     /// The mails to one address that are about an order, the oldest first.
     pub async fn order_mails_to(&self, email: &str) -> Vec<Value> {
         let mut mails = self.mails_to(email).await;
-        mails.retain(|mail| mail["text"].as_str().is_some_and(|text| text.contains("\nOrder ord_")));
+        mails.retain(|mail| mail["text"].as_str().is_some_and(|text| text.contains("/orders/ord_")));
         mails
     }
 

@@ -132,17 +132,28 @@ fn texts(announcement: Announcement) -> Result<Vec<(String, Audience)>, serde_js
 /// Whether it takes goods, from those who may order or off the shelf, or gives them back.
 fn moves_goods(event: &Event) -> bool {
     match event {
-        Event::Placed | Event::Paid | Event::Cancelled | Event::Expired | Event::CancelledWithRefund { .. } => true,
+        Event::Placed
+        | Event::Paid
+        | Event::Cancelled
+        | Event::Expired
+        | Event::CancelledWithRefund { .. }
+        | Event::ReturnReceived { .. } => true,
         Event::PaymentStarted
         | Event::PaymentDeclined
         | Event::PaymentExpired
         | Event::Processing
+        | Event::AddressChanged
+        | Event::PartiallyShipped { .. }
         | Event::Shipped { .. }
+        | Event::ShipmentDelivered { .. }
         | Event::Delivered
         | Event::PaidLate { .. }
         | Event::RefundRequested { .. }
         | Event::Refunded { .. }
-        | Event::RefundFailed { .. } => false,
+        | Event::RefundFailed { .. }
+        | Event::ReturnRequested { .. }
+        | Event::ReturnApproved { .. }
+        | Event::ReturnRefused { .. } => false,
     }
 }
 

@@ -6,6 +6,7 @@ mod stock;
 use askama::Template;
 use waybill_domain::message::{Event, Message, Snapshot};
 use waybill_domain::money::Money;
+use waybill_domain::order::Units;
 
 pub use askama::Error as ComposeError;
 pub use letters::compose_letter;
@@ -32,6 +33,8 @@ struct Words {
     lead: String,
     /// Where the parcel can be followed.
     tracking: Option<String>,
+    /// What is in the parcel, where that is not all.
+    parcel: Vec<String>,
 }
 
 #[derive(Template)]
@@ -91,6 +94,7 @@ fn words(shop: &Shop, message: &Message) -> Option<Words> {
         heading,
         lead: lead.to_owned(),
         tracking: None,
+        parcel: Vec::new(),
     };
     match &message.event {
         Event::Paid if message.order.total.amount == 0 => Some(plain(
@@ -108,6 +112,20 @@ fn words(shop: &Shop, message: &Message) -> Option<Words> {
             "We are preparing your order",
             "Your order is being picked and packed.",
         )),
+        Event::AddressChanged => Some(plain(
+            "your order goes to another address",
+            "We have changed the address",
+            "Your order goes to the address below. If you did not ask for this, please tell us at once.",
+        )),
+        Event::PartiallyShipped { carrier, tracking_number, lines, .. } => Some(Words {
+            tracking: Some(format!("{carrier} {tracking_number}")),
+            parcel: lines.iter().map(|units| named(&message.order, units)).collect(),
+            ..plain(
+                "a part of your order has shipped",
+                "A part of your order is on its way",
+                "We have handed a parcel to the carrier; the rest follows.",
+            )
+        }),
         Event::Shipped { carrier, tracking_number } => Some(Words {
             tracking: Some(format!("{carrier} {tracking_number}")),
             ..plain("your order has shipped", "Your order is on its way", "We have handed your parcel to the carrier.")
@@ -116,6 +134,11 @@ fn words(shop: &Shop, message: &Message) -> Option<Words> {
             "your order was delivered",
             "Your order has arrived",
             "The carrier tells us that your parcel was delivered. We hope you enjoy it.",
+        )),
+        Event::ShipmentDelivered { .. } => Some(plain(
+            "a parcel was delivered",
+            "A parcel of your order has arrived",
+            "The carrier tells us that one of your parcels was delivered.",
         )),
         Event::Cancelled => Some(plain(
             "your order was cancelled",
@@ -145,8 +168,30 @@ fn words(shop: &Shop, message: &Message) -> Option<Words> {
             "Your refund is on its way",
             &format!("We have paid {amount} back, the way you paid. Your bank may take some days to show it."),
         )),
+        Event::ReturnApproved { .. } => Some(plain(
+            "please send the goods back",
+            "You can send the goods back",
+            "We have approved your return. Please write the number of your order on the parcel.",
+        )),
+        Event::ReturnRefused { reason, .. } => {
+            Some(plain("about your return", "We cannot take the goods back", &format!("The reason is: {reason}")))
+        }
+        Event::ReturnReceived { .. } => Some(plain(
+            "your return has arrived",
+            "Your return has arrived",
+            "We have received what you sent back, and will write again when money is on its way to you.",
+        )),
+        // Those who ask know that they did.
+        Event::ReturnRequested { .. } => None,
         // Those who asked for it are told when it is made; that it cannot be is for staff to mend.
         Event::RefundRequested { .. } | Event::RefundFailed { .. } => None,
         Event::Placed | Event::PaymentStarted | Event::PaymentDeclined | Event::PaymentExpired => None,
     }
+}
+
+/// Units as a parcel's list names them: `2 x Tea (TEA)`.
+fn named(order: &Snapshot, units: &Units) -> String {
+    let line = order.lines.iter().find(|line| line.sku == units.sku);
+    let title = line.map(|line| line.title.to_string()).unwrap_or_default();
+    format!("{} x {title} ({})", units.quantity.get(), units.sku)
 }

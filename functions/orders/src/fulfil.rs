@@ -5,11 +5,12 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use waybill_domain::id::OrderId;
-use waybill_domain::order::{Carrier, Command, TrackingNumber};
-use waybill_lambda::clock;
+use waybill_domain::order::{Carrier, Command, Parcel, TrackingNumber};
 use waybill_storage::Table;
 use waybill_web::{Body, Fields, Problem, Segment, Staff, may};
 
+use crate::change::{change, number};
+use crate::units::NewUnits;
 use crate::view::OrderView;
 
 /// Begin to pack a paid order
@@ -25,7 +26,7 @@ pub async fn process_order(
     staff: Staff<may::FulfilOrders>,
     Segment(id): Segment,
 ) -> Result<Json<OrderView>, Problem> {
-    change(&table, &staff, &id, Command::Process).await
+    change(&table, &id, Command::Process, staff.caller.actor()).await
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -35,15 +36,20 @@ pub struct NewShipment {
     carrier: String,
     #[schema(value_type = TrackingNumber, example = "1Z999AA10123456784")]
     tracking_number: String,
+    /// What is in the parcel; all that has not been shipped yet unless given.
+    #[schema(min_items = 1, max_items = 50)]
+    lines: Option<Vec<NewUnits>>,
 }
 
-/// Hand an order to the carrier
+/// Hand a parcel to the carrier
+///
+/// All of the order, or some of it. The same parcel, by its carrier and number, is shipped once however often this is sent.
 #[utoipa::path(
     post,
     path = "/v1/admin/orders/{id}/ship",
     params(("id" = OrderId, Path)),
     request_body = NewShipment,
-    responses((status = 200, description = "The order is on its way.", body = OrderView), (status = 409, description = "order-state")),
+    responses((status = 200, description = "The parcel is on its way.", body = OrderView), (status = 409, description = "order-state, too-many-units, taken, too-many")),
     security(("bearer" = ["orders:fulfil"])),
 )]
 pub async fn ship_order(
@@ -55,11 +61,17 @@ pub async fn ship_order(
     let mut fields = Fields::default();
     let carrier = fields.take("/carrier", body.carrier.parse());
     let tracking_number = fields.take("/tracking_number", body.tracking_number.parse());
-    let command = fields.finish(|| Some(Command::Ship { carrier: carrier?, tracking_number: tracking_number? }))?;
-    change(&table, &staff, &id, command).await
+    let units = body.lines.map(|lines| NewUnits::check(lines, &mut fields));
+    let parcel = fields.finish(|| {
+        let units = units.map_or(Some(None), |units| units.map(Some))?;
+        Some(Parcel { carrier: carrier?, tracking_number: tracking_number?, units })
+    })?;
+    change(&table, &id, Command::Ship(parcel), staff.caller.actor()).await
 }
 
 /// Note that an order has arrived
+///
+/// With every parcel of it.
 #[utoipa::path(
     post,
     path = "/v1/admin/orders/{id}/deliver",
@@ -72,17 +84,24 @@ pub async fn deliver_order(
     staff: Staff<may::FulfilOrders>,
     Segment(id): Segment,
 ) -> Result<Json<OrderView>, Problem> {
-    change(&table, &staff, &id, Command::Deliver).await
+    change(&table, &id, Command::Deliver { shipment: None }, staff.caller.actor()).await
 }
 
-async fn change(
-    table: &Table,
-    staff: &Staff<may::FulfilOrders>,
-    id: &str,
-    command: Command,
+/// Note that a parcel has arrived
+///
+/// With the last one the order has.
+#[utoipa::path(
+    post,
+    path = "/v1/admin/orders/{id}/shipments/{number}/deliver",
+    params(("id" = OrderId, Path), ("number" = u32, Path, minimum = 1)),
+    responses((status = 200, description = "The parcel has arrived.", body = OrderView), (status = 409, description = "order-state")),
+    security(("bearer" = ["orders:fulfil"])),
+)]
+pub async fn deliver_shipment(
+    State(table): State<Table>,
+    staff: Staff<may::FulfilOrders>,
+    Segment((id, shipment)): Segment<(String, String)>,
 ) -> Result<Json<OrderView>, Problem> {
-    let id = id.parse().map_err(|_| Problem::not_found("order"))?;
-    let now = clock::now();
-    let order = table.change_order(id, None, |order| order.decide(command.clone(), staff.caller.actor(), now)).await?;
-    Ok(Json(order.into()))
+    let shipment = Some(number(&shipment, "shipment")?);
+    change(&table, &id, Command::Deliver { shipment }, staff.caller.actor()).await
 }

@@ -1,20 +1,26 @@
-//! Placing orders, reading them, and moving them on.
+//! Placing orders, reading them, moving them on, and what comes back of them.
 
+mod address;
+mod change;
 mod fulfil;
 mod place;
 mod read;
+mod returns;
+mod units;
 mod view;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use utoipa::OpenApi;
 use waybill_domain::order::Status;
 use waybill_storage::Table;
 use waybill_web::Guard;
 use waybill_web::quote::Seal;
 
+pub use change::{decide, own_order};
 pub use place::created;
+pub use units::NewUnits;
 pub use view::OrderView;
 
 #[derive(Clone, FromRef)]
@@ -34,7 +40,14 @@ pub struct App {
         read::list_orders,
         fulfil::process_order,
         fulfil::ship_order,
-        fulfil::deliver_order
+        fulfil::deliver_order,
+        fulfil::deliver_shipment,
+        address::change_own_address,
+        address::change_address,
+        returns::request_return,
+        returns::approve_return,
+        returns::refuse_return,
+        returns::receive_return
     ),
     components(schemas(Status))
 )]
@@ -48,5 +61,12 @@ pub fn routes(app: App) -> Router {
         .route("/v1/admin/orders/{id}/process", post(fulfil::process_order))
         .route("/v1/admin/orders/{id}/ship", post(fulfil::ship_order))
         .route("/v1/admin/orders/{id}/deliver", post(fulfil::deliver_order))
+        .route("/v1/admin/orders/{id}/shipments/{number}/deliver", post(fulfil::deliver_shipment))
+        .route("/v1/orders/{id}/shipping-address", put(address::change_own_address))
+        .route("/v1/admin/orders/{id}/shipping-address", put(address::change_address))
+        .route("/v1/orders/{id}/returns", post(returns::request_return))
+        .route("/v1/admin/orders/{id}/returns/{number}/approve", post(returns::approve_return))
+        .route("/v1/admin/orders/{id}/returns/{number}/refuse", post(returns::refuse_return))
+        .route("/v1/admin/orders/{id}/returns/{number}/receive", post(returns::receive_return))
         .with_state(app)
 }

@@ -127,6 +127,9 @@ fn not_placed(reasons: Vec<NotPlaced>, fingerprint: &str, wanted: &Order) -> Res
                 return Ok(created(*order, true));
             }
             NotPlaced::AlreadyPlaced { .. } => return Err(key_used()),
+            NotPlaced::NumberTaken => {
+                return Err(Problem::invalid_header(Idempotency::HEADER, "cannot be used; please send another one"));
+            }
             NotPlaced::LineRefused { line, sku, offer } => {
                 let (quantity, currency) = (wanted.lines[line].quantity.get(), wanted.lines[line].unit_price.currency);
                 out_of_stock |=

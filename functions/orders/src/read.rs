@@ -2,8 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use waybill_domain::id::OrderId;
+use utoipa::IntoParams;
+use waybill_domain::Timestamp;
+use waybill_domain::id::{AccountId, OrderId, OrderNumber};
 use waybill_domain::order::Status;
+use waybill_storage::order_lists::{Orders, Placed};
 use waybill_storage::orders::OrderSummary;
 use waybill_storage::{Cursor, Table};
 use waybill_web::openapi::Paging;
@@ -12,11 +15,29 @@ use waybill_web::{Caller, Guard, Problem, Segment, Staff, may};
 
 use crate::view::OrderView;
 
+/// When the orders of a list were placed.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it only tells the document what the list takes")]
+pub struct Between {
+    /// Only orders that were placed at this moment or after it.
+    placed_from: Option<Timestamp>,
+    /// Only orders that were placed before this moment.
+    placed_before: Option<Timestamp>,
+}
+
+fn placed(parameters: &mut Parameters) -> Placed {
+    let parse = |text: &str| text.parse::<Timestamp>().map_err(|_| "must be a time such as 2026-11-26T09:00:00Z");
+    let from = parameters.take("placed_from", parse);
+    let before = parameters.take("placed_before", parse);
+    Placed { from, before }
+}
+
 /// List one's orders
 #[utoipa::path(
     get,
     path = "/v1/orders",
-    params(Paging),
+    params(Between, Paging),
     responses((status = 200, description = "A page of the caller's own orders, the newest first.", body = List<OrderSummary>)),
     security(("bearer" = [])),
 )]
@@ -26,20 +47,23 @@ pub async fn list_own_orders(
     caller: Caller,
     mut parameters: Parameters,
 ) -> Result<Json<List<OrderSummary>>, Problem> {
-    let list = format!("orders of {}", caller.account);
-    let list = (&guard.cursors, list.as_str());
-    let limit = parameters.limit();
-    let cursor = parameters.cursor(list, Cursor::among_orders);
-    parameters.finish()?;
-    Ok(Json(List::of(table.orders_of(caller.account, limit, cursor).await?, list)))
+    let placed = placed(&mut parameters);
+    page(&table, &guard, Orders::Of(caller.account), placed, parameters).await
 }
 
-/// List all orders of a status
+/// List orders
+///
+/// All of them, those of a status, or a customer's.
 #[utoipa::path(
     get,
     path = "/v1/admin/orders",
-    params(("status" = Status, Query), Paging),
-    responses((status = 200, description = "A page of the orders of this status, the newest first.", body = List<OrderSummary>)),
+    params(
+        ("status" = Option<Status>, Query),
+        ("customer" = Option<AccountId>, Query, description = "Not together with a status."),
+        Between,
+        Paging
+    ),
+    responses((status = 200, description = "A page of orders, the newest first.", body = List<OrderSummary>)),
     security(("bearer" = ["orders:read"])),
 )]
 pub async fn list_orders(
@@ -51,25 +75,42 @@ pub async fn list_orders(
     let names = || Status::ALL.map(Status::as_str).join(", ");
     let known = |text: &str| Status::ALL.into_iter().find(|status| status.as_str() == text);
     let status = parameters.take("status", |text| known(text).ok_or_else(|| format!("must be one of {}", names())));
-    let limit = parameters.limit();
-    let list = format!("orders that are {}", status.map_or("", Status::as_str));
-    let list = (&guard.cursors, list.as_str());
-    let cursor = parameters.cursor(list, Cursor::among_orders);
-    if status.is_none() && !parameters.has_errors() {
-        parameters.refuse("status", &format!("must be given, as one of {}", names()));
+    let customer = parameters.take("customer", |text| text.parse::<AccountId>());
+    let placed = placed(&mut parameters);
+    if status.is_some() && customer.is_some() {
+        parameters.refuse("customer", "cannot be given together with a status");
     }
+    let which = customer.map(Orders::Of).or(status.map(Orders::With)).unwrap_or(Orders::All);
+    page(&table, &guard, which, placed, parameters).await
+}
+
+async fn page(
+    table: &Table,
+    guard: &Guard,
+    which: Orders,
+    placed: Placed,
+    mut parameters: Parameters,
+) -> Result<Json<List<OrderSummary>>, Problem> {
+    let whose = match which {
+        Orders::All => "all".to_owned(),
+        Orders::With(status) => format!("orders that are {}", status.as_str()),
+        Orders::Of(customer) => format!("orders of {customer}"),
+    };
+    let list = format!("{whose}, {:?} to {:?}", placed.from, placed.before);
+    let list = (&guard.cursors, list.as_str());
+    let limit = parameters.limit();
+    let cursor = parameters.cursor(list, Cursor::among_orders);
     parameters.finish()?;
-    let status = status.ok_or_else(|| Problem::internal("a status is missing though it was not refused"))?;
-    Ok(Json(List::of(table.orders_with(status, limit, cursor).await?, list)))
+    Ok(Json(List::of(table.orders(which, placed, limit, cursor).await?, list)))
 }
 
 /// Read an order
 ///
-/// One's own, or any for staff.
+/// One's own, or any for staff; by its id, or by its number.
 #[utoipa::path(
     get,
     path = "/v1/orders/{id}",
-    params(("id" = OrderId, Path)),
+    params(("id" = String, Path, description = "An id, or a number in any spelling.", example = "ord_01K3ZQ8V5E7N9WJ2R4T6Y8B0CD")),
     responses((status = 200, description = "The order with its timeline.", body = OrderView)),
     security(("bearer" = [])),
 )]
@@ -79,7 +120,11 @@ pub async fn read_order(
     Segment(id): Segment,
 ) -> Result<Json<OrderView>, Problem> {
     let unknown = || Problem::not_found("order");
-    let order = table.order(id.parse().map_err(|_| unknown())?).await?;
+    let order = match (id.parse::<OrderId>(), id.parse::<OrderNumber>()) {
+        (Ok(id), _) => table.order(id).await?,
+        (Err(_), Ok(number)) => table.order_numbered(number).await?,
+        (Err(_), Err(_)) => None,
+    };
     let order = order.filter(|order| caller.may_see(order)).ok_or_else(unknown)?;
     Ok(Json(order.into()))
 }

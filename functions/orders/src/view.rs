@@ -4,11 +4,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use waybill_domain::Timestamp;
 use waybill_domain::cart::PricedLine;
-use waybill_domain::id::OrderId;
+use waybill_domain::id::{OrderId, OrderNumber};
 use waybill_domain::message::{Actor, Entry, Event};
 use waybill_domain::money::Money;
 use waybill_domain::order::refund::{Cause, RefundedLine};
-use waybill_domain::order::{Address, FulfilmentStatus, Order, PaymentStatus, Refund, RefundStatus, Shipment, State};
+use waybill_domain::order::returns::{ReceivedLine, ReturnState};
+use waybill_domain::order::{
+    Address, FulfilmentStatus, Order, PaymentStatus, Refund, RefundStatus, Return, ReturnStatus, Shipment, State, Units,
+};
 use waybill_domain::stock::Reason;
 use waybill_domain::text::Email;
 use waybill_domain::totals::Totals;
@@ -17,6 +20,7 @@ use waybill_domain::totals::Totals;
 #[schema(as = Order)]
 pub struct OrderView {
     id: OrderId,
+    number: OrderNumber,
     /// Grows by one with every change.
     version: u32,
     payment_status: PaymentStatus,
@@ -35,15 +39,16 @@ pub struct OrderView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     shipping_address: Option<Address>,
-    /// Null until the order is shipped.
-    #[schema(required)]
-    shipment: Option<Shipment>,
+    /// The first one first.
+    shipments: Vec<Shipment>,
     /// Why staff cancelled it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     cancellation_reason: Option<Reason>,
     /// Oldest first.
     refunds: Vec<RefundView>,
+    /// Oldest first.
+    returns: Vec<ReturnView>,
     placed_at: Timestamp,
     /// Oldest first.
     timeline: Vec<EntryView>,
@@ -68,6 +73,40 @@ struct RefundView {
     #[schema(required = false)]
     lines: Vec<RefundedLine>,
     requested_at: Timestamp,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Return)]
+struct ReturnView {
+    /// 1 for the order's first.
+    #[schema(minimum = 1)]
+    number: u32,
+    status: ReturnStatus,
+    lines: Vec<Units>,
+    /// Why they come back.
+    reason: Reason,
+    /// Why staff refused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    refusal: Option<Reason>,
+    /// What came, once it is here; it may be less than was to come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    received: Option<Vec<ReceivedLine>>,
+    requested_at: Timestamp,
+}
+
+impl From<Return> for ReturnView {
+    fn from(known: Return) -> Self {
+        let Return { number, lines, reason, requested_at, state, .. } = known;
+        let status = state.status();
+        let (refusal, received) = match state {
+            ReturnState::Requested | ReturnState::Approved { .. } => (None, None),
+            ReturnState::Refused { reason, .. } => (Some(reason), None),
+            ReturnState::Received { lines, .. } => (None, Some(lines)),
+        };
+        ReturnView { number, status, lines, reason, refusal, received, requested_at }
+    }
 }
 
 /// Why money goes back.
@@ -112,9 +151,10 @@ impl From<Order> for OrderView {
         let refunds = order.state.payment().map(|payment| payment.refunds.clone()).unwrap_or_default();
         OrderView {
             id: order.id,
+            number: order.id.number(),
             version: order.version(),
             payment_status: order.payment_status(),
-            fulfilment_status: order.state.fulfilment_status(),
+            fulfilment_status: order.fulfilment_status(),
             email: order.contact.email().cloned(),
             lines: order.lines,
             total: order.total,
@@ -125,19 +165,14 @@ impl From<Order> for OrderView {
                 State::Pending { .. }
                 | State::Paid { .. }
                 | State::Processing { .. }
+                | State::PartiallyShipped { .. }
                 | State::Shipped { .. }
                 | State::Delivered { .. }
                 | State::Expired { .. } => None,
             },
-            shipment: match order.state {
-                State::Shipped { shipment, .. } | State::Delivered { shipment, .. } => Some(shipment),
-                State::Pending { .. }
-                | State::Paid { .. }
-                | State::Processing { .. }
-                | State::Cancelled { .. }
-                | State::Expired { .. } => None,
-            },
+            shipments: order.state.shipments().to_vec(),
             refunds: refunds.into_iter().map(RefundView::from).collect(),
+            returns: order.returns.into_iter().map(ReturnView::from).collect(),
             placed_at: order.placed_at,
             timeline: order.timeline.iter().map(EntryView::from).collect(),
         }

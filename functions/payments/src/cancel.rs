@@ -3,7 +3,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use orders::OrderView;
+use orders::{OrderView, own_order};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use waybill_domain::id::OrderId;
@@ -12,8 +12,8 @@ use waybill_domain::order::Order;
 use waybill_domain::stock::Reason;
 use waybill_web::{Body, Caller, Fields, Problem, Segment, Staff, may};
 
+use crate::App;
 use crate::give_up::{Why, give_up};
-use crate::{App, own_order};
 
 /// Cancel one's order
 ///

@@ -51,6 +51,7 @@ pub async fn give_up(table: &Table, stripe: &Stripe, order: &Order, why: Why, by
         State::Pending { .. }
         | State::Paid { .. }
         | State::Processing { .. }
+        | State::PartiallyShipped { .. }
         | State::Shipped { .. }
         | State::Delivered { .. }
         | State::Cancelled { .. }

@@ -12,9 +12,8 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::post;
 use utoipa::OpenApi;
-use waybill_domain::order::Order;
 use waybill_storage::Table;
-use waybill_web::{Caller, Guard, Problem};
+use waybill_web::Guard;
 
 pub use stripe_api::{Stripe, outcome, payment_on, refund_of};
 
@@ -37,11 +36,4 @@ pub fn routes(app: App) -> Router {
         .route("/v1/admin/orders/{id}/cancel", post(cancel::cancel_order))
         .route("/v1/admin/orders/{id}/refunds", post(refunds::refund_order))
         .with_state(app)
-}
-
-/// An order of the caller's. Somebody else's is as unknown as one that does not exist.
-async fn own_order(table: &Table, caller: &Caller, id: &str) -> Result<Order, Problem> {
-    let unknown = || Problem::not_found("order");
-    let order = table.order(id.parse().map_err(|_| unknown())?).await?;
-    order.filter(|order| order.buyer == caller.account).ok_or_else(unknown)
 }

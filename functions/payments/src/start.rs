@@ -7,6 +7,7 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
+use orders::own_order;
 use serde::Serialize;
 use utoipa::ToSchema;
 use waybill_domain::Timestamp;
@@ -18,8 +19,8 @@ use waybill_storage::orders::Unchanged;
 use waybill_web::limits::{Address, Limit};
 use waybill_web::{Caller, Kind, Problem, Segment};
 
+use crate::App;
 use crate::stripe_api::Page;
-use crate::{App, own_order};
 
 #[derive(Serialize, ToSchema)]
 pub struct PaymentSession {
@@ -71,6 +72,7 @@ fn attempt(order: &Order) -> Result<&Attempt, Problem> {
         order::State::Pending { attempt } => Ok(attempt),
         order::State::Paid { .. }
         | order::State::Processing { .. }
+        | order::State::PartiallyShipped { .. }
         | order::State::Shipped { .. }
         | order::State::Delivered { .. } => Err(Problem::new(Kind::OrderState, "The order has been paid already.")),
         order::State::Cancelled { .. } => Err(Problem::new(Kind::OrderState, "The order was cancelled.")),

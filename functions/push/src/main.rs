@@ -97,13 +97,17 @@ async fn hang_up(client: &Client, table: &Table, connection: &str) -> Result<(),
 
 fn update(message: &Message) -> Update<'_> {
     let (carrier, tracking_number) = match &message.event {
-        Event::Shipped { carrier, tracking_number } => (Some(carrier), Some(tracking_number)),
+        Event::PartiallyShipped { carrier, tracking_number, .. } | Event::Shipped { carrier, tracking_number } => {
+            (Some(carrier), Some(tracking_number))
+        }
         Event::Placed
         | Event::PaymentStarted
         | Event::PaymentDeclined
         | Event::PaymentExpired
         | Event::Paid
         | Event::Processing
+        | Event::AddressChanged
+        | Event::ShipmentDelivered { .. }
         | Event::Delivered
         | Event::Cancelled
         | Event::Expired
@@ -111,7 +115,11 @@ fn update(message: &Message) -> Update<'_> {
         | Event::PaidLate { .. }
         | Event::RefundRequested { .. }
         | Event::Refunded { .. }
-        | Event::RefundFailed { .. } => (None, None),
+        | Event::RefundFailed { .. }
+        | Event::ReturnRequested { .. }
+        | Event::ReturnApproved { .. }
+        | Event::ReturnRefused { .. }
+        | Event::ReturnReceived { .. } => (None, None),
     };
     Update {
         id: &message.id,

@@ -4,8 +4,9 @@
 use serde::{Deserialize, Deserializer};
 use waybill_domain::Timestamp;
 use waybill_domain::cart::PricedLine;
-use waybill_domain::id::MovementId;
+use waybill_domain::id::{LocationId, MovementId};
 use waybill_domain::message::{Actor, Event, Message, StockEvent, StockMessage};
+use waybill_domain::order::Units;
 use waybill_domain::stock::{Change, Moved, Movement, Refusal};
 use waybill_domain::text::Sku;
 use waybill_lambda::batch::Queued;
@@ -73,16 +74,26 @@ pub async fn act(table: &Table, work: Work, now: Timestamp) -> Result<(), WorkEr
                 let by = by_whom(table, &message).await?;
                 take_back(table, &message, by).await
             }
+            Event::ReturnReceived { number, ref restocked, location_id } => {
+                let by = by_whom(table, &message).await?;
+                restock(table, &message, by, number, restocked, location_id).await
+            }
             Event::PaymentStarted
             | Event::PaymentDeclined
             | Event::PaymentExpired
             | Event::Processing
+            | Event::AddressChanged
+            | Event::PartiallyShipped { .. }
             | Event::Shipped { .. }
+            | Event::ShipmentDelivered { .. }
             | Event::Delivered
             | Event::PaidLate { .. }
             | Event::RefundRequested { .. }
             | Event::Refunded { .. }
-            | Event::RefundFailed { .. } => Ok(()),
+            | Event::RefundFailed { .. }
+            | Event::ReturnRequested { .. }
+            | Event::ReturnApproved { .. }
+            | Event::ReturnRefused { .. } => Ok(()),
         },
         Work::Stock(StockMessage { sku, product_id, event, .. }) => match event {
             StockEvent::Changed => Ok(table.tell_waiting(product_id, &sku, now).await?),
@@ -127,6 +138,29 @@ async fn take_back(table: &Table, message: &Message, by: Actor) -> Result<(), Wo
             let id = MovementId::returned(message.order.id, &line.sku, location_id);
             settle(table, message, &line.sku, id, Change::Return { at: location_id, units }, by).await?;
         }
+    }
+    Ok(())
+}
+
+/// Puts what has come back where staff have put it, or where it was taken from.
+async fn restock(
+    table: &Table,
+    message: &Message,
+    by: Actor,
+    number: u32,
+    restocked: &[Units],
+    at: Option<LocationId>,
+) -> Result<(), WorkError> {
+    for Units { sku, quantity } in restocked {
+        let Some(line) = message.order.lines.iter().find(|line| line.sku == *sku) else { continue };
+        let sold = sell(table, message, line).await?;
+        // From nowhere where nobody counts it.
+        let Some(from) = sold.and_then(|movement| movement.places.first().map(|moved| moved.location_id)) else {
+            continue;
+        };
+        let id = MovementId::restocked(message.order.id, number, sku);
+        let back = Change::Return { at: at.unwrap_or(from), units: quantity.get() };
+        settle(table, message, sku, id, back, by).await?;
     }
     Ok(())
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// Marks a folder as ours: only such a one is ever emptied.
 const MARKER: &str = "waybill.store";
-const MARKER_TEXT: &str = "The data of a local Waybill shop. `cargo run -- --fresh` empties this folder.\n";
+/// It tells how the data is laid out, too: a change that an older store cannot be read after changes the format.
+const MARKER_TEXT: &str = "The data of a local Waybill shop, format 2. `cargo run -- --fresh` empties this folder.\n";
 
 /// Where a shop keeps its data.
 pub enum Store {
@@ -27,6 +28,10 @@ pub enum StoreError {
     InUse(String),
     #[error("{0} holds files that are not a Waybill store; choose another folder with --store")]
     NotOurs(String),
+    #[error(
+        "{0} was made by another version of Waybill; start with --fresh to empty it, or choose another folder with --store"
+    )]
+    OtherFormat(String),
     #[error("{0}: {1}")]
     File(String, io::Error),
 }
@@ -55,6 +60,11 @@ impl Folder {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(path.display().to_string())),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        // Empty where it was made a moment ago.
+        let text = fs::read_to_string(&marker).map_err(failed)?;
+        if !fresh && !text.is_empty() && text != MARKER_TEXT {
+            return Err(StoreError::OtherFormat(path.display().to_string()));
         }
         fs::write(&marker, MARKER_TEXT).map_err(failed)?;
         if fresh {
@@ -106,6 +116,11 @@ mod tests {
         assert!(path.join("data").exists());
         drop(Folder::open(&path, true).unwrap());
         assert!(!path.join("data").exists());
+
+        fs::write(path.join(MARKER), "The data of a local Waybill shop.").unwrap();
+        assert!(matches!(Folder::open(&path, false), Err(StoreError::OtherFormat(_))));
+        drop(Folder::open(&path, true).unwrap());
+        drop(Folder::open(&path, false).unwrap());
 
         let foreign = somewhere();
         fs::create_dir(&foreign).unwrap();

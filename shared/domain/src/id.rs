@@ -104,6 +104,79 @@ impl OrderId {
     }
 }
 
+/// The number that a buyer and the shop call an order by: `7K3F9-2QX4M`. It is the end of the order's id, and no two orders
+/// of a shop have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct OrderNumber(u64);
+
+described!(
+    OrderNumber,
+    schema::text(
+        "What a buyer and the shop call the order by. No two orders have the same.",
+        11,
+        11,
+        "^[0-9A-HJKMNP-TV-Z]{5}-[0-9A-HJKMNP-TV-Z]{5}$",
+        "7K3F9-2QX4M"
+    )
+);
+
+/// Letters and digits of an order's number.
+const NUMBER_LENGTH: usize = 10;
+
+impl OrderId {
+    pub fn number(self) -> OrderNumber {
+        let bits = self.0.as_u128() & ((1 << (5 * NUMBER_LENGTH)) - 1);
+        OrderNumber(u64::try_from(bits).unwrap_or_default())
+    }
+}
+
+impl fmt::Display for OrderNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digit = |place: usize| ALPHABET[(self.0 >> (place * 5)) as usize & 31] as char;
+        let text = |places: std::ops::Range<usize>| places.rev().map(digit).collect::<String>();
+        write!(f, "{}-{}", text(NUMBER_LENGTH / 2..NUMBER_LENGTH), text(0..NUMBER_LENGTH / 2))
+    }
+}
+
+impl TryFrom<String> for OrderNumber {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        text.parse()
+    }
+}
+
+impl From<OrderNumber> for String {
+    fn from(number: OrderNumber) -> String {
+        number.to_string()
+    }
+}
+
+/// As people write it: in small letters, with or without hyphens and spaces, with O for 0 and I or L for 1.
+impl FromStr for OrderNumber {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let invalid = || Invalid::new("must be an order number such as 7K3F9-2QX4M");
+        let (mut bits, mut length) = (0, 0);
+        for letter in text.bytes().filter(|letter| !matches!(letter, b'-' | b' ')) {
+            let letter = match letter.to_ascii_uppercase() {
+                b'O' => b'0',
+                b'I' | b'L' => b'1',
+                letter => letter,
+            };
+            let digit = ALPHABET.iter().position(|known| *known == letter).ok_or_else(invalid)?;
+            length += 1;
+            if length > NUMBER_LENGTH {
+                return Err(invalid());
+            }
+            bits = bits << 5 | digit as u64;
+        }
+        if length == NUMBER_LENGTH { Ok(OrderNumber(bits)) } else { Err(invalid()) }
+    }
+}
+
 impl ImportId {
     /// The id of the import that `account` starts with `key`: a repeated request meets what the first one did.
     pub fn for_upload(account: AccountId, key: &IdempotencyKey) -> Self {
@@ -148,6 +221,11 @@ impl MovementId {
     /// What a cancelled order's line had taken from a place.
     pub fn returned(order: OrderId, sku: &Sku, from: LocationId) -> Self {
         MovementId(Uuid::new_v5(&order.0, format!("{sku}/returned/{from}").as_bytes()))
+    }
+
+    /// What a return brought back.
+    pub fn restocked(order: OrderId, number: u32, sku: &Sku) -> Self {
+        MovementId(Uuid::new_v5(&order.0, format!("{sku}/restocked/{number}").as_bytes()))
     }
 
     /// What was there when the SKU was made.
@@ -212,6 +290,19 @@ mod tests {
             if let Ok(parsed) = noise.parse::<OrderId>() {
                 prop_assert_eq!(parsed.to_string(), noise);
             }
+        }
+
+        #[test]
+        fn an_order_number_is_the_end_of_the_id_however_it_is_written(bits: u128, noise in "[0-9A-Za-z -]{0,14}") {
+            let id = OrderId(Uuid::from_u128(bits));
+            let number = id.number().to_string();
+            let plain = number.replace('-', "");
+            prop_assert!(id.to_string().ends_with(&plain), "{number}");
+            let spoken = format!(" {} {}", plain[..3].to_lowercase(), plain[3..].replace('0', "o").replace('1', "l"));
+            for written in [number, plain, spoken] {
+                prop_assert_eq!(written.parse::<OrderNumber>().unwrap(), id.number(), "{}", written);
+            }
+            let _ = noise.parse::<OrderNumber>();
         }
 
         #[test]

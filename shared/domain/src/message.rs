@@ -6,11 +6,12 @@ use utoipa::ToSchema;
 
 use crate::account::Role;
 use crate::cart::PricedLine;
-use crate::id::{AccountId, ImportId, LetterId, OrderId, ProductId};
+use crate::id::{AccountId, ImportId, LetterId, LocationId, OrderId, ProductId};
 use crate::import::Import;
 use crate::money::Money;
-use crate::order::{Address, Carrier, FulfilmentStatus, Order, PaymentStatus, TrackingNumber};
+use crate::order::{Address, Carrier, FulfilmentStatus, Order, PaymentStatus, TrackingNumber, Units};
 use crate::product::Title;
+use crate::stock::Reason;
 use crate::text::{Email, Sku};
 use crate::totals::{Prices, Shipping, Tax, Totals};
 
@@ -33,8 +34,18 @@ pub enum Event {
     Paid,
     #[serde(rename = "order.processing.v1")]
     Processing,
+    /// It goes to another address than it was placed for.
+    #[serde(rename = "order.address_changed.v1")]
+    AddressChanged,
+    /// Some of it is on its way; more is to follow.
+    #[serde(rename = "order.partially_shipped.v1")]
+    PartiallyShipped { number: u32, carrier: Carrier, tracking_number: TrackingNumber, lines: Vec<Units> },
+    /// All of it is on its way; this is the last parcel, or the only one.
     #[serde(rename = "order.shipped.v1")]
     Shipped { carrier: Carrier, tracking_number: TrackingNumber },
+    /// One of several parcels has arrived.
+    #[serde(rename = "order.shipment_delivered.v1")]
+    ShipmentDelivered { number: u32 },
     #[serde(rename = "order.delivered.v1")]
     Delivered,
     /// It was given up before it was paid.
@@ -58,6 +69,21 @@ pub enum Event {
     /// The payment provider could not pay something back.
     #[serde(rename = "order.refund_failed.v1")]
     RefundFailed { number: u32, amount: Money },
+    /// The buyer wants to send something back.
+    #[serde(rename = "order.return_requested.v1")]
+    ReturnRequested { number: u32 },
+    #[serde(rename = "order.return_approved.v1")]
+    ReturnApproved { number: u32 },
+    #[serde(rename = "order.return_refused.v1")]
+    ReturnRefused { number: u32, reason: Reason },
+    /// Goods have come back. What is restocked goes to the location, or to where it was taken from.
+    #[serde(rename = "order.return_received.v1")]
+    ReturnReceived {
+        number: u32,
+        restocked: Vec<Units>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        location_id: Option<LocationId>,
+    },
 }
 
 impl Event {
@@ -70,7 +96,10 @@ impl Event {
             Event::PaymentExpired => "order.payment_expired",
             Event::Paid => "order.paid",
             Event::Processing => "order.processing",
+            Event::AddressChanged => "order.address_changed",
+            Event::PartiallyShipped { .. } => "order.partially_shipped",
             Event::Shipped { .. } => "order.shipped",
+            Event::ShipmentDelivered { .. } => "order.shipment_delivered",
             Event::Delivered => "order.delivered",
             Event::Cancelled => "order.cancelled",
             Event::Expired => "order.expired",
@@ -79,6 +108,10 @@ impl Event {
             Event::RefundRequested { .. } => "order.refund_requested",
             Event::Refunded { .. } => "order.refunded",
             Event::RefundFailed { .. } => "order.refund_failed",
+            Event::ReturnRequested { .. } => "order.return_requested",
+            Event::ReturnApproved { .. } => "order.return_approved",
+            Event::ReturnRefused { .. } => "order.return_refused",
+            Event::ReturnReceived { .. } => "order.return_received",
         }
     }
 }
@@ -188,12 +221,19 @@ impl RefundMessage {
             | Event::PaymentExpired
             | Event::Paid
             | Event::Processing
+            | Event::AddressChanged
+            | Event::PartiallyShipped { .. }
             | Event::Shipped { .. }
+            | Event::ShipmentDelivered { .. }
             | Event::Delivered
             | Event::Cancelled
             | Event::Expired
             | Event::Refunded { .. }
-            | Event::RefundFailed { .. } => false,
+            | Event::RefundFailed { .. }
+            | Event::ReturnRequested { .. }
+            | Event::ReturnApproved { .. }
+            | Event::ReturnRefused { .. }
+            | Event::ReturnReceived { .. } => false,
         };
         let id = format!("{}/{}", order.id, order.version());
         let message = || RefundMessage { id, at: entry.at, order_id: order.id, event: RefundEvent::Due };
@@ -345,7 +385,7 @@ impl Message {
                 totals: order.totals.as_ref().map(Sums::from),
                 shipping_address: shipping_address.clone(),
                 payment_status: order.payment_status(),
-                fulfilment_status: order.state.fulfilment_status(),
+                fulfilment_status: order.fulfilment_status(),
                 placed_at: order.placed_at,
             },
         })

@@ -2,6 +2,9 @@
 
 mod decide;
 pub mod refund;
+pub mod returns;
+pub mod shipping;
+mod units;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,6 +22,9 @@ use crate::totals::Totals;
 
 pub use decide::{Command, Refusal};
 pub use refund::{MAX_REFUNDS, Refund, RefundStatus};
+pub use returns::{MAX_RETURNS, Return, ReturnStatus};
+pub use shipping::{MAX_SHIPMENTS, Parcel, Shipment};
+pub use units::{Units, UnitsRefused};
 
 pub type Carrier = Line<1, 60>;
 pub type TrackingNumber = Line<1, 80>;
@@ -43,6 +49,9 @@ pub struct Order {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uses: Vec<PromotionUse>,
     pub state: State,
+    /// What of it comes back or has come back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returns: Vec<Return>,
     pub placed_at: Timestamp,
     /// What happened, oldest first; one entry for each change, the first for the placing. Only an order without anything
     /// to pay begins with two: it is placed and paid in one.
@@ -151,13 +160,18 @@ pub enum State {
     Processing {
         payment: Payment,
     },
+    /// Some of it is on its way or has arrived.
+    PartiallyShipped {
+        payment: Payment,
+        shipments: Vec<Shipment>,
+    },
     Shipped {
         payment: Payment,
-        shipment: Shipment,
+        shipments: Vec<Shipment>,
     },
     Delivered {
         payment: Payment,
-        shipment: Shipment,
+        shipments: Vec<Shipment>,
     },
     /// Given up before it was shipped; its goods can be ordered by others.
     Cancelled {
@@ -205,13 +219,6 @@ pub struct Payment {
     pub refunds: Vec<Refund>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Shipment {
-    pub carrier: Carrier,
-    pub tracking_number: TrackingNumber,
-    pub shipped_at: Timestamp,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentStatus {
@@ -230,8 +237,12 @@ pub enum PaymentStatus {
 pub enum FulfilmentStatus {
     Unfulfilled,
     Processing,
+    /// Some of it is on its way or has arrived.
+    PartiallyShipped,
     Shipped,
     Delivered,
+    /// All of it has come back.
+    Returned,
     /// It will not be.
     Cancelled,
 }
@@ -243,6 +254,7 @@ pub enum Status {
     Pending,
     Paid,
     Processing,
+    PartiallyShipped,
     Shipped,
     Delivered,
     Cancelled,
@@ -250,10 +262,11 @@ pub enum Status {
 }
 
 impl Status {
-    pub const ALL: [Status; 7] = [
+    pub const ALL: [Status; 8] = [
         Status::Pending,
         Status::Paid,
         Status::Processing,
+        Status::PartiallyShipped,
         Status::Shipped,
         Status::Delivered,
         Status::Cancelled,
@@ -265,6 +278,7 @@ impl Status {
             Status::Pending => "pending",
             Status::Paid => "paid",
             Status::Processing => "processing",
+            Status::PartiallyShipped => "partially_shipped",
             Status::Shipped => "shipped",
             Status::Delivered => "delivered",
             Status::Cancelled => "cancelled",
@@ -276,7 +290,12 @@ impl Status {
     pub fn is_given_up(self) -> bool {
         match self {
             Status::Cancelled | Status::Expired => true,
-            Status::Pending | Status::Paid | Status::Processing | Status::Shipped | Status::Delivered => false,
+            Status::Pending
+            | Status::Paid
+            | Status::Processing
+            | Status::PartiallyShipped
+            | Status::Shipped
+            | Status::Delivered => false,
         }
     }
 }
@@ -287,6 +306,7 @@ impl State {
             State::Pending { .. } => Status::Pending,
             State::Paid { .. } => Status::Paid,
             State::Processing { .. } => Status::Processing,
+            State::PartiallyShipped { .. } => Status::PartiallyShipped,
             State::Shipped { .. } => Status::Shipped,
             State::Delivered { .. } => Status::Delivered,
             State::Cancelled { .. } => Status::Cancelled,
@@ -300,6 +320,7 @@ impl State {
             State::Pending { .. } => None,
             State::Paid { payment }
             | State::Processing { payment }
+            | State::PartiallyShipped { payment, .. }
             | State::Shipped { payment, .. }
             | State::Delivered { payment, .. } => Some(payment),
             State::Cancelled { payment, .. } | State::Expired { payment, .. } => payment.as_ref(),
@@ -312,21 +333,12 @@ impl State {
             State::Pending { .. } => {}
             State::Paid { payment }
             | State::Processing { payment }
+            | State::PartiallyShipped { payment, .. }
             | State::Shipped { payment, .. }
             | State::Delivered { payment, .. } => *payment = changed,
             State::Cancelled { payment, .. } | State::Expired { payment, .. } => *payment = Some(changed),
         }
         self
-    }
-
-    pub fn fulfilment_status(&self) -> FulfilmentStatus {
-        match self {
-            State::Pending { .. } | State::Paid { .. } => FulfilmentStatus::Unfulfilled,
-            State::Processing { .. } => FulfilmentStatus::Processing,
-            State::Shipped { .. } => FulfilmentStatus::Shipped,
-            State::Delivered { .. } => FulfilmentStatus::Delivered,
-            State::Cancelled { .. } | State::Expired { .. } => FulfilmentStatus::Cancelled,
-        }
     }
 }
 
@@ -350,6 +362,7 @@ pub fn place(id: OrderId, quote: Quote, email: Email, shipping_address: Address,
         totals: Some(quote.totals),
         uses: quote.uses,
         state,
+        returns: Vec::new(),
         placed_at: now,
         timeline,
     }
@@ -371,6 +384,18 @@ impl Order {
             },
             (State::Expired { .. }, None) => PaymentStatus::Expired,
             (_, None) => PaymentStatus::Pending,
+        }
+    }
+
+    pub fn fulfilment_status(&self) -> FulfilmentStatus {
+        match self.state {
+            State::Pending { .. } | State::Paid { .. } => FulfilmentStatus::Unfulfilled,
+            State::Processing { .. } => FulfilmentStatus::Processing,
+            State::PartiallyShipped { .. } => FulfilmentStatus::PartiallyShipped,
+            State::Shipped { .. } | State::Delivered { .. } if self.has_come_back() => FulfilmentStatus::Returned,
+            State::Shipped { .. } => FulfilmentStatus::Shipped,
+            State::Delivered { .. } => FulfilmentStatus::Delivered,
+            State::Cancelled { .. } | State::Expired { .. } => FulfilmentStatus::Cancelled,
         }
     }
 }

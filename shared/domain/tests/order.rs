@@ -4,12 +4,14 @@ use proptest::prelude::*;
 use uuid::Uuid;
 use waybill_domain::Timestamp;
 use waybill_domain::cart::{PricedLine, Quote};
-use waybill_domain::id::{AccountId, CartId, OrderId, ProductId};
-use waybill_domain::message::{Actor, Message, RefundMessage};
+use waybill_domain::id::{AccountId, CartId, OrderId, ProductId, ShippingMethodId};
+use waybill_domain::message::{Actor, Event, Message, RefundMessage};
 use waybill_domain::money::Money;
-use waybill_domain::order::refund::{self, Cause, Outcome, Refused, Request, Units, UnitsRefused, Wanted};
+use waybill_domain::order::refund::{self, Cause, Outcome, Refused, Request, Wanted};
+use waybill_domain::order::returns::{self, Condition, ReceivedLine, ReturnState};
 use waybill_domain::order::{
-    self, Command, MAX_ENTRIES, MAX_REFUNDS, Order, PaymentSession, PaymentStatus, RefundStatus, Refusal,
+    self, Command, FulfilmentStatus, MAX_ENTRIES, MAX_REFUNDS, MAX_RETURNS, MAX_SHIPMENTS, Order, Parcel,
+    PaymentSession, PaymentStatus, RefundStatus, Refusal, Return, Status, Units, UnitsRefused, shipping,
 };
 use waybill_domain::totals::{Discounts, Shipping, Tax, Totals};
 
@@ -55,16 +57,20 @@ fn quote(line: PricedLine) -> Quote {
 }
 
 fn place(quote: Quote) -> Order {
-    let address = order::Address {
+    let (id, email) = (OrderId::new(Uuid::nil()), "ann@example.com".parse().unwrap());
+    order::place(id, quote, email, address("1 Main St"), Timestamp::UNIX_EPOCH)
+}
+
+fn address(line1: &str) -> order::Address {
+    order::Address {
         name: "Ann".parse().unwrap(),
-        line1: "1 Main St".parse().unwrap(),
+        line1: line1.parse().unwrap(),
         line2: None,
         city: "Springfield".parse().unwrap(),
         region: None,
         postal_code: "12345".parse().unwrap(),
         country: "US".parse().unwrap(),
-    };
-    order::place(OrderId::new(Uuid::nil()), quote, "ann@example.com".parse().unwrap(), address, Timestamp::UNIX_EPOCH)
+    }
 }
 
 fn session(id: &str) -> PaymentSession {
@@ -80,8 +86,15 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("pay by another", Command::Pay { intent: "pi_2".into(), amount: usd(900) }),
         ("pay too little", Command::Pay { intent: "pi_1".into(), amount: usd(899) }),
         ("process", Command::Process),
-        ("ship", Command::Ship { carrier: "UPS".parse().unwrap(), tracking_number: "1Z".parse().unwrap() }),
-        ("deliver", Command::Deliver),
+        ("ship one", ship("1Y", Some(1))),
+        ("ship", ship("1Z", None)),
+        ("deliver", Command::Deliver { shipment: None }),
+        ("deliver the first", Command::Deliver { shipment: Some(1) }),
+        ("change the address", Command::ChangeAddress(address("2 Side St").into())),
+        ("return one", give_back("key", 1)),
+        ("approve return", Command::Return(returns::Command::Approve { number: 1 })),
+        ("refuse return", Command::Return(returns::Command::Refuse { number: 1, reason: "Worn".parse().unwrap() })),
+        ("receive return", receive(1)),
         ("cancel", cancel(None)),
         ("cancel, closed", cancel(Some("cs_1".into()))),
         ("expire", Command::Expire { closed_page: None }),
@@ -92,6 +105,30 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("refund failed", settle(1, Outcome::Failed { stripe: Some("re_1".into()) })),
         ("refund at Stripe", note(100, Outcome::Succeeded { stripe: "re_2".into() })),
     ]
+}
+
+fn ship(tracking_number: &str, units: Option<i64>) -> Command {
+    let units = units.map(|units| tea(units));
+    Command::Ship(Parcel { carrier: "UPS".parse().unwrap(), tracking_number: tracking_number.parse().unwrap(), units })
+}
+
+fn tea(units: i64) -> Vec<Units> {
+    vec![Units { sku: "TEA".parse().unwrap(), quantity: units.try_into().unwrap() }]
+}
+
+fn give_back(key: &str, units: i64) -> Command {
+    let request = Request { key: key.into(), fingerprint: units.to_string() };
+    Command::Return(returns::Command::Request { lines: tea(units), reason: "Too small".parse().unwrap(), request })
+}
+
+fn receive(units: i64) -> Command {
+    let line = ReceivedLine {
+        sku: "TEA".parse().unwrap(),
+        quantity: units.try_into().unwrap(),
+        condition: Condition::AsNew,
+        restocked: true,
+    };
+    Command::Return(returns::Command::Receive { number: 1, lines: vec![line], at: None })
 }
 
 fn cancel(closed_page: Option<String>) -> Command {
@@ -136,8 +173,12 @@ fn the_matrix_of_state_and_command_is_as_reviewed() {
         ("pending, page open", after(&["start payment"])),
         ("paid", after(&paid)),
         ("processing", after(&["start payment", "pay", "process"])),
+        ("partially shipped", after(&["start payment", "pay", "process", "ship one"])),
         ("shipped", after(&["start payment", "pay", "process", "ship"])),
         ("delivered", after(&["start payment", "pay", "process", "ship", "deliver"])),
+        ("return asked", after(&["start payment", "pay", "process", "ship", "return one"])),
+        ("return approved", after(&["start payment", "pay", "process", "ship", "return one", "approve return"])),
+        ("returned in part", after(&["start payment", "pay", "process", "ship", "return one", "receive return"])),
         ("cancelled", after(&["cancel"])),
         ("expired", after(&["start payment", "expire, closed"])),
         ("cancelled, paid", after(&["pay", "cancel"])),
@@ -153,7 +194,7 @@ fn the_matrix_of_state_and_command_is_as_reviewed() {
                 }
                 Err(refusal) => format!("refused: {refusal}"),
             };
-            matrix += &format!("{state:<20}{name:<18}{outcome}\n");
+            matrix += &format!("{state:<20}{name:<20}{outcome}\n");
         }
         matrix.push('\n');
     }
@@ -381,6 +422,120 @@ fn what_is_paid_for_an_order_that_was_given_up_goes_back_and_all_that_is_left_of
     assert_eq!((refunds(&free), RefundMessage::latest(&free)), (Vec::new(), None));
 }
 
+/// Units that were handed to a carrier.
+fn sent(order: &Order) -> u32 {
+    order.state.shipments().iter().flat_map(|shipment| &shipment.lines).map(|line| line.quantity.get()).sum()
+}
+
+/// Units that are coming back or have come back.
+fn sent_back(order: &Order) -> u32 {
+    let units = |known: &Return| match &known.state {
+        ReturnState::Requested | ReturnState::Approved { .. } => {
+            known.lines.iter().map(|line| line.quantity.get()).sum::<u32>()
+        }
+        ReturnState::Refused { .. } => 0,
+        ReturnState::Received { lines, .. } => lines.iter().map(|line| line.quantity.get()).sum(),
+    };
+    order.returns.iter().map(units).sum()
+}
+
+#[test]
+fn an_order_in_two_parcels_is_shipped_with_the_last_and_has_arrived_with_both() {
+    let first = after(&["pay", "process", "ship one"]);
+    assert_eq!((first.state.status(), sent(&first)), (Status::PartiallyShipped, 1));
+    assert_eq!(decide(&first, ship("1Y", Some(1))), Err(Refusal::Done));
+    assert_eq!(decide(&first, ship("1Y", Some(2))), Err(Refusal::Shipping(shipping::Refused::NumberUsed)));
+    let too_many = UnitsRefused::TooMany { sku: "TEA".parse().unwrap(), left: 1 };
+    assert_eq!(decide(&first, ship("1Z", Some(2))), Err(Refusal::Shipping(too_many.into())));
+    // Not before all of it is on its way.
+    let arrived = decide(&first, Command::Deliver { shipment: Some(1) }).unwrap();
+    assert_eq!(arrived.state.status(), Status::PartiallyShipped);
+    assert!(decide(&first, Command::Deliver { shipment: None }).is_err());
+    let both = decide(&arrived, ship("1Z", None)).unwrap();
+    assert_eq!((both.state.status(), sent(&both)), (Status::Shipped, 2));
+    assert_eq!(decide(&both, ship("1Z", None)), Err(Refusal::Done));
+    assert_eq!(decide(&both, Command::Deliver { shipment: Some(1) }), Err(Refusal::Done));
+    assert_eq!(
+        decide(&both, Command::Deliver { shipment: Some(3) }),
+        Err(Refusal::Shipping(shipping::Refused::Unknown))
+    );
+    let all = decide(&both, Command::Deliver { shipment: Some(2) }).unwrap();
+    assert_eq!(all.state.status(), Status::Delivered);
+    assert_eq!(all.timeline.last().unwrap().event.name(), "order.delivered");
+}
+
+#[test]
+fn no_order_goes_out_in_more_parcels_than_it_may() {
+    let mut line = line();
+    line.quantity = 40.try_into().unwrap();
+    let mut order = decide(&place(quote(line)), Command::Pay { intent: "pi_1".into(), amount: usd(900) }).unwrap();
+    order = decide(&order, Command::Process).unwrap();
+    for number in 0..MAX_SHIPMENTS {
+        order = decide(&order, ship(&number.to_string(), Some(1))).unwrap();
+    }
+    assert_eq!(decide(&order, ship("one more", None)), Err(Refusal::Shipping(shipping::Refused::TooMany)));
+}
+
+#[test]
+fn units_are_returned_once_and_refused_ones_can_be_asked_for_again() {
+    let shipped = after(&["pay", "process", "ship"]);
+    let both = decide(&shipped, give_back("key", 2)).unwrap();
+    assert_eq!(decide(&both, give_back("key", 2)), Err(Refusal::Done));
+    assert_eq!(decide(&both, give_back("key", 1)), Err(Refusal::Return(returns::Refused::KeyUsed)));
+    let none_left = UnitsRefused::TooMany { sku: "TEA".parse().unwrap(), left: 0 };
+    assert_eq!(decide(&both, give_back("more", 1)), Err(Refusal::Return(none_left.into())));
+    let refuse = Command::Return(returns::Command::Refuse { number: 1, reason: "Worn".parse().unwrap() });
+    let refused = decide(&both, refuse).unwrap();
+    assert!(decide(&refused, give_back("more", 2)).is_ok());
+    // What did not come with one return can come with another.
+    let one_came = decide(&both, receive(1)).unwrap();
+    assert_eq!(decide(&one_came, receive(1)), Err(Refusal::Done));
+    assert_eq!(decide(&one_came, receive(2)), Err(Refusal::Return(returns::Refused::Ended)));
+    let another = decide(&one_came, give_back("more", 1)).unwrap();
+    assert!(decide(&another, give_back("even more", 1)).is_err());
+    // Nobody sends back what nobody has sent.
+    let in_part = after(&["pay", "process", "ship one"]);
+    assert!(decide(&in_part, give_back("key", 2)).is_err() && decide(&in_part, give_back("key", 1)).is_ok());
+    assert!(matches!(decide(&after(&["pay"]), give_back("key", 1)), Err(Refusal::Forbidden { .. })));
+    let mut order = shipped;
+    for number in 0..MAX_RETURNS {
+        order = decide(&order, give_back(&number.to_string(), 1)).unwrap();
+        let number = u32::try_from(number + 1).unwrap();
+        let refuse = Command::Return(returns::Command::Refuse { number, reason: "Worn".parse().unwrap() });
+        order = decide(&order, refuse).unwrap();
+    }
+    assert_eq!(decide(&order, give_back("one more", 1)), Err(Refusal::Return(returns::Refused::TooMany)));
+}
+
+#[test]
+fn an_order_has_been_returned_once_all_of_it_has_come_back() {
+    let asked = decide(&after(&["pay", "process", "ship", "deliver"]), give_back("key", 2)).unwrap();
+    assert_eq!(asked.fulfilment_status(), FulfilmentStatus::Delivered);
+    assert_eq!(asked.forget_buyer(Timestamp::UNIX_EPOCH), None, "goods are on their way");
+    assert_eq!(decide(&asked, receive(1)).unwrap().fulfilment_status(), FulfilmentStatus::Delivered);
+    let back = decide(&asked, receive(2)).unwrap();
+    assert_eq!(back.fulfilment_status(), FulfilmentStatus::Returned);
+    assert!(back.forget_buyer(Timestamp::UNIX_EPOCH).is_some());
+    let Event::ReturnReceived { restocked, .. } = &back.timeline.last().unwrap().event else { panic!("{back:?}") };
+    assert_eq!(*restocked, tea(2));
+}
+
+#[test]
+fn an_order_goes_to_another_address_only_where_shipping_and_tax_are_the_same() {
+    let paid = after(&["pay"]);
+    let elsewhere = order::Address { country: "CA".parse().unwrap(), ..address("1 Main St") };
+    assert_eq!(decide(&paid, Command::ChangeAddress(address("1 Main St").into())), Err(Refusal::Done));
+    assert!(decide(&paid, Command::ChangeAddress(elsewhere.clone().into())).is_ok(), "neither was reckoned");
+    let mut taxed = paid;
+    let method_id = ShippingMethodId::new(Uuid::nil());
+    let [price, discount, charge, tax] = [usd(0); 4];
+    taxed.totals.as_mut().unwrap().shipping =
+        Shipping::Priced { method_id, title: "Parcel".parse().unwrap(), price, discount, charge, tax };
+    assert!(matches!(decide(&taxed, Command::ChangeAddress(elsewhere.into())), Err(Refusal::OtherDestination { .. })));
+    let moved = decide(&taxed, Command::ChangeAddress(address("2 Side St").into())).unwrap();
+    assert_eq!(moved.contact.shipping_address(), Some(&address("2 Side St")));
+}
+
 #[test]
 fn a_message_survives_the_queue() {
     let message = Message::latest(&after(&["start payment", "pay", "process", "ship"])).unwrap();
@@ -403,8 +558,10 @@ proptest! {
             prop_assert_eq!(next.total, order.total);
             payments += usize::from(name.starts_with("pay"));
             use order::FulfilmentStatus::{Cancelled, Unfulfilled};
-            let untouched = matches!(next.state.fulfilment_status(), Unfulfilled | Cancelled);
+            let untouched = matches!(next.fulfilment_status(), Unfulfilled | Cancelled);
             prop_assert!(untouched || next.state.payment().is_some());
+            let sent = sent(&next);
+            prop_assert!(sent <= 2 && sent_back(&next) <= sent, "{} of {sent} come back", sent_back(&next));
             order = next;
         }
         prop_assert_eq!(payments, usize::from(order.state.payment().is_some()));

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use waybill_domain::Timestamp;
 use waybill_domain::id::{
-    AccountId, CategoryId, ImportId, LetterId, MovementId, OrderId, ProductId, PromotionId, ShippingMethodId,
+    AccountId, CategoryId, ImportId, LetterId, MovementId, OrderId, OrderNumber, ProductId, PromotionId,
+    ShippingMethodId,
 };
 use waybill_domain::order::Status;
 use waybill_domain::product::ProductState;
@@ -317,8 +318,10 @@ pub fn promotion_uses_by(id: PromotionId, customer: AccountId) -> Key {
 /// The sort key of every order.
 pub const ORDER: &str = "ORDER";
 
-pub fn order(id: OrderId) -> Key {
-    Key { pk: format!("ORDER#{id}"), sk: ORDER.into() }
+/// An order lies at its number, which is the end of its id: so a number leads to its order without an index, and no two
+/// orders ever have the same.
+pub fn order(number: OrderNumber) -> Key {
+    Key { pk: format!("ORDER#{number}"), sk: ORDER.into() }
 }
 
 pub fn orders_of(buyer: AccountId) -> String {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waybill_domain::Timestamp;
 use waybill_domain::cart::{PricedLine, Quote};
-use waybill_domain::id::{AccountId, OrderId};
+use waybill_domain::id::{AccountId, OrderId, OrderNumber};
 use waybill_domain::money::Money;
 use waybill_domain::order::{Contact, FulfilmentStatus, Order, PaymentStatus, Status};
 use waybill_domain::pricing::PromotionUse;
@@ -16,6 +16,7 @@ use waybill_domain::text::{Email, Sku};
 use waybill_domain::totals::UseLimit;
 
 use crate::keys::{self, EXPIRES_AT, Index, Item, Key, SUMMARY};
+use crate::order_lists::{Orders, Placed};
 use crate::page::{Cursor, Page};
 use crate::table::{StorageError, Table, back_off, from_item, to_item};
 use crate::transaction::{Refused, Transaction, Write};
@@ -24,6 +25,7 @@ use crate::transaction::{Refused, Transaction, Write};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderSummary {
     pub id: OrderId,
+    pub number: OrderNumber,
     /// Left out once the buyer has deleted their account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -41,6 +43,8 @@ pub enum NotPlaced {
     /// The same buyer used the same idempotency key before: this is the order it made, and the fingerprint of the
     /// request that did.
     AlreadyPlaced { order: Box<Order>, fingerprint: String },
+    /// Another order has the number that the key would have led to. Another key leads to another.
+    NumberTaken,
     /// The cart is not the quoted one any more: changed, emptied or ordered.
     CartChanged,
     /// A line cannot be had as quoted; the offer as it is now, or None if there is none.
@@ -112,12 +116,17 @@ impl Table {
         let mut item = order_item(order)?;
         item.insert("fingerprint".into(), AttributeValue::S(fingerprint.to_owned()));
         // The order comes first: where it exists already, whatever else stands in the way is of its own making.
-        let mut transaction = Transaction::new().write(Write::put(item).only_if_new(), |mut item| {
+        let id = order.id;
+        let mut transaction = Transaction::new().write(Write::put(item).only_if_new(), move |mut item| {
             let fingerprint = match item.remove("fingerprint") {
                 Some(AttributeValue::S(fingerprint)) => fingerprint,
                 _ => return Err(StorageError::Broken("an order has no fingerprint".into())),
             };
-            Ok(NotPlaced::AlreadyPlaced { order: Box::new(from_item(item)?), fingerprint })
+            let order: Order = from_item(item)?;
+            Ok(match order.id == id {
+                true => NotPlaced::AlreadyPlaced { order: Box::new(order), fingerprint },
+                false => NotPlaced::NumberTaken,
+            })
         });
         for (index, line) in order.lines.iter().enumerate() {
             let sku = line.sku.clone();
@@ -140,18 +149,24 @@ impl Table {
 
     /// The order as it is now: one read, consistent, because what follows is decided on it.
     pub async fn order(&self, id: OrderId) -> Result<Option<Order>, StorageError> {
-        self.get(&keys::order(id), true).await?.map(from_item).transpose()
+        Ok(self.order_numbered(id.number()).await?.filter(|order| order.id == id))
+    }
+
+    /// The order of this number, read as [`Table::order`] reads.
+    pub async fn order_numbered(&self, number: OrderNumber) -> Result<Option<Order>, StorageError> {
+        self.get(&keys::order(number), true).await?.map(from_item).transpose()
     }
 
     /// The order of this id with the fingerprint of the request that placed it.
     pub async fn placed_order(&self, id: OrderId) -> Result<Option<(Order, String)>, StorageError> {
-        let Some(mut item) = self.get(&keys::order(id), true).await? else { return Ok(None) };
+        let Some(mut item) = self.get(&keys::order(id.number()), true).await? else { return Ok(None) };
         let fingerprint = match item.remove("fingerprint") {
             Some(AttributeValue::S(fingerprint)) => fingerprint,
             // Gone with the person behind the order.
             Some(_) | None => String::new(),
         };
-        Ok(Some((from_item(item)?, fingerprint)))
+        let order: Order = from_item(item)?;
+        Ok(Some((order, fingerprint)).filter(|(order, _)| order.id == id))
     }
 
     /// Reads an order, decides, keeps what was decided; and again from the start when somebody else changed it in
@@ -187,7 +202,7 @@ impl Table {
     ) -> Result<(), Refused<NotSaved>> {
         // An update, not a put: it leaves alone what only the placing wrote.
         let mut item = order_item(after)?;
-        let key = keys::order(after.id);
+        let key = keys::order(after.id.number());
         item.retain(|attribute, _| attribute != "pk" && attribute != "sk");
         // By this a change that is sent again knows itself; a version or a time others may have written as well.
         let change = getrandom::u64().map_err(|error| StorageError::Broken(format!("no random number: {error}")))?;
@@ -245,16 +260,6 @@ impl Table {
         }
     }
 
-    /// A page of a customer's orders, the newest first.
-    pub async fn orders_of(
-        &self,
-        buyer: AccountId,
-        limit: u8,
-        cursor: Option<Cursor>,
-    ) -> Result<Page<OrderSummary>, StorageError> {
-        self.page(Index::Gsi1, &keys::orders_of(buyer), limit, cursor).await
-    }
-
     /// A page of a customer's orders with all that is known of them, the newest first: one query, and one read for each.
     pub async fn orders_in_full(
         &self,
@@ -262,22 +267,12 @@ impl Table {
         limit: u8,
         cursor: Option<Cursor>,
     ) -> Result<Page<Order>, StorageError> {
-        let page = self.orders_of(buyer, limit, cursor).await?;
+        let page = self.orders(Orders::Of(buyer), Placed::default(), limit, cursor).await?;
         let mut items = Vec::new();
         for summary in page.items {
             items.extend(self.order(summary.id).await?);
         }
         Ok(Page { items, next: page.next, previous: page.previous })
-    }
-
-    /// A page of all orders in one status, the newest first.
-    pub async fn orders_with(
-        &self,
-        status: Status,
-        limit: u8,
-        cursor: Option<Cursor>,
-    ) -> Result<Page<OrderSummary>, StorageError> {
-        self.page(Index::Gsi2, &keys::orders_with(status), limit, cursor).await
     }
 
     /// Ids of orders that were placed before a moment and are not paid, the oldest first, `limit` at most, after `from`:
@@ -348,15 +343,16 @@ fn use_once_less(counter: &Key) -> Write {
 fn order_item(order: &Order) -> Result<Item, StorageError> {
     let summary = OrderSummary {
         id: order.id,
+        number: order.id.number(),
         email: order.contact.email().cloned(),
         total: order.total,
         units: order.lines.iter().map(|line| line.quantity.get()).sum(),
         payment_status: order.payment_status(),
-        fulfilment_status: order.state.fulfilment_status(),
+        fulfilment_status: order.fulfilment_status(),
         placed_at: order.placed_at,
     };
     let mut item = to_item(order)?;
-    item.extend(keys::order(order.id).item());
+    item.extend(keys::order(order.id.number()).item());
     item.extend(keys::own_orders(order.buyer, order.placed_at, order.id).item());
     item.extend(keys::orders_by_status(order.state.status(), order.placed_at, order.id).item());
     item.insert(SUMMARY.into(), AttributeValue::M(to_item(&summary)?));

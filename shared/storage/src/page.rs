@@ -34,7 +34,16 @@ impl Cursor {
         let (text, back) = direction(text);
         let (at, id) = text.split_once('.')?;
         let (at, id) = (Timestamp::from_millisecond(at.parse().ok()?).ok()?, id.parse::<OrderId>().ok()?);
-        Some(Cursor { sort: keys::by_time(at, id), key: keys::order(id), back })
+        Some(Cursor::at_order(at, id, back))
+    }
+
+    /// The place of an order among others.
+    pub(crate) fn at_order(placed_at: Timestamp, id: OrderId, back: bool) -> Cursor {
+        Cursor { sort: keys::by_time(placed_at, id), key: keys::order(id.number()), back }
+    }
+
+    pub(crate) fn is_back(&self) -> bool {
+        self.back
     }
 
     /// Reads a cursor of the list of imports.
@@ -83,12 +92,31 @@ pub struct Page<T> {
     pub previous: Option<Cursor>,
 }
 
+/// The part of a list between two sort keys.
+#[derive(Clone, Debug)]
+pub(crate) struct Stretch {
+    pub from: String,
+    pub to: String,
+}
+
 impl Table {
     /// The newest first, `limit` at most, after `cursor`: one call, half a read unit for each 4 KB.
     pub(crate) async fn page<T: DeserializeOwned>(
         &self,
         index: Index,
         partition: &str,
+        limit: u8,
+        cursor: Option<Cursor>,
+    ) -> Result<Page<T>, StorageError> {
+        self.page_of(index, partition, None, limit, cursor).await
+    }
+
+    /// The same of a stretch of the list.
+    pub(crate) async fn page_of<T: DeserializeOwned>(
+        &self,
+        index: Index,
+        partition: &str,
+        stretch: Option<&Stretch>,
         limit: u8,
         cursor: Option<Cursor>,
     ) -> Result<Page<T>, StorageError> {
@@ -101,13 +129,21 @@ impl Table {
             start.insert(sk.clone(), AttributeValue::S(cursor.sort));
             start
         });
+        let mut values = Item::from([(":partition".to_owned(), AttributeValue::S(partition.to_owned()))]);
+        if let Some(Stretch { from, to }) = stretch {
+            values.insert(":from".to_owned(), AttributeValue::S(from.clone()));
+            values.insert(":to".to_owned(), AttributeValue::S(to.clone()));
+        }
         let answer = self
             .client
             .query()
             .table_name(&self.name)
             .index_name(name)
-            .key_condition_expression(format!("{pk} = :partition"))
-            .expression_attribute_values(":partition", AttributeValue::S(partition.to_owned()))
+            .key_condition_expression(match stretch {
+                None => format!("{pk} = :partition"),
+                Some(_) => format!("{pk} = :partition AND {sk} BETWEEN :from AND :to"),
+            })
+            .set_expression_attribute_values(Some(values))
             .scan_index_forward(back)
             .limit(i32::from(limit))
             .set_exclusive_start_key(start)

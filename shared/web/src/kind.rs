@@ -67,6 +67,7 @@ kinds! {
     PromotionUsedUp = CONFLICT "promotion-used-up": "A promotion of the quote has been used as often as it may be since; `errors` names it. Nothing was ordered. Read the cart again.";
     OrderState = CONFLICT "order-state": "The order's state does not allow this.";
     WrongAmount = CONFLICT "wrong-amount": "The amount is not the order's.";
+    TooManyUnits = CONFLICT "too-many-units": "So many units of the order's line are not left for this.";
     RefundTooLarge = CONFLICT "refund-too-large": "So much of the payment is not left to refund.";
     TooManyPayments = CONFLICT "too-many-payments": "So many payments of this order have been tried that no other can be started.";
     AmountTooSmall = CONFLICT "amount-too-small": "The order's total is below what the payment provider takes.";

@@ -7,7 +7,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use waybill_domain::cart::MAX_LINES;
 use waybill_domain::category::{MAX_CATEGORIES, MAX_DEPTH, Misplaced};
-use waybill_domain::order::{MAX_REFUNDS, Refusal, refund};
+use waybill_domain::order::{
+    MAX_REFUNDS, MAX_RETURNS, MAX_SHIPMENTS, Refusal, UnitsRefused, refund, returns, shipping,
+};
 use waybill_storage::carts::CartFull;
 use waybill_storage::catalog::ProductRefused;
 use waybill_storage::categories::CategoryRefused;
@@ -219,14 +221,66 @@ impl From<Refusal> for Problem {
             Refusal::Forbidden { .. } | Refusal::PageOpen => Problem::new(Kind::OrderState, detail),
             Refusal::WrongAmount { .. } => Problem::new(Kind::WrongAmount, detail),
             Refusal::TimelineFull => Problem::new(Kind::TooManyPayments, detail),
+            Refusal::OtherDestination { country, region } => {
+                let only = format!("must be {}, for which shipping and tax were reckoned", country.as_str());
+                let only_region = |region| {
+                    let only = format!("must be {region}, for which shipping and tax were reckoned");
+                    FieldError::at("/region", only)
+                };
+                let fields = [Some(FieldError::at("/country", only)), region.map(only_region)];
+                Problem::invalid(fields.into_iter().flatten().collect())
+            }
+            Refusal::Shipping(refused) => refused.into(),
             Refusal::Refund(refused) => refused.into(),
+            Refusal::Return(refused) => refused.into(),
+        }
+    }
+}
+
+impl From<UnitsRefused> for Problem {
+    fn from(refused: UnitsRefused) -> Self {
+        match refused {
+            UnitsRefused::NotOrdered(sku) => Problem::invalid_field("/lines", format!("{sku} is not in the order")),
+            UnitsRefused::TooMany { sku, left } => {
+                Problem::new(Kind::TooManyUnits, format!("Only {left} units of {sku} are left."))
+            }
+        }
+    }
+}
+
+impl From<shipping::Refused> for Problem {
+    fn from(refused: shipping::Refused) -> Self {
+        use shipping::Refused;
+        match refused {
+            Refused::Units(refused) => refused.into(),
+            Refused::NumberUsed => {
+                let detail = "The tracking number is that of another parcel of the order.";
+                let field = FieldError::at("/tracking_number", "is that of another parcel of the order");
+                Problem::new(Kind::Taken, detail).with_errors(vec![field])
+            }
+            Refused::TooMany => Problem::new(Kind::TooMany, format!("An order has at most {MAX_SHIPMENTS} shipments.")),
+            Refused::Unknown => Problem::not_found("shipment"),
+        }
+    }
+}
+
+impl From<returns::Refused> for Problem {
+    fn from(refused: returns::Refused) -> Self {
+        use returns::Refused;
+        match refused {
+            Refused::Units(refused) => refused.into(),
+            Refused::KeyUsed => Problem::invalid_header(Idempotency::HEADER, "was used before, for another request"),
+            Refused::TooMany => Problem::new(Kind::TooMany, format!("An order has at most {MAX_RETURNS} returns.")),
+            Refused::Unknown => Problem::not_found("return"),
+            Refused::Ended => Problem::new(Kind::OrderState, "The return has been refused or received already."),
+            Refused::Approved => Problem::new(Kind::OrderState, "The return has been approved already."),
         }
     }
 }
 
 impl From<refund::Refused> for Problem {
     fn from(refused: refund::Refused) -> Self {
-        use refund::{Refused, UnitsRefused};
+        use refund::Refused;
         match refused {
             Refused::TooMuch { left } => {
                 Problem::new(Kind::RefundTooLarge, format!("Only {left} of the payment is left to refund."))
@@ -234,9 +288,7 @@ impl From<refund::Refused> for Problem {
             Refused::Units(UnitsRefused::TooMany { sku, left }) => {
                 Problem::new(Kind::RefundTooLarge, format!("Only {left} units of {sku} are left to refund."))
             }
-            Refused::Units(UnitsRefused::NotOrdered(sku)) => {
-                Problem::invalid_field("/lines", format!("{sku} is not in the order"))
-            }
+            Refused::Units(refused @ UnitsRefused::NotOrdered(_)) => refused.into(),
             Refused::KeyUsed => Problem::invalid_header(Idempotency::HEADER, "was used before, for another request"),
             Refused::TooMany => Problem::new(Kind::TooMany, format!("An order has at most {MAX_REFUNDS} refunds.")),
             Refused::Nothing => Problem::invalid_field("/lines", "must be units that something was paid for"),

@@ -4,11 +4,13 @@ use jiff::Timestamp;
 
 use super::refund::{self, Cause};
 use super::{
-    Attempt, Carrier, Contact, MAX_ENTRIES, Order, Payment, PaymentSession, Shipment, State, Status, TrackingNumber,
+    Address, Attempt, Contact, Country, MAX_ENTRIES, Order, Parcel, Payment, PaymentSession, Return, State, Status,
+    returns, shipping,
 };
 use crate::message::{Actor, Entry, Event};
 use crate::money::Money;
 use crate::stock::Reason;
+use crate::totals::{Place, Region, Shipping, Tax};
 
 /// What can be asked of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,11 +32,13 @@ pub enum Command {
         amount: Money,
     },
     Process,
-    Ship {
-        carrier: Carrier,
-        tracking_number: TrackingNumber,
+    /// Somebody mistook where it is to go.
+    ChangeAddress(Box<Address>),
+    Ship(Parcel),
+    /// All that is on its way has arrived, or one parcel has.
+    Deliver {
+        shipment: Option<u32>,
     },
-    Deliver,
     /// Nobody wants it any more. What was paid goes back.
     Cancel {
         /// The page that Stripe says is closed, unpaid and for good.
@@ -46,6 +50,7 @@ pub enum Command {
         closed_page: Option<String>,
     },
     Refund(refund::Command),
+    Return(returns::Command),
 }
 
 impl Command {
@@ -57,11 +62,13 @@ impl Command {
             Command::ExpirePayment { .. } => "expired",
             Command::Pay { .. } => "paid again",
             Command::Process => "processed",
-            Command::Ship { .. } => "shipped",
-            Command::Deliver => "delivered",
+            Command::ChangeAddress(_) => "sent elsewhere",
+            Command::Ship(_) => "shipped",
+            Command::Deliver { .. } => "delivered",
             Command::Cancel { .. } => "cancelled",
             Command::Expire { .. } => "expired",
             Command::Refund(_) => "refunded",
+            Command::Return(_) => "returned",
         }
     }
 }
@@ -80,8 +87,15 @@ pub enum Refusal {
     PageOpen,
     #[error("So much has happened to this order that nothing more can be started.")]
     TimelineFull,
+    /// Shipping and tax were reckoned for the country and region that it was to go to.
+    #[error("the order can only go to another address in the country and region that it was placed for")]
+    OtherDestination { country: Country, region: Option<Region> },
+    #[error(transparent)]
+    Shipping(#[from] shipping::Refused),
     #[error(transparent)]
     Refund(#[from] refund::Refused),
+    #[error(transparent)]
+    Return(#[from] returns::Refused),
 }
 
 fn forbidden(status: Status, command: &Command) -> String {
@@ -91,31 +105,43 @@ fn forbidden(status: Status, command: &Command) -> String {
         | Command::ExpirePayment { .. }
         | Command::Pay { .. }
         | Command::Expire { .. } => "a pending order",
-        Command::Cancel { .. } => "an order that has not been shipped",
+        Command::Cancel { .. } | Command::ChangeAddress(_) => "an order that has not been shipped",
         Command::Process => "a paid order",
-        Command::Ship { .. } => "an order that is processing",
-        Command::Deliver => "a shipped order",
+        Command::Ship(_) => "an order that is processing or shipped in part",
+        Command::Deliver { shipment: None } => "a shipped order",
+        Command::Deliver { shipment: Some(_) } | Command::Return(_) => "an order that was shipped",
         Command::Refund(_) => "an order that was paid",
     };
-    let article = if status == Status::Processing { "An order that is" } else { "An order that is already" };
-    match status {
-        Status::Pending => format!("An order that is not paid cannot be {}; only {only} can.", command.participle()),
-        _ => format!("{article} {} cannot be {}; only {only} can.", status.as_str(), command.participle()),
-    }
+    let is = match status {
+        Status::Pending => "not paid",
+        Status::Processing => "processing",
+        Status::PartiallyShipped => "shipped in part",
+        Status::Paid => "already paid",
+        Status::Shipped => "already shipped",
+        Status::Delivered => "already delivered",
+        Status::Cancelled => "already cancelled",
+        Status::Expired => "already expired",
+    };
+    format!("An order that is {is} cannot be {}; only {only} can.", command.participle())
 }
 
 impl Order {
     /// The order without the person behind it, which nobody is told of. None while something is still due to them, or to
-    /// the shop: a parcel that they have paid for, a page that they may have paid on, goods that are held for them, money
-    /// that is on its way back.
+    /// the shop: a parcel that they have paid for, a page that they may have paid on, goods that are held for them or
+    /// that they send back, money that is on its way back.
     pub fn forget_buyer(&self, now: Timestamp) -> Option<Order> {
         let is_open = match &self.state {
-            State::Pending { .. } | State::Paid { .. } | State::Processing { .. } | State::Shipped { .. } => true,
+            State::Pending { .. }
+            | State::Paid { .. }
+            | State::Processing { .. }
+            | State::PartiallyShipped { .. }
+            | State::Shipped { .. } => true,
             State::Delivered { .. } | State::Cancelled { .. } | State::Expired { .. } => false,
         };
         let owed = |payment: &Payment| payment.refundable(self.total).amount > 0;
         let is_owed = self.state.status().is_given_up() && self.state.payment().is_some_and(owed);
         let money_is_due = is_owed || self.refunds_due().next().is_some();
+        let is_open = is_open || self.returns.iter().any(Return::is_open);
         (!is_open && !money_is_due).then(|| Order { contact: Contact::Forgotten { forgotten_at: now }, ..self.clone() })
     }
 
@@ -128,21 +154,22 @@ impl Order {
                 Command::ExpirePayment { .. }
                 | Command::Pay { .. }
                 | Command::Process
-                | Command::Ship { .. }
-                | Command::Deliver
                 | Command::Cancel { .. }
                 | Command::Expire { .. }
                 // Their number has a limit of its own.
-                | Command::Refund(_) => {}
+                | Command::ChangeAddress(_)
+                | Command::Ship(_)
+                | Command::Deliver { .. }
+                | Command::Refund(_)
+                | Command::Return(_) => {}
             }
         }
-        let (state, event) = self.next(command, now)?;
-        let mut order = Order { state, ..self.clone() };
+        let (mut order, event) = self.next(command, now)?;
         order.timeline.push(Entry { at: now, actor, event });
         Ok(order)
     }
 
-    fn next(&self, command: Command, now: Timestamp) -> Result<(State, Event), Refusal> {
+    fn next(&self, command: Command, now: Timestamp) -> Result<(Order, Event), Refusal> {
         use Command as C;
         use State as S;
         match (self.state.clone(), command) {
@@ -151,20 +178,20 @@ impl Order {
                     return Err(Refusal::Done);
                 }
                 let attempt = Attempt { number, session: Some(session) };
-                Ok((S::Pending { attempt }, Event::PaymentStarted))
+                self.to(S::Pending { attempt }, Event::PaymentStarted)
             }
-            (S::Pending { attempt }, C::DeclinePayment) => Ok((S::Pending { attempt }, Event::PaymentDeclined)),
+            (S::Pending { attempt }, C::DeclinePayment) => self.to(S::Pending { attempt }, Event::PaymentDeclined),
             (S::Pending { attempt }, C::ExpirePayment { session_id }) => match attempt.session {
                 Some(session) if session.id == session_id => {
                     let attempt = Attempt { number: attempt.number + 1, session: None };
-                    Ok((S::Pending { attempt }, Event::PaymentExpired))
+                    self.to(S::Pending { attempt }, Event::PaymentExpired)
                 }
                 // The page of an attempt that has already been given up.
                 Some(_) | None => Err(Refusal::Done),
             },
             (S::Pending { .. }, C::Pay { intent, amount }) => {
                 let payment = self.payment(intent, amount, now)?;
-                Ok((S::Paid { payment }, Event::Paid))
+                self.to(S::Paid { payment }, Event::Paid)
             }
             // Somebody may be paying on a page that is open.
             (S::Pending { attempt }, C::Cancel { closed_page, .. } | C::Expire { closed_page })
@@ -173,10 +200,10 @@ impl Order {
                 Err(Refusal::PageOpen)
             }
             (S::Pending { .. }, C::Cancel { reason, .. }) => {
-                Ok((S::Cancelled { cancelled_at: now, reason, payment: None }, Event::Cancelled))
+                self.to(S::Cancelled { cancelled_at: now, reason, payment: None }, Event::Cancelled)
             }
             (S::Pending { .. }, C::Expire { .. }) => {
-                Ok((S::Expired { expired_at: now, payment: None }, Event::Expired))
+                self.to(S::Expired { expired_at: now, payment: None }, Event::Expired)
             }
             (S::Paid { payment } | S::Processing { payment }, C::Cancel { reason, .. }) => {
                 let refund = payment.refundable(self.total);
@@ -185,33 +212,41 @@ impl Order {
                     _ => payment.with(refund, Cause::Cancelled, Vec::new(), now).0,
                 };
                 let state = S::Cancelled { cancelled_at: now, reason, payment: Some(payment) };
-                Ok((state, Event::CancelledWithRefund { refund }))
+                self.to(state, Event::CancelledWithRefund { refund })
             }
             (S::Cancelled { .. }, C::Cancel { .. }) => Err(Refusal::Done),
             // The goods may be somebody else's by now, so the money goes back.
             (S::Cancelled { cancelled_at, reason, payment: None }, C::Pay { intent, amount }) => {
                 let payment = self.payment(intent, amount, now)?.with(amount, Cause::PaidLate, Vec::new(), now).0;
                 let state = S::Cancelled { cancelled_at, reason, payment: Some(payment) };
-                Ok((state, Event::PaidLate { refund: amount }))
+                self.to(state, Event::PaidLate { refund: amount })
             }
             (S::Expired { expired_at, payment: None }, C::Pay { intent, amount }) => {
                 let payment = self.payment(intent, amount, now)?.with(amount, Cause::PaidLate, Vec::new(), now).0;
-                Ok((S::Expired { expired_at, payment: Some(payment) }, Event::PaidLate { refund: amount }))
+                self.to(S::Expired { expired_at, payment: Some(payment) }, Event::PaidLate { refund: amount })
             }
-            (S::Paid { payment }, C::Process) => Ok((S::Processing { payment }, Event::Processing)),
-            (S::Processing { payment }, C::Ship { carrier, tracking_number }) => {
-                let event = Event::Shipped { carrier: carrier.clone(), tracking_number: tracking_number.clone() };
-                let shipment = Shipment { carrier, tracking_number, shipped_at: now };
-                Ok((S::Shipped { payment, shipment }, event))
+            (S::Paid { payment }, C::Process) => self.to(S::Processing { payment }, Event::Processing),
+            (S::Processing { payment } | S::PartiallyShipped { payment, .. }, C::Ship(parcel)) => {
+                self.ship(payment, parcel, now)
             }
-            (S::Shipped { payment, shipment }, C::Deliver) => {
-                Ok((S::Delivered { payment, shipment }, Event::Delivered))
+            (S::Shipped { payment, .. } | S::Delivered { payment, .. }, C::Ship(parcel)) if self.is_known(&parcel) => {
+                self.ship(payment, parcel, now)
+            }
+            (S::Shipped { payment, .. }, C::Deliver { shipment: None }) => self.deliver_all(payment, now),
+            (
+                S::PartiallyShipped { payment, .. } | S::Shipped { payment, .. } | S::Delivered { payment, .. },
+                C::Deliver { shipment: Some(number) },
+            ) => self.deliver_one(payment, number, now),
+            (S::Pending { .. } | S::Paid { .. } | S::Processing { .. }, C::ChangeAddress(address)) => {
+                self.change_address(*address)
             }
             (state, C::Refund(command)) => self.refund(state, command, now),
+            (_, C::Return(command)) => self.change_returns(command, now),
             // What Stripe or the clock tells of an order that something else has overtaken is old news.
             (
                 S::Paid { .. }
                 | S::Processing { .. }
+                | S::PartiallyShipped { .. }
                 | S::Shipped { .. }
                 | S::Delivered { .. }
                 | S::Cancelled { .. }
@@ -221,6 +256,7 @@ impl Order {
             (
                 S::Paid { payment }
                 | S::Processing { payment }
+                | S::PartiallyShipped { payment, .. }
                 | S::Shipped { payment, .. }
                 | S::Delivered { payment, .. }
                 | S::Cancelled { payment: Some(payment), .. }
@@ -235,6 +271,7 @@ impl Order {
             (
                 S::Paid { .. }
                 | S::Processing { .. }
+                | S::PartiallyShipped { .. }
                 | S::Shipped { .. }
                 | S::Delivered { .. }
                 | S::Cancelled { .. }
@@ -244,6 +281,7 @@ impl Order {
             | (
                 S::Pending { .. }
                 | S::Processing { .. }
+                | S::PartiallyShipped { .. }
                 | S::Shipped { .. }
                 | S::Delivered { .. }
                 | S::Cancelled { .. }
@@ -257,21 +295,66 @@ impl Order {
                 | S::Delivered { .. }
                 | S::Cancelled { .. }
                 | S::Expired { .. },
-                command @ C::Ship { .. },
+                command @ C::Ship(_),
             )
             | (
                 S::Pending { .. }
                 | S::Paid { .. }
                 | S::Processing { .. }
+                | S::PartiallyShipped { .. }
                 | S::Delivered { .. }
                 | S::Cancelled { .. }
                 | S::Expired { .. },
-                command @ C::Deliver,
+                command @ C::Deliver { shipment: None },
             )
-            | (S::Shipped { .. } | S::Delivered { .. } | S::Expired { .. }, command @ C::Cancel { .. }) => {
-                Err(Refusal::Forbidden { status: self.state.status(), command })
-            }
+            | (
+                S::Pending { .. } | S::Paid { .. } | S::Processing { .. } | S::Cancelled { .. } | S::Expired { .. },
+                command @ C::Deliver { shipment: Some(_) },
+            )
+            | (
+                S::PartiallyShipped { .. } | S::Shipped { .. } | S::Delivered { .. } | S::Expired { .. },
+                command @ C::Cancel { .. },
+            )
+            | (
+                S::PartiallyShipped { .. }
+                | S::Shipped { .. }
+                | S::Delivered { .. }
+                | S::Cancelled { .. }
+                | S::Expired { .. },
+                command @ C::ChangeAddress(_),
+            ) => Err(Refusal::Forbidden { status: self.state.status(), command }),
         }
+    }
+
+    pub(super) fn to(&self, state: State, event: Event) -> Result<(Order, Event), Refusal> {
+        Ok((Order { state, ..self.clone() }, event))
+    }
+
+    fn change_address(&self, shipping_address: Address) -> Result<(Order, Event), Refusal> {
+        let Contact::Known { email, shipping_address: before } = &self.contact else { return Err(Refusal::Done) };
+        if *before == shipping_address {
+            return Err(Refusal::Done);
+        }
+        if !self.is_reckoned_for_anywhere() && !Place::from(before).covers(&Place::from(&shipping_address)) {
+            let Place { country, region } = before.into();
+            return Err(Refusal::OtherDestination { country, region });
+        }
+        let contact = Contact::Known { email: email.clone(), shipping_address };
+        Ok((Order { contact, ..self.clone() }, Event::AddressChanged))
+    }
+
+    /// Whether neither shipping nor tax depended on where it goes.
+    fn is_reckoned_for_anywhere(&self) -> bool {
+        self.totals.as_ref().is_some_and(|totals| {
+            let is_shipped = match totals.shipping {
+                Shipping::Priced { .. } => true,
+                Shipping::NothingToShip
+                | Shipping::DestinationUnknown
+                | Shipping::MethodNotChosen
+                | Shipping::CannotShip { .. } => false,
+            };
+            totals.tax == Tax::DestinationUnknown && !is_shipped
+        })
     }
 
     /// The payment that Stripe tells of, where it is of what is due.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Order, Payment, Refusal, State};
+use super::{Order, Payment, Refusal, State, Units, UnitsRefused};
 use crate::cart::Quantity;
 use crate::message::Event;
 use crate::money::Money;
@@ -56,13 +56,6 @@ pub enum Cause {
 pub struct Request {
     pub key: String,
     pub fingerprint: String,
-}
-
-/// Units of a line of the order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Units {
-    pub sku: Sku,
-    pub quantity: Quantity,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -190,15 +183,6 @@ pub enum Refused {
     Unknown,
 }
 
-/// Why units cannot be paid back.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnitsRefused {
-    #[error("{0} is not in the order")]
-    NotOrdered(Sku),
-    #[error("only {left} units of {sku} are left to refund")]
-    TooMany { sku: Sku, left: u32 },
-}
-
 impl Payment {
     /// What can still be paid back of what was paid: all but the refunds that have not failed.
     pub fn refundable(&self, paid: Money) -> Money {
@@ -230,7 +214,7 @@ impl Payment {
 }
 
 impl Order {
-    pub(super) fn refund(&self, state: State, command: Command, now: Timestamp) -> Result<(State, Event), Refusal> {
+    pub(super) fn refund(&self, state: State, command: Command, now: Timestamp) -> Result<(Order, Event), Refusal> {
         let Some(payment) = state.payment().cloned() else {
             let (status, command) = (state.status(), super::Command::Refund(command));
             return Err(Refusal::Forbidden { status, command });
@@ -261,7 +245,7 @@ impl Order {
                 }
             }
         };
-        Ok((state.with_payment(payment), event))
+        self.to(state.with_payment(payment), event)
     }
 
     fn request_refund(

@@ -2,7 +2,7 @@
 
 use waybill_domain::id::AccountId;
 use waybill_domain::message::{AccountEvent, Event, Message};
-use waybill_domain::order::{Command, Order, PaymentStatus, refund};
+use waybill_domain::order::{Command, Order, Parcel, PaymentStatus, refund};
 use waybill_storage::outbox::{Announcement, announcement};
 
 use crate::accounts::letter;
@@ -39,7 +39,7 @@ async fn an_order_whose_buyer_is_forgotten_is_not_announced_again() {
     let forgotten = shop.table.change_order(placed.id, None, forget).await.unwrap();
     assert_eq!(shop.table.order(placed.id).await.unwrap().unwrap(), forgotten);
     assert_eq!(announced(&shop).await.len(), 2);
-    let stored = shop.stored(&format!("ORDER#{}", placed.id), "ORDER").await.to_string();
+    let stored = shop.stored(&format!("ORDER#{}", placed.id.number()), "ORDER").await.to_string();
     assert!(!stored.contains("ann@") && !stored.contains("Main St") && !stored.contains("fingerprint"), "{stored}");
 }
 
@@ -48,8 +48,9 @@ async fn a_refund_is_announced_to_who_makes_it_even_where_nobody_is_left_to_be_t
     let shop = Shop::open().await;
     let tea = shop.sells("TEA", 450, 5).await;
     let placed = shop.placed(&tea).await;
-    let ship = Command::Ship { carrier: "UPS".parse().unwrap(), tracking_number: "1Z".parse().unwrap() };
-    for command in [pay(&placed), Command::Process, ship, Command::Deliver] {
+    let ship =
+        Command::Ship(Parcel { carrier: "UPS".parse().unwrap(), tracking_number: "1Z".parse().unwrap(), units: None });
+    for command in [pay(&placed), Command::Process, ship, Command::Deliver { shipment: None }] {
         shop.command(&placed, command).await;
     }
     let forget = |order: &Order| order.forget_buyer(at(2)).ok_or(());

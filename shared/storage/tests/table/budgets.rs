@@ -7,6 +7,7 @@ use waybill_domain::product::ProductState;
 use waybill_domain::totals::Promotion;
 use waybill_storage::carts::CartWishes;
 use waybill_storage::catalog::Products;
+use waybill_storage::order_lists::{Orders, Placed};
 use waybill_storage::sessions::Proof;
 use waybill_storage::stock::Terms;
 use waybill_storage::waiting::Wait;
@@ -77,8 +78,8 @@ async fn a_page_of_any_list_is_one_query() {
     shop.table.products(Products::In(category), 20, None).await.unwrap();
     shop.table.product(tea.product_id, false).await.unwrap();
     shop.table.categories(false).await.unwrap();
-    shop.table.orders_of(order.buyer, 20, None).await.unwrap();
-    shop.table.orders_with(Status::Pending, 20, None).await.unwrap();
+    shop.table.orders(Orders::Of(order.buyer), Placed::default(), 20, None).await.unwrap();
+    shop.table.orders(Orders::With(Status::Pending), Placed::default(), 20, None).await.unwrap();
     shop.table.connections_of(order.buyer).await.unwrap();
     let (unpaid, next) = shop.table.unpaid_orders(at(1_000_000), 20, None).await.unwrap();
     assert_eq!((unpaid, next.is_none()), (vec![order.id], true));
@@ -314,8 +315,10 @@ async fn each_operation_takes_the_units_of_its_budget() {
         shop.table.place_order(&order, &quote, "fingerprint").await.unwrap();
         let (of_offers, of_cart, of_order, of_indexes) = (2.0 * lines as f64, 2.0, 2.0 * order_kb, 2.0);
         assert_eq!(units(), of_offers + of_cart + of_order + of_indexes, "placing {lines} lines");
-        shop.table.orders_of(buyer, 20, None).await.unwrap();
+        shop.table.orders(Orders::Of(buyer), Placed::default(), 20, None).await.unwrap();
         assert_eq!(units(), 0.5, "one's own orders");
+        shop.table.orders(Orders::All, Placed::default(), 20, None).await.unwrap();
+        assert_eq!(units(), 0.5 * Status::ALL.len() as f64, "everybody's orders");
         shop.command(&order, pay(&order)).await;
         // It leaves its place in the list by status for another, and its line in the buyer's list is another.
         let (of_reading, of_writing, of_indexes) = (1.0, order_kb, 3.0);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
 use waybill_domain::message::Actor;
-use waybill_domain::order::{Command, Order, Refusal, Status};
+use waybill_domain::order::{Command, Order, Parcel, Refusal, Status};
 use waybill_storage::orders::{EventOutcome, StripeEvent, Unchanged};
 
 use crate::shop::{Shop, at, customer, order_id, pay, start_payment};
@@ -29,9 +29,9 @@ async fn a_changed_order_is_kept_as_it_was_decided() {
     let tea = shop.sells("TEA", 450, 5).await;
     let placed = shop.placed(&tea).await;
     let carrier = || "UPS".parse().unwrap();
-    let ship = Command::Ship { carrier: carrier(), tracking_number: "1Z".parse().unwrap() };
+    let ship = Command::Ship(Parcel { carrier: carrier(), tracking_number: "1Z".parse().unwrap(), units: None });
     let mut order = placed.clone();
-    for command in [start_payment(), pay(&placed), Command::Process, ship, Command::Deliver] {
+    for command in [start_payment(), pay(&placed), Command::Process, ship, Command::Deliver { shipment: None }] {
         let expected = order.decide(command.clone(), Actor::Customer, at(1)).unwrap();
         order = shop.command(&order, command).await;
         assert_eq!(order, expected);
@@ -55,7 +55,7 @@ async fn a_decision_against_it_leaves_an_order_as_it_was() {
     let tea = shop.sells("TEA", 450, 5).await;
     let placed = shop.placed(&tea).await;
     let event = stripe_event("evt_1");
-    let decide = |order: &Order| order.decide(Command::Deliver, Actor::Customer, at(1));
+    let decide = |order: &Order| order.decide(Command::Deliver { shipment: None }, Actor::Customer, at(1));
     let refused = shop.table.change_order(placed.id, Some(&event), decide).await;
     assert!(matches!(refused, Err(Unchanged::Refused(Refusal::Forbidden { .. }))), "{refused:?}");
     assert_eq!(shop.table.order(placed.id).await.unwrap(), Some(placed.clone()));
@@ -173,7 +173,7 @@ async fn changing_an_order_leaves_alone_what_only_its_placing_wrote() {
     let tea = shop.sells("TEA", 450, 5).await;
     let placed = shop.placed_by(customer(), &tea, at(0)).await;
     shop.command(&placed, pay(&placed)).await;
-    let item = shop.stored(&format!("ORDER#{}", placed.id), "ORDER").await;
+    let item = shop.stored(&format!("ORDER#{}", placed.id.number()), "ORDER").await;
     assert_eq!(item["fingerprint"], json!({ "S": "fingerprint" }));
 }
 

@@ -1,10 +1,11 @@
 //! Lists, a page at a time, and the text of their cursors.
 
 use waybill_domain::id::ProductId;
-use waybill_domain::order::{Command, FulfilmentStatus, PaymentStatus, Status};
+use waybill_domain::order::{Command, FulfilmentStatus, Parcel, PaymentStatus, Status};
 use waybill_domain::product::ProductState;
 use waybill_storage::Cursor;
 use waybill_storage::catalog::Products;
+use waybill_storage::order_lists::{Orders, Placed};
 
 use crate::shop::{STAFF, Shop, at, category, customer, listing, offer, pay, product};
 
@@ -50,7 +51,7 @@ async fn an_empty_list_is_one_empty_page() {
     let shop = Shop::open().await;
     let products = shop.table.products(ACTIVE, 3, None).await.unwrap();
     assert_eq!((products.items, products.next), (vec![], None));
-    let orders = shop.table.orders_with(Status::Paid, 3, None).await.unwrap();
+    let orders = shop.table.orders(Orders::With(Status::Paid), Placed::default(), 3, None).await.unwrap();
     assert_eq!((orders.items, orders.next), (vec![], None));
 }
 
@@ -69,7 +70,7 @@ async fn a_customers_orders_are_listed_newest_first_without_doubles_or_gaps() {
     placed.reverse();
     let (mut listed, mut lengths, mut cursor) = (Vec::new(), Vec::new(), None);
     loop {
-        let page = shop.table.orders_of(ann, 3, cursor).await.unwrap();
+        let page = shop.table.orders(Orders::Of(ann), Placed::default(), 3, cursor).await.unwrap();
         lengths.push(page.items.len());
         listed.extend(page.items.iter().map(|order| order.id));
         match page.next {
@@ -90,8 +91,8 @@ async fn somebody_elses_cursor_opens_only_ones_own_list() {
         shop.placed_by(ann, &tea, at(seconds)).await;
         shop.placed_by(bob, &tea, at(seconds)).await;
     }
-    let cursor = shop.table.orders_of(ann, 1, None).await.unwrap().next;
-    let page = shop.table.orders_of(bob, 10, cursor).await.unwrap();
+    let cursor = shop.table.orders(Orders::Of(ann), Placed::default(), 1, None).await.unwrap().next;
+    let page = shop.table.orders(Orders::Of(bob), Placed::default(), 10, cursor).await.unwrap();
     for summary in page.items {
         assert_eq!(shop.table.order(summary.id).await.unwrap().unwrap().buyer, bob);
     }
@@ -102,25 +103,29 @@ async fn an_order_moves_between_the_lists_of_its_statuses() {
     let shop = Shop::open().await;
     let tea = shop.sells("TEA", 450, 50).await;
     let order = shop.placed(&tea).await;
-    let ship = Command::Ship { carrier: "UPS".parse().unwrap(), tracking_number: "1Z".parse().unwrap() };
+    let ship =
+        Command::Ship(Parcel { carrier: "UPS".parse().unwrap(), tracking_number: "1Z".parse().unwrap(), units: None });
     let steps = [
         (Status::Paid, pay(&order), FulfilmentStatus::Unfulfilled),
         (Status::Processing, Command::Process, FulfilmentStatus::Processing),
         (Status::Shipped, ship, FulfilmentStatus::Shipped),
-        (Status::Delivered, Command::Deliver, FulfilmentStatus::Delivered),
+        (Status::Delivered, Command::Deliver { shipment: None }, FulfilmentStatus::Delivered),
     ];
-    assert_eq!(shop.table.orders_with(Status::Pending, 10, None).await.unwrap().items.len(), 1);
+    assert_eq!(
+        shop.table.orders(Orders::With(Status::Pending), Placed::default(), 10, None).await.unwrap().items.len(),
+        1
+    );
     for (status, command, fulfilment) in steps {
         shop.command(&order, command).await;
         for other in Status::ALL {
-            let listed = shop.table.orders_with(other, 10, None).await.unwrap().items;
+            let listed = shop.table.orders(Orders::With(other), Placed::default(), 10, None).await.unwrap().items;
             assert_eq!(listed.len(), usize::from(other == status), "{other:?} after {status:?}");
             if let Some(summary) = listed.first() {
                 assert_eq!((summary.id, summary.total, summary.units), (order.id, order.total, 1));
                 assert_eq!((summary.payment_status, summary.fulfilment_status), (PaymentStatus::Paid, fulfilment));
             }
         }
-        let own = shop.table.orders_of(order.buyer, 10, None).await.unwrap().items;
+        let own = shop.table.orders(Orders::Of(order.buyer), Placed::default(), 10, None).await.unwrap().items;
         assert_eq!((own.len(), own[0].fulfilment_status), (1, fulfilment));
     }
 }
@@ -137,7 +142,7 @@ async fn a_cursor_is_text_that_is_safe_in_a_url_and_reads_as_itself() {
     let products = shop.table.products(ACTIVE, 1, None).await.unwrap().next.unwrap();
     assert!(safe(&products.to_string()), "{products}");
     assert_eq!(Cursor::among_products(&products.to_string()), Some(products.clone()));
-    let orders = shop.table.orders_of(ann, 1, None).await.unwrap().next.unwrap();
+    let orders = shop.table.orders(Orders::Of(ann), Placed::default(), 1, None).await.unwrap().next.unwrap();
     assert!(safe(&orders.to_string()), "{orders}");
     assert_eq!(Cursor::among_orders(&orders.to_string()), Some(orders.clone()));
     assert_eq!(Cursor::among_orders(&products.to_string()), None);
@@ -164,4 +169,59 @@ fn text_that_no_list_gave_out_is_no_cursor() {
     }
     assert!(Cursor::among_products(&product.to_string()).is_some());
     assert!(Cursor::among_orders(&format!("1800000000000.{order}")).is_some());
+}
+
+#[tokio::test]
+async fn the_list_of_all_orders_is_one_list_both_ways_whatever_their_statuses() {
+    let shop = Shop::open().await;
+    let tea = shop.sells("TEA", 450, 20).await;
+    let mut placed = Vec::new();
+    for number in 0..9 {
+        let order = shop.placed_by(customer(), &tea, at(number)).await;
+        // Every third one is paid, every third one cancelled.
+        let command = match number % 3 {
+            0 => None,
+            1 => Some(pay(&order)),
+            _ => Some(Command::Cancel { closed_page: None, reason: None }),
+        };
+        if let Some(command) = command {
+            shop.command(&order, command).await;
+        }
+        placed.push(order);
+    }
+    placed.sort_by_key(|order| std::cmp::Reverse((order.placed_at, order.id)));
+    let expected: Vec<_> = placed.iter().map(|order| order.id).collect();
+    for limit in [1, 2, 4, 9, 10] {
+        let (mut forth, mut back, mut cursor) = (Vec::new(), Vec::new(), None);
+        let mut last = None;
+        loop {
+            let page = shop.table.orders(Orders::All, Placed::default(), limit, cursor).await.unwrap();
+            assert!(page.items.len() <= limit.into());
+            forth.extend(page.items.iter().map(|item| item.id));
+            cursor = page.next.clone();
+            // A list that ends with a full page ends with an empty one.
+            last = if page.items.is_empty() { last } else { Some(page) };
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(forth, expected, "by {limit}");
+        let last = last.unwrap();
+        back.extend(last.items.iter().rev().map(|item| item.id));
+        let mut cursor = last.previous;
+        while let Some(before) = cursor {
+            let page = shop.table.orders(Orders::All, Placed::default(), limit, Some(before)).await.unwrap();
+            back.extend(page.items.iter().rev().map(|item| item.id));
+            cursor = page.previous;
+        }
+        back.reverse();
+        assert_eq!(back, expected, "back by {limit}");
+    }
+    let middle = placed[4].placed_at;
+    let since = Placed { from: Some(middle), before: None };
+    let listed = shop.table.orders(Orders::All, since, 10, None).await.unwrap().items;
+    assert!(listed.iter().all(|item| item.placed_at >= middle), "{listed:?}");
+    let before = Placed { from: None, before: Some(middle) };
+    let earlier = shop.table.orders(Orders::All, before, 10, None).await.unwrap().items;
+    assert_eq!(listed.len() + earlier.len(), placed.len());
 }

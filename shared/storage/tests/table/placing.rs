@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use waybill_domain::id::OrderId;
 use waybill_domain::order::Order;
 use waybill_domain::product::{Offer, Price};
+use waybill_storage::order_lists::{Orders, Placed};
 use waybill_storage::orders::NotPlaced;
 
 use crate::shop::{Shop, at, customer, order, reasons, usd};
@@ -14,7 +16,7 @@ async fn assert_untouched(shop: &Shop, order: &Order, offers: &[&Offer]) {
     for offer in offers {
         assert_eq!(shop.offer(offer).await.available, offer.available, "{}", offer.sku);
     }
-    assert_eq!(shop.table.orders_of(order.buyer, 10, None).await.unwrap().items, []);
+    assert_eq!(shop.table.orders(Orders::Of(order.buyer), Placed::default(), 10, None).await.unwrap().items, []);
 }
 
 #[track_caller]
@@ -39,7 +41,7 @@ async fn placing_takes_the_stock_ends_the_cart_and_writes_the_order() {
     assert_eq!(order.total, usd(3 * 450 + 900));
     assert_eq!((shop.offer(&tea).await.available, shop.offer(&cup).await.available), (2, 0));
     assert_eq!(shop.table.cart(ann).await.unwrap(), None);
-    let listed = shop.table.orders_of(ann, 10, None).await.unwrap().items;
+    let listed = shop.table.orders(Orders::Of(ann), Placed::default(), 10, None).await.unwrap().items;
     assert_eq!(listed.iter().map(|summary| (summary.id, summary.units)).collect::<Vec<_>>(), [(order.id, 4)]);
 }
 
@@ -282,4 +284,26 @@ async fn of_200_buyers_at_once_40_get_the_40_units_that_are_left() {
         }
     }
     assert_eq!((placed, refused, shop.offer(&tea).await.available), (40, 160, 0));
+}
+
+#[tokio::test]
+async fn no_two_orders_have_the_same_number_and_each_is_read_by_its_own_id() {
+    let shop = Shop::open().await;
+    let tea = shop.sells("TEA", 450, 5).await;
+    let first = shop.placed_by(customer(), &tea, at(0)).await;
+    let buyer = customer();
+    shop.set_line(buyer, &tea, 1).await;
+    let quote = shop.quote(buyer).await;
+    // Another id with the same end, which a hash comes to once in a very long time.
+    let text = first.id.to_string();
+    let begin = if text.starts_with("ord_7") { "ord_6" } else { "ord_7" };
+    let other: OrderId = format!("{begin}{}", &text[begin.len()..]).parse().unwrap();
+    assert_eq!((other == first.id, other.number()), (false, first.id.number()));
+    let order = Order { id: other, ..order("key", &quote, at(1)) };
+    let refused = reasons(shop.table.place_order(&order, &quote, "fingerprint").await);
+    assert!(matches!(refused[0], NotPlaced::NumberTaken), "{refused:?}");
+    assert_eq!(shop.table.order(other).await.unwrap(), None);
+    assert_eq!(shop.table.placed_order(other).await.unwrap(), None);
+    assert_eq!(shop.table.order_numbered(other.number()).await.unwrap(), Some(first));
+    assert_eq!(shop.offer(&tea).await.available, 4, "nothing was taken");
 }
