@@ -108,7 +108,7 @@ fn commands() -> Vec<(&'static str, Command)> {
 }
 
 fn ship(tracking_number: &str, units: Option<i64>) -> Command {
-    let units = units.map(|units| tea(units));
+    let units = units.map(tea);
     Command::Ship(Parcel { carrier: "UPS".parse().unwrap(), tracking_number: tracking_number.parse().unwrap(), units })
 }
 
