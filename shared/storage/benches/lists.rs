@@ -27,7 +27,7 @@ use shop::{STAFF, Shop, category, listing, offer, product, usd};
 const CATEGORIES: usize = 40;
 const VOCABULARY: usize = 3_000;
 /// Products that are indexed together.
-const TOGETHER: usize = 500;
+const TOGETHER: usize = 5_000;
 /// How often each list is read.
 const ROUNDS: usize = 100;
 const PAGE: usize = 20;

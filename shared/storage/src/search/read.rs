@@ -145,8 +145,13 @@ impl Search {
             None => None,
         };
         let all = matching.all(None);
-        let mut marks: Vec<Mark> = all.iter().map(|number| mark(order, column.as_ref(), number)).collect();
-        let (page, before, after) = page(&mut marks, limit, wanted);
+        let (page, before, after) = match &column {
+            None => newest(&all, limit, wanted),
+            Some(column) => {
+                let mut marks: Vec<Mark> = all.iter().map(|number| mark(order, column, number)).collect();
+                page(&mut marks, limit, wanted)
+            }
+        };
         let counts = facets.of.iter().map(|facet| matching.count(facet, facets.tree)).collect();
         let items = self.cards(&page).await?;
         Ok(Found {
@@ -295,7 +300,9 @@ impl Matching {
         if let Some((currency, range)) = &filter.price {
             let column = search.column(Column::Price(*currency)).await?;
             let fits = |number: &u32| price(&column, *number).is_some_and(|price| range.contains(&price));
-            matching.parts.push((None, matching.shown.iter().filter(fits).collect()));
+            // Only those are looked at that anything asks about.
+            let candidates = if facets.is_empty() { matching.all(None) } else { matching.whatever_the_facets() };
+            matching.parts.push((None, candidates.iter().filter(fits).collect()));
         }
         Ok(matching)
     }
@@ -303,6 +310,12 @@ impl Matching {
     /// What all parts leave, but for those of one facet.
     fn all(&self, but: Option<&Facet>) -> RoaringBitmap {
         let parts = self.parts.iter().filter(|(facet, _)| but.is_none() || facet.as_ref() != but);
+        parts.fold(self.shown.clone(), |left, (_, part)| left & part)
+    }
+
+    /// What is left by those parts that are of no facet.
+    fn whatever_the_facets(&self) -> RoaringBitmap {
+        let parts = self.parts.iter().filter(|(facet, _)| facet.is_none());
         parts.fold(self.shown.clone(), |left, (_, part)| left & part)
     }
 
@@ -346,8 +359,8 @@ fn price(column: &Partition, number: u32) -> Option<i64> {
 }
 
 /// Marks are compared as bytes: what comes first has the smaller one.
-fn mark(order: Order, column: Option<&(Column, Arc<Partition>)>, number: u32) -> Mark {
-    let value = column.map(|(column, values)| values.value(column.width(), number)).unwrap_or_default();
+fn mark(order: Order, (column, values): &(Column, Arc<Partition>), number: u32) -> Mark {
+    let value = values.value(column.width(), number);
     let mut key = [0; Mark::KEY];
     key[1..=value.len()].copy_from_slice(value);
     let falling = match order {
@@ -365,6 +378,29 @@ fn mark(order: Order, column: Option<&(Column, Arc<Partition>)>, number: u32) ->
     }
     // Newer ones have higher numbers.
     Mark { key, number: u32::MAX - number }
+}
+
+/// The newest of all, whose numbers are the highest, as [`page`] has them: only those that are shown are looked at.
+fn newest(all: &RoaringBitmap, limit: usize, wanted: &Wanted) -> (Vec<Mark>, bool, bool) {
+    let shown = |numbers: &mut dyn Iterator<Item = u32>| -> (Vec<Mark>, bool) {
+        let marks = numbers.take(limit).map(|number| Mark { key: [0; Mark::KEY], number }).collect();
+        (marks, numbers.next().is_some())
+    };
+    match wanted {
+        Wanted::First => {
+            let (marks, more) = shown(&mut all.iter().rev());
+            (marks, false, more)
+        }
+        Wanted::After(mark) => {
+            let (marks, more) = shown(&mut all.range(..mark.number).rev());
+            (marks, all.range_cardinality(mark.number..) > 0, more)
+        }
+        Wanted::Before(mark) => {
+            let (mut marks, more) = shown(&mut all.range(mark.number.saturating_add(1)..));
+            marks.reverse();
+            (marks, more, all.range_cardinality(..=mark.number) > 0)
+        }
+    }
 }
 
 /// The wanted marks, and whether there are others before and behind them. Numbers are put right again.
