@@ -4,16 +4,27 @@ use serde_json::json;
 use waybill_tests::{TestShop, address, key};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_placed_twice_at_once_with_one_key_is_one_order() {
+async fn fifty_equal_requests_at_once_place_one_order_and_get_one_answer() {
+    const AT_ONCE: usize = 50;
     let shop = TestShop::open().await;
     let product = shop.product("TEA", 450, 10).await.text("/id");
     let customer = shop.customer().await;
     let (quote, key) = (customer.quote(&[("TEA", 2)]).await, key());
-    let (one, other) = tokio::join!(customer.place(&key, &quote), customer.place(&key, &quote));
-    assert_eq!((one.status, other.status), (201, 201), "{} {}", one.body, other.body);
-    assert_eq!(one.body, other.body);
-    let replays = [&one, &other].map(|answer| answer.header("idempotent-replayed").is_some());
-    assert!(replays[0] != replays[1], "one of the two is the replay of the other");
+    let requests = (0..AT_ONCE).map(|_| {
+        let (customer, key, quote) = (customer.clone(), key.clone(), quote.clone());
+        tokio::spawn(async move { customer.place_patiently(&key, &quote).await })
+    });
+    let mut answers = Vec::new();
+    for request in requests.collect::<Vec<_>>() {
+        answers.push(request.await.unwrap());
+    }
+    let one = &answers[0];
+    for answer in &answers {
+        assert_eq!((answer.status, &answer.body), (201, &one.body));
+        assert_eq!(answer.header("location"), one.header("location"));
+    }
+    let replays = answers.iter().filter(|answer| answer.header("idempotent-replayed") == Some("true")).count();
+    assert_eq!(replays, AT_ONCE - 1, "all but the one that placed it");
     assert_eq!(shop.available(&product, "TEA").await, 8);
 
     let later = customer.place(&key, &quote).await;

@@ -61,14 +61,10 @@ pub async fn give_up(table: &Table, stripe: &Stripe, order: &Order, why: Why, by
     Ok(table.change_order(order.id, None, |order| order.decide(command.clone(), by, now)).await?)
 }
 
-/// Takes note of a payment that Stripe has and we have not heard of yet; whether the order has one now.
-pub async fn catch_up(table: &Table, stripe: &Stripe, id: OrderId) -> Result<bool, Problem> {
-    let Some(order) = table.order(id).await? else { return Ok(false) };
-    let State::Pending { attempt: Attempt { session: Some(session), .. } } = &order.state else {
-        // Somebody else has just taken note.
-        return Ok(order.state.payment().is_some());
-    };
-    let Page::Completed { payment: Some(payment) } = stripe.page(&session.id).await? else { return Ok(false) };
+/// Takes note of a payment that Stripe has and we have not heard of yet; whether the order has it now. It is asked for by its
+/// own id: an order that has been given up does not know its page any more.
+pub async fn catch_up(table: &Table, stripe: &Stripe, id: OrderId, intent: &str) -> Result<bool, Problem> {
+    let Some(payment) = stripe.payment(intent).await? else { return Ok(false) };
     let now = clock::now();
     match table.change_order(id, None, |order| order.decide(payment.clone(), Actor::Stripe, now)).await {
         Ok(_) | Err(Unchanged::Refused(Refusal::Done)) => Ok(true),

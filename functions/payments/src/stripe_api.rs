@@ -11,7 +11,8 @@ use stripe_checkout::checkout_session::{
 use stripe_core::payment_intent::RetrievePaymentIntent;
 use stripe_core::refund::{CreateRefund, ListRefund};
 use stripe_shared::{
-    ApiErrors, ApiErrorsType, CheckoutSession, CheckoutSessionMode, CheckoutSessionPaymentStatus, CheckoutSessionStatus,
+    ApiErrors, ApiErrorsType, CheckoutSession, CheckoutSessionMode, CheckoutSessionPaymentStatus,
+    CheckoutSessionStatus, PaymentIntent, PaymentIntentStatus,
 };
 use waybill_domain::cart::PricedLine;
 use waybill_domain::id::OrderId;
@@ -146,8 +147,22 @@ impl Stripe {
 
     /// The order that a payment is of; None for one that is not ours.
     pub async fn order_of(&self, intent: &str) -> Result<Option<OrderId>, Problem> {
+        let intent = self.intent(intent).await?;
+        Ok(intent.and_then(|intent| intent.metadata.get(ORDER).and_then(|id| id.parse().ok())))
+    }
+
+    /// A payment, once the money is here.
+    pub async fn payment(&self, intent: &str) -> Result<Option<Command>, Problem> {
+        let succeeded = |found: &PaymentIntent| found.status == PaymentIntentStatus::Succeeded;
+        let Some(found) = self.intent(intent).await?.filter(succeeded) else { return Ok(None) };
+        let currency = found.currency.to_string().to_uppercase().parse();
+        let amount = currency.map(|currency| Money::new(found.amount_received, currency));
+        Ok(amount.ok().map(|amount| Command::Pay { intent: intent.to_owned(), amount }))
+    }
+
+    async fn intent(&self, intent: &str) -> Result<Option<PaymentIntent>, Problem> {
         match RetrievePaymentIntent::new(intent).send(&self.client).await {
-            Ok(intent) => Ok(intent.metadata.get(ORDER).and_then(|id| id.parse().ok())),
+            Ok(intent) => Ok(Some(intent)),
             Err(StripeError::Stripe(errors, _)) if is_missing(&errors) => Ok(None),
             Err(error) => Err(failed(error)),
         }
@@ -429,5 +444,6 @@ mod tests {
         let looked_for = stripe.refund(order().id, "pi_123", &refund(), Timestamp::MAX).await;
         assert!(looked_for.is_ok(), "{looked_for:?}");
         assert!(stripe.order_of("pi_123").await.is_ok());
+        assert!(stripe.payment("pi_123").await.is_ok());
     }
 }

@@ -29,10 +29,12 @@ enum Asked {
     Nothing,
     /// It tells of money, but not how much or by which payment.
     Unclear,
-    /// What became of a refund that was made at Stripe: an order's, if the payment with this id is one of ours.
+    /// What became of a refund of the payment with this id. One that was made at Stripe names no order: the payment does, if
+    /// it is one of ours.
     RefundOf {
         intent: String,
-        command: Command,
+        order: Option<OrderId>,
+        command: refund::Command,
     },
 }
 
@@ -47,25 +49,29 @@ pub async fn apply(app: &App, event: Event, payload: &str, now: Timestamp) -> Re
         received_at: now,
         parked: None,
     };
-    let (order, command) = match asked(&event.data.object) {
+    let (order, command, refunded) = match asked(&event.data.object) {
         Asked::Nothing => return Ok(IGNORED),
         Asked::Unclear => return park(table, record, payload, "it does not say what was paid").await,
         Asked::Change(None, _) => return park(table, record, payload, "it names no order").await,
-        Asked::Change(Some(order), command) => (order, command),
-        // The refund does not name the order, the payment does.
-        Asked::RefundOf { intent, command } => match stripe.order_of(&intent).await? {
-            Some(order) => (order, command),
-            None => return Ok(IGNORED),
-        },
+        Asked::Change(Some(order), command) => (order, command, None),
+        Asked::RefundOf { intent, order, command } => {
+            let order = match order {
+                Some(order) => Some(order),
+                None => stripe.order_of(&intent).await?,
+            };
+            let Some(order) = order else { return Ok(IGNORED) };
+            warn_of_failure(order, &command);
+            (order, Command::Refund(command), Some(intent))
+        }
     };
-    if let Command::Refund(command) = &command {
-        warn_of_failure(order, command);
-    }
     let decide = |order: &waybill_domain::order::Order| order.decide(command.clone(), Actor::Stripe, now);
     let mut changed = table.change_order(order, Some(&record), decide).await;
     // Events come in any order: a refund may be told of before the payment that it is of.
     let is_early = matches!(changed, Err(Unchanged::Refused(Refusal::Forbidden { command: Command::Refund(_), .. })));
-    if is_early && catch_up(table, stripe, order).await? {
+    if is_early
+        && let Some(intent) = refunded
+        && catch_up(table, stripe, order, &intent).await?
+    {
         changed = table.change_order(order, Some(&record), decide).await;
     }
     match changed {
@@ -138,19 +144,15 @@ fn asked(object: &EventObject) -> Asked {
 }
 
 fn asked_of(refund: &Refund) -> Asked {
-    let Some(outcome) = outcome(refund) else { return Asked::Nothing };
-    if let Some((order, number)) = refund_of(refund) {
-        return Asked::Change(Some(order), Command::Refund(refund::Command::Settle { number, outcome }));
-    }
-    let (Some(intent), Ok(currency)) = (&refund.payment_intent, refund.currency.to_string().to_uppercase().parse())
-    else {
-        // Of a payment that is no order's: those have intents.
-        return Asked::Nothing;
-    };
-    let amount = Money::new(refund.amount, currency);
+    // A refund without one is of no payment that an order can have.
+    let (Some(outcome), Some(intent)) = (outcome(refund), &refund.payment_intent) else { return Asked::Nothing };
     let intent = intent.id().to_string();
-    let command = Command::Refund(refund::Command::Note { intent: intent.clone(), amount, outcome });
-    Asked::RefundOf { intent, command }
+    if let Some((order, number)) = refund_of(refund) {
+        return Asked::RefundOf { intent, order: Some(order), command: refund::Command::Settle { number, outcome } };
+    }
+    let Ok(currency) = refund.currency.to_string().to_uppercase().parse() else { return Asked::Nothing };
+    let amount = Money::new(refund.amount, currency);
+    Asked::RefundOf { intent: intent.clone(), order: None, command: refund::Command::Note { intent, amount, outcome } }
 }
 
 fn order_of(session: &CheckoutSession) -> Option<OrderId> {

@@ -18,6 +18,7 @@ mod mails;
 mod placing;
 mod pricing;
 mod search;
+mod selling_out;
 mod sessions;
 mod shop;
 mod signing_keys;

@@ -53,7 +53,7 @@ impl Shop {
     }
 
     /// On hand, reserved, available.
-    async fn levels(&self, offer: &Offer) -> (i64, i64, u64) {
+    pub async fn levels(&self, offer: &Offer) -> (i64, i64, u64) {
         let SkuStock { stock, .. } = self.stock(offer).await;
         (stock.total(), stock.reserved(), stock.available)
     }
@@ -68,7 +68,7 @@ impl Shop {
         page.items.iter().map(|movement| (movement.kind, movement.units)).collect()
     }
 
-    async fn findings(&self) -> Vec<Finding> {
+    pub async fn findings(&self) -> Vec<Finding> {
         self.table.audit(ProductState::Active, None, 100).await.unwrap().findings
     }
 
