@@ -249,7 +249,7 @@ impl Shop {
     pub async fn way(&self) -> (Vec<Event>, PaymentStatus, FulfilmentStatus, Vec<Refunded>) {
         let order = self.table.order(self.order).await.unwrap().unwrap();
         let events = order.timeline.iter().map(|entry| entry.event.clone()).collect();
-        (events, order.payment_status(), order.state.fulfilment_status(), refunds(&order))
+        (events, order.payment_status(), order.fulfilment_status(), refunds(&order))
     }
 
     /// How it ended; the stock has to be what its ledger says.
@@ -260,7 +260,7 @@ impl Shop {
         assert_eq!((audit.skus, audit.findings), (1, vec![]));
         Ending {
             payment: order.payment_status(),
-            fulfilment: order.state.fulfilment_status(),
+            fulfilment: order.fulfilment_status(),
             refunds: refunds(&order),
             stock: (stock.total(), stock.reserved(), stock.available.try_into().unwrap()),
         }
