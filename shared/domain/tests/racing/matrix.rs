@@ -193,12 +193,19 @@ fn told(event: &Event) -> Told {
         | Event::PaymentDeclined
         | Event::PaymentExpired
         | Event::Processing
+        | Event::AddressChanged
+        | Event::PartiallyShipped { .. }
         | Event::Shipped { .. }
+        | Event::ShipmentDelivered { .. }
         | Event::Delivered
         | Event::PaidLate { .. }
         | Event::RefundRequested { .. }
         | Event::Refunded { .. }
-        | Event::RefundFailed { .. } => Told::Nothing,
+        | Event::RefundFailed { .. }
+        | Event::ReturnRequested { .. }
+        | Event::ReturnApproved { .. }
+        | Event::ReturnRefused { .. }
+        | Event::ReturnReceived { .. } => Told::Nothing,
     }
 }
 
