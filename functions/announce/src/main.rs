@@ -1,6 +1,9 @@
 //! The outbox relay: every change of an order, refunds that are due, every letter about an account, what there is to tell of
 //! stock, and every part of an import, from the table's stream to the queues.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use aws_sdk_sqs::error::DisplayErrorContext;
@@ -57,11 +60,12 @@ async fn main() -> Result<(), Error> {
     stream::run(|records| relay(&client, &queues, records)).await
 }
 
-/// Sends what the records announce, in order. Answers the first record that could not be sent; those behind it come
-/// again with it, which consumers expect.
+/// Sends what the records announce, in order. Answers the first record that some queue did not take; it and those behind it
+/// come again, which consumers expect.
 async fn relay(client: &aws_sdk_sqs::Client, queues: &Queues, records: Vec<Record>) -> Result<(), String> {
     let (announced, unreadable) = read(records);
     for batch in announced.chunks(BATCH) {
+        let mut failed = None;
         for (queue, hears) in [
             (&queues.mail, (|to| to.mail) as fn(Audience) -> bool),
             (&queues.push, |to| to.push),
@@ -70,9 +74,16 @@ async fn relay(client: &aws_sdk_sqs::Client, queues: &Queues, records: Vec<Recor
             (&queues.refund, |to| to.refund),
         ] {
             let heard: Vec<_> = batch.iter().filter(|announced| hears(announced.to)).collect();
-            if !heard.is_empty() {
-                send(client, queue, &heard).await?;
+            // The other queues are told all the same: what is before the record that one did not take does not come again.
+            if !heard.is_empty()
+                && let Err(refused) = send(client, queue, &heard).await
+            {
+                let place = batch.iter().position(|announced| announced.sequence_number == refused);
+                failed = failed.into_iter().chain(place).min();
             }
+        }
+        if let Some(place) = failed {
+            return Err(batch[place].sequence_number.clone());
         }
     }
     unreadable.map_or(Ok(()), Err)
