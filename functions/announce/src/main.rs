@@ -65,7 +65,7 @@ async fn main() -> Result<(), Error> {
 async fn relay(client: &aws_sdk_sqs::Client, queues: &Queues, records: Vec<Record>) -> Result<(), String> {
     let (announced, unreadable) = read(records);
     for batch in announced.chunks(BATCH) {
-        let mut failed = None;
+        let mut refused = Vec::new();
         for (queue, hears) in [
             (&queues.mail, (|to| to.mail) as fn(Audience) -> bool),
             (&queues.push, |to| to.push),
@@ -75,15 +75,12 @@ async fn relay(client: &aws_sdk_sqs::Client, queues: &Queues, records: Vec<Recor
         ] {
             let heard: Vec<_> = batch.iter().filter(|announced| hears(announced.to)).collect();
             // The other queues are told all the same: what is before the record that one did not take does not come again.
-            if !heard.is_empty()
-                && let Err(refused) = send(client, queue, &heard).await
-            {
-                let place = batch.iter().position(|announced| announced.sequence_number == refused);
-                failed = failed.into_iter().chain(place).min();
+            if !heard.is_empty() {
+                refused.extend(send(client, queue, &heard).await.err());
             }
         }
-        if let Some(place) = failed {
-            return Err(batch[place].sequence_number.clone());
+        if let Some(first) = batch.iter().find(|announced| refused.contains(&announced.sequence_number)) {
+            return Err(first.sequence_number.clone());
         }
     }
     unreadable.map_or(Ok(()), Err)
