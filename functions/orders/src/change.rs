@@ -1,10 +1,13 @@
 //! Changing an order by one command.
 
 use axum::Json;
-use waybill_domain::id::OrderId;
+use serde::Serialize;
+use waybill_domain::id::{AccountId, OrderId};
 use waybill_domain::message::Actor;
+use waybill_domain::order::refund::Request;
 use waybill_domain::order::{Command, Order, Refusal};
-use waybill_lambda::clock;
+use waybill_domain::text::IdempotencyKey;
+use waybill_lambda::{clock, random};
 use waybill_storage::Table;
 use waybill_storage::orders::Unchanged;
 use waybill_web::{Caller, Problem};
@@ -29,6 +32,13 @@ pub async fn decide(table: &Table, id: OrderId, command: Command, by: Actor) -> 
         }
         Err(refused) => Err(refused.into()),
     }
+}
+
+/// By what a request that asks for something of an order knows itself when it comes again: who sends it with which key, and
+/// what `body` asks for.
+pub fn request(by: AccountId, key: &IdempotencyKey, body: &impl Serialize) -> Result<Request, Problem> {
+    let fingerprint = random::hash(&serde_json::to_string(body).map_err(Problem::internal)?);
+    Ok(Request { key: random::hash(&format!("{by}/{}", key.as_str())), fingerprint })
 }
 
 /// An order of the caller's. Somebody else's is as unknown as one that does not exist.

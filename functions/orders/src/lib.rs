@@ -18,7 +18,7 @@ use waybill_storage::Table;
 use waybill_web::Guard;
 use waybill_web::quote::Seal;
 
-pub use change::{decide, own_order};
+pub use change::{decide, own_order, request};
 pub use place::created;
 pub use units::NewUnits;
 pub use view::OrderView;

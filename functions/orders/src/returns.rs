@@ -8,19 +8,17 @@ use utoipa::ToSchema;
 use waybill_domain::cart::{MAX_LINES, Quantity};
 use waybill_domain::id::{LocationId, OrderId};
 use waybill_domain::message::Actor;
-use waybill_domain::order::Command;
-use waybill_domain::order::refund::Request;
 use waybill_domain::order::returns::{self, Condition, ReceivedLine};
+use waybill_domain::order::{Command, Units};
 use waybill_domain::stock::Reason;
 use waybill_domain::text::Sku;
-use waybill_lambda::random;
 use waybill_storage::Table;
 use waybill_web::query::Idempotency;
 use waybill_web::{Body, Caller, Fields, Problem, Segment, Staff, may};
 
-use crate::change::{change, decide, number, own_order};
+use crate::change::{change, decide, number, own_order, request};
 use crate::place::created;
-use crate::units::NewUnits;
+use crate::units::{NewUnits, units};
 use crate::view::OrderView;
 
 #[derive(Deserialize, ToSchema)]
@@ -56,8 +54,7 @@ pub async fn request_return(
     let reason = fields.take("/reason", body.reason.parse());
     let (lines, reason): (_, Reason) = fields.finish(|| Some((lines?, reason?)))?;
     let order = own_order(&table, &caller, &id).await?;
-    let fingerprint = random::hash(&serde_json::to_string(&(&lines, &reason)).map_err(Problem::internal)?);
-    let request = Request { key: random::hash(&format!("{}/{}", caller.account, key.as_str())), fingerprint };
+    let request = request(caller.account, &key, &(&lines, &reason))?;
     let command = Command::Return(returns::Command::Request { lines, reason, request });
     let (order, replayed) = decide(&table, order.id, command, Actor::Customer).await?;
     Ok(created(order, replayed))
@@ -138,10 +135,8 @@ pub struct NewReceivedLine {
 
 impl NewReceivedLine {
     fn check(self, at: &str, fields: &mut Fields) -> Option<ReceivedLine> {
-        let sku = fields.take(&format!("{at}/sku"), self.sku.parse());
-        let quantity = fields.take(&format!("{at}/quantity"), self.quantity.try_into());
-        let (condition, restocked) = (self.condition, self.restocked);
-        Some(ReceivedLine { sku: sku?, quantity: quantity?, condition, restocked })
+        let Units { sku, quantity } = units(&self.sku, self.quantity, at, fields)?;
+        Some(ReceivedLine { sku, quantity, condition: self.condition, restocked: self.restocked })
     }
 }
 

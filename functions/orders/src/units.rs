@@ -4,7 +4,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use waybill_domain::cart::{MAX_LINES, Quantity};
 use waybill_domain::order::Units;
-use waybill_domain::text::{Invalid, Sku};
+use waybill_domain::text::Sku;
 use waybill_web::Fields;
 
 #[derive(Deserialize, ToSchema)]
@@ -16,6 +16,13 @@ pub struct NewUnits {
     quantity: i64,
 }
 
+/// Units of the line that stands `at` a place of the request.
+pub fn units(sku: &str, quantity: i64, at: &str, fields: &mut Fields) -> Option<Units> {
+    let sku: Option<Sku> = fields.take(&format!("{at}/sku"), sku.parse());
+    let quantity = fields.take(&format!("{at}/quantity"), quantity.try_into());
+    Some(Units { sku: sku?, quantity: quantity? })
+}
+
 impl NewUnits {
     /// The units of a request's `/lines`, each SKU once.
     pub fn check(lines: Vec<NewUnits>, fields: &mut Fields) -> Option<Vec<Units>> {
@@ -23,17 +30,14 @@ impl NewUnits {
             fields.refuse("/lines", format!("must be 1 to {MAX_LINES} lines"));
             return None;
         }
-        let mut units: Vec<Units> = Vec::new();
-        for (place, line) in lines.into_iter().enumerate() {
-            let sku: Option<Sku> = fields.take(&format!("/lines/{place}/sku"), line.sku.parse());
-            let quantity = fields.take(&format!("/lines/{place}/quantity"), line.quantity.try_into());
-            let (Some(sku), Some(quantity)) = (sku, quantity) else { continue };
-            if units.iter().any(|line| line.sku == sku) {
-                let twice: Result<(), _> = Err(Invalid::new("is given twice"));
-                fields.take(&format!("/lines/{place}/sku"), twice);
+        let mut checked: Vec<Units> = Vec::new();
+        for (place, NewUnits { sku, quantity }) in lines.into_iter().enumerate() {
+            let Some(line) = units(&sku, quantity, &format!("/lines/{place}"), fields) else { continue };
+            if checked.iter().any(|before| before.sku == line.sku) {
+                fields.refuse(&format!("/lines/{place}/sku"), "is given twice");
             }
-            units.push(Units { sku, quantity });
+            checked.push(line);
         }
-        Some(units)
+        Some(checked)
     }
 }

@@ -2,15 +2,14 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use orders::{NewUnits, OrderView, created, decide};
+use orders::{NewUnits, OrderView, created, decide, request};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use waybill_domain::id::OrderId;
 use waybill_domain::money::Money;
 use waybill_domain::order::Command;
-use waybill_domain::order::refund::{self, Request, Wanted};
+use waybill_domain::order::refund::{self, Wanted};
 use waybill_domain::stock::Reason;
-use waybill_lambda::random;
 use waybill_web::query::Idempotency;
 use waybill_web::{Body, Fields, NewMoney, Problem, Segment, Staff, may};
 
@@ -72,8 +71,7 @@ pub async fn refund_order(
 ) -> Result<Response, Problem> {
     let (wanted, reason) = body.check()?;
     let id: OrderId = id.parse().map_err(|_| Problem::not_found("order"))?;
-    let fingerprint = random::hash(&serde_json::to_string(&(&wanted, &reason)).map_err(Problem::internal)?);
-    let request = Request { key: random::hash(&format!("{}/{}", staff.caller.account, key.as_str())), fingerprint };
+    let request = request(staff.caller.account, &key, &(&wanted, &reason))?;
     let command = Command::Refund(refund::Command::Request { wanted, reason, request });
     let (order, replayed) = decide(&app.table, id, command, staff.caller.actor()).await?;
     Ok(created(order, replayed))
