@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use waybill_local::{Faults, mixed};
+use waybill_lambda::random::mixed;
+use waybill_local::Faults;
 use waybill_tests::{Answer, Person, TestShop, address, eventually, key};
 
 use super::failures::{impatient_template, kill, processes};

@@ -1,6 +1,9 @@
-//! What the mails say: text and HTML of one event.
+//! What the mails say, text and HTML of one event; and how they are sent.
+
+#![recursion_limit = "256"] // The SDK nests its futures deeper than the compiler looks by default.
 
 mod letters;
+mod send;
 mod stock;
 
 use askama::Template;
@@ -10,6 +13,7 @@ use waybill_domain::order::Units;
 
 pub use askama::Error as ComposeError;
 pub use letters::compose_letter;
+pub use send::{MailError, Sender, mail};
 pub use stock::compose_stock;
 
 /// The shop as its mails show it.

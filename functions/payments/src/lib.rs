@@ -3,6 +3,7 @@
 
 mod cancel;
 pub mod give_up;
+mod line;
 mod refunds;
 mod start;
 mod stripe_api;
@@ -15,6 +16,7 @@ use utoipa::OpenApi;
 use waybill_storage::Table;
 use waybill_web::Guard;
 
+pub use line::Counter;
 pub use stripe_api::{Stripe, outcome, payment_on, refund_of};
 
 #[derive(Clone, FromRef)]

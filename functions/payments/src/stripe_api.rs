@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
+use stripe::{ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
     CreateCheckoutSessionPaymentIntentData, ExpireCheckoutSession, ProductData, RetrieveCheckoutSession,
@@ -23,10 +23,11 @@ use waybill_domain::totals::{Prices, Shipping, Tax};
 use waybill_domain::{SignedDuration, Timestamp};
 use waybill_web::{Kind, Problem};
 
+use crate::line::{Counter, Line};
 use crate::start::idempotency_key;
 
 /// Stripe answers a session in well under a second; past this it is taken for down. API Gateway gives up after 30.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Stripe forgets an idempotency key after a day. Well before that, what was made is looked for before it is made.
 const KEY_IS_GOOD_FOR: SignedDuration = SignedDuration::from_hours(12);
@@ -37,7 +38,7 @@ const REFUND: &str = "refund";
 
 #[derive(Clone)]
 pub struct Stripe {
-    client: Client,
+    client: Line,
     shop_url: String,
 }
 
@@ -56,7 +57,12 @@ impl Stripe {
     /// `url` is where the API lives, with a slash at the end.
     pub fn new(secret_key: &str, url: &str, shop_url: &str) -> Result<Self, StripeError> {
         let client = ClientBuilder::new(secret_key.trim()).url(url).timeout(PATIENCE).build()?;
-        Ok(Stripe { client, shop_url: shop_url.trim_end_matches('/').to_owned() })
+        Ok(Stripe { client: Line::Network(Box::new(client)), shop_url: shop_url.trim_end_matches('/').to_owned() })
+    }
+
+    /// A Stripe that is in this process: simulations have no sockets.
+    pub fn in_process(secret_key: &str, counter: Counter, shop_url: &str) -> Self {
+        Stripe { client: Line::in_process(secret_key, counter), shop_url: shop_url.to_owned() }
     }
 
     /// A page for one attempt to pay an order. Asking again for the same attempt answers the same page.

@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
+use waybill_lambda::random::mixed;
 
 use crate::access::LARGEST;
 
@@ -39,6 +40,8 @@ struct Fate {
     before: Duration,
     after: Duration,
     happens: Happens,
+    /// Of a transaction that meets another one: the write that does, modulo their number.
+    met: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,7 +79,7 @@ impl FaultSwitch {
         };
         let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-        let conflict = if fate.happens == Happens::Conflict { conflict(&operation, &body) } else { None };
+        let conflict = if fate.happens == Happens::Conflict { conflict(&operation, &body, fate.met) } else { None };
         let answer = match (fate.happens, conflict) {
             (Happens::Throttle, _) => {
                 refusal("ThrottlingException", json!({ "message": "Rate of requests exceeds the allowed throughput." }))
@@ -114,20 +117,12 @@ fn fate(faults: Faults, call: u64) -> Fate {
         die if die < conflicts + throttles + lost => Happens::LostReply,
         _ => Happens::Nothing,
     };
-    Fate { before, after, happens }
-}
-
-/// The next random number of a state, the same for the same state. SplitMix64: https://prng.di.unimi.it/splitmix64.c
-pub fn mixed(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
+    let met = usize::try_from(random(u64::MAX)).unwrap_or_default();
+    Fate { before, after, happens, met }
 }
 
 /// How DynamoDB says that a write met another transaction; None for what cannot.
-fn conflict(operation: &str, body: &[u8]) -> Option<Response> {
+fn conflict(operation: &str, body: &[u8], met: usize) -> Option<Response> {
     match operation {
         "PutItem" | "UpdateItem" | "DeleteItem" => {
             let message = "Transaction is ongoing for the item";
@@ -137,7 +132,7 @@ fn conflict(operation: &str, body: &[u8]) -> Option<Response> {
             let input: Value = serde_json::from_slice(body).ok()?;
             let writes = input["TransactItems"].as_array()?.len();
             // Any one of them; the others did not meet anything.
-            let met = usize::from(body.last().copied().unwrap_or_default()) % writes.max(1);
+            let met = met % writes.max(1);
             let reason = |place| match place == met {
                 true => json!({ "Code": "TransactionConflict", "Message": "Transaction is ongoing for the item" }),
                 false => json!({ "Code": "None" }),

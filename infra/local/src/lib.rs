@@ -25,6 +25,6 @@ mod websocket;
 
 pub use compile::{BuildError, build_functions, workspace};
 pub use demo::fill as fill_demo;
-pub use faults::{Faults, mixed};
+pub use faults::{FaultSwitch, Faults};
 pub use shop::{Addresses, Options, Payments, Ports, Shop, StartError};
 pub use store::{Folder, Store, StoreError, write_private};

@@ -1,15 +1,17 @@
-//! The only source of randomness, and the hash that secrets are stored by.
+//! The only source of randomness above the table, and the hash that secrets are stored by.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use uuid::{NoContext, Uuid};
+use uuid::Uuid;
+use waybill_storage::random;
+
+pub use waybill_storage::random::{mixed, simulate};
 
 /// A new UUIDv7 of this moment: ids made later sort later.
 pub fn uuid_at(now: Timestamp) -> Uuid {
-    let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
-    Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, now.as_second().unsigned_abs(), nanoseconds))
+    uuid::Builder::from_unix_timestamp_millis(now.as_millisecond().unsigned_abs(), &bytes()).into_uuid()
 }
 
 /// 256 bits that nobody can guess, in 43 characters that are safe in a URL.
@@ -20,7 +22,7 @@ pub fn secret() -> String {
 /// Bytes that nobody can guess.
 pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    random::fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
 }
 

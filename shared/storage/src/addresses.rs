@@ -9,6 +9,7 @@ use waybill_domain::id::{AccountId, AddressId};
 use waybill_domain::order::Address;
 
 use crate::keys::{self, Item};
+use crate::random;
 use crate::table::{StorageError, Table, back_off, from_item, to_item};
 use crate::transaction::{Refused, Transaction, Write};
 
@@ -65,7 +66,7 @@ impl Table {
             book.version += 1;
             let mut item = to_item(&book)?;
             // By this a write that the SDK sends again, because its reply was lost, knows itself.
-            let mark = getrandom::u64().map_err(|error| StorageError::Broken(format!("no random number: {error}")))?;
+            let mark = random::number().map_err(|error| StorageError::Broken(format!("no random number: {error}")))?;
             let mark = AttributeValue::N(mark.to_string());
             item.insert(CHANGE.into(), mark.clone());
             item.extend(keys::address_book(account).item());

@@ -17,6 +17,7 @@ pub mod orders;
 pub mod outbox;
 mod page;
 pub mod pricing;
+pub mod random;
 pub mod search;
 pub mod second_factor;
 pub mod sessions;

@@ -18,6 +18,7 @@ use waybill_domain::totals::UseLimit;
 use crate::keys::{self, EXPIRES_AT, Index, Item, Key, SUMMARY};
 use crate::order_lists::{Orders, Placed};
 use crate::page::{Cursor, Page};
+use crate::random;
 use crate::table::{StorageError, Table, back_off, from_item, to_item};
 use crate::transaction::{Refused, Transaction, Write};
 
@@ -205,7 +206,7 @@ impl Table {
         let key = keys::order(after.id.number());
         item.retain(|attribute, _| attribute != "pk" && attribute != "sk");
         // By this a change that is sent again knows itself; a version or a time others may have written as well.
-        let change = getrandom::u64().map_err(|error| StorageError::Broken(format!("no random number: {error}")))?;
+        let change = random::number().map_err(|error| StorageError::Broken(format!("no random number: {error}")))?;
         let change = AttributeValue::N(change.to_string());
         item.insert("change".into(), change.clone());
         let (mut assignments, mut names, mut values) = (Vec::new(), HashMap::new(), Item::new());

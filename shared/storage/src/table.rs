@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::keys::{self, Item, Key};
+use crate::random;
 
 /// The shop's table. Cheap to clone.
 #[derive(Clone)]
@@ -172,7 +173,7 @@ pub(crate) fn is_busy(code: &str) -> bool {
 /// Waits up to twice as long with each attempt, at random (full jitter), so that those who met do not meet again.
 pub(crate) async fn back_off(attempt: u32) {
     let longest = 10_u64 << attempt.min(6);
-    let wait = getrandom::u64().map_or(longest / 2, |random| random % longest);
+    let wait = random::number().map_or(longest / 2, |random| random % longest);
     tokio::time::sleep(Duration::from_millis(wait)).await;
 }
 

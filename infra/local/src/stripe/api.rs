@@ -13,6 +13,7 @@ use axum::{Extension, Json, Router};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use jiff::Timestamp;
 use serde_json::Value;
+use waybill_lambda::clock;
 
 use super::checkout::{Checkout, NotOpen, Replay};
 use super::encoding::fingerprint;
@@ -110,7 +111,7 @@ async fn read_session(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, Refusal> {
     let expand = only_expand(query.unwrap_or_default().as_bytes())?;
-    let checkout = desk.ledger().checkout(&id, Timestamp::now());
+    let checkout = desk.ledger().checkout(&id, clock::now());
     let checkout = checkout.ok_or_else(|| Refusal::no_such("checkout.session", &id, "session"))?;
     Ok(Json(show_session(&desk, &checkout, &expand)))
 }
@@ -121,7 +122,7 @@ async fn read_payment_intent(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, Refusal> {
     let expand = only_expand(query.unwrap_or_default().as_bytes())?;
-    let checkout = desk.ledger().checkout_of_intent(&id, Timestamp::now());
+    let checkout = desk.ledger().checkout_of_intent(&id, clock::now());
     let checkout = checkout.ok_or_else(|| Refusal::no_such("payment_intent", &id, "intent"))?;
     Ok(Json(show_intent(&checkout, expand.iter().any(|path| path == "latest_charge"))))
 }
@@ -147,7 +148,7 @@ pub fn once(
     body: &[u8],
     act: impl FnOnce(&Ledger, Timestamp) -> Result<(Checkout, Value), Refusal>,
 ) -> Result<Response, Refusal> {
-    let now = Timestamp::now();
+    let now = clock::now();
     let fingerprint = fingerprint(route, body)?;
     let mut ledger = desk.ledger();
     if let Some(replay) = call.key.as_deref().and_then(|key| ledger.replay(key, now)) {

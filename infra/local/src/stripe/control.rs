@@ -11,6 +11,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use waybill_lambda::clock;
 
 use super::checkout::{Checkout, NewRefund, NotOpen, NotRefunded, RefundStatus};
 use super::events::{Cause, Event};
@@ -84,7 +85,7 @@ pub fn step(
     session: &str,
     take: impl FnOnce(&mut Checkout, Timestamp) -> Result<(), NotOpen>,
 ) -> Result<Checkout, StepError> {
-    let now = Timestamp::now();
+    let now = clock::now();
     let mut ledger = desk.ledger();
     let mut checkout = ledger.checkout(session, now).ok_or(StepError::Unknown)?;
     take(&mut checkout, now).map_err(StepError::NotOpen)?;
@@ -186,7 +187,7 @@ async fn redeliver(
     let Some(event) = checkout.events.iter_mut().find(|event| event.id == id) else {
         return Err(StepError::Unknown);
     };
-    event.redeliver(Timestamp::now());
+    event.redeliver(clock::now());
     let event = event.clone();
     ledger.keep(checkout).map_err(|error| StepError::NotKept(error.to_string()))?;
     desk.news.notify_one();

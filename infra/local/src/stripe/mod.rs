@@ -7,6 +7,7 @@ mod currency;
 mod encoding;
 mod events;
 mod form;
+mod in_process;
 mod ledger;
 mod lines;
 mod objects;
@@ -29,6 +30,7 @@ use tokio::task::JoinSet;
 
 use checkout::Checkout;
 use control::Faults;
+pub use in_process::InProcess;
 use ledger::Ledger;
 pub use ledger::StoreError;
 
@@ -53,21 +55,8 @@ pub struct StandIn {
 
 /// Serves the API, the payment page and `/_control` on the listener, and delivers what was not delivered before.
 pub fn start(listener: TcpListener, settings: Settings) -> Result<StandIn, StoreError> {
-    let ledger = Ledger::open(settings.store.as_ref().map(|store| store.join("stripe")))?;
-    let (stopping, told) = watch::channel(false);
-    let desk = Arc::new(Desk {
-        settings,
-        ledger: Mutex::new(ledger),
-        faults: Mutex::new(Faults::default()),
-        news: Notify::new(),
-        stopping: told,
-    });
-    let router = Router::new()
-        .nest("/v1", api::router(desk.clone()))
-        .nest("/_control", control::router())
-        .merge(page::router())
-        .fallback(api::no_such_route)
-        .with_state(desk.clone());
+    let (desk, stopping) = Desk::open(settings)?;
+    let router = router(desk.clone());
     let mut tasks = JoinSet::new();
     tasks.spawn(webhooks::deliver(desk.clone()));
     tasks.spawn(async move {
@@ -77,6 +66,15 @@ pub fn start(listener: TcpListener, settings: Settings) -> Result<StandIn, Store
         }
     });
     Ok(StandIn { stopping, tasks })
+}
+
+fn router(desk: Arc<Desk>) -> Router {
+    Router::new()
+        .nest("/v1", api::router(desk.clone()))
+        .nest("/_control", control::router())
+        .merge(page::router())
+        .fallback(api::no_such_route)
+        .with_state(desk)
 }
 
 impl StandIn {
@@ -100,6 +98,20 @@ struct Desk {
 }
 
 impl Desk {
+    /// A desk, and what stops it.
+    fn open(settings: Settings) -> Result<(Arc<Desk>, watch::Sender<bool>), StoreError> {
+        let ledger = Ledger::open(settings.store.as_ref().map(|store| store.join("stripe")))?;
+        let (stopping, told) = watch::channel(false);
+        let desk = Desk {
+            settings,
+            ledger: Mutex::new(ledger),
+            faults: Mutex::new(Faults::default()),
+            news: Notify::new(),
+            stopping: told,
+        };
+        Ok((Arc::new(desk), stopping))
+    }
+
     // Neither holds a half-made change when a thread panics: the ledger keeps whole checkouts, the faults are numbers.
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,15 +1,17 @@
 //! Stripe's objects as JSON, at API version 2026-09-30.endive.
 
 use serde_json::{Value, json};
+use waybill_lambda::random;
 
 use super::checkout::{Charge, Checkout, Line, Refund, RefundStatus, Status};
 
-/// A fresh id: the prefix and as many random letters and digits.
+const LONGEST_ID: usize = 64;
+
+/// A fresh id: the prefix and as many random letters and digits, at most [`LONGEST_ID`].
 pub fn new_id(prefix: &str, length: usize) -> String {
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut random = vec![0; length];
-    getrandom::fill(&mut random).expect("the system gives random bytes");
-    let letters = random.into_iter().map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
+    let random = random::bytes::<LONGEST_ID>().into_iter().take(length);
+    let letters = random.map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
     prefix.chars().chain(letters).collect()
 }
 

@@ -8,7 +8,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use http::{StatusCode, header};
-use jiff::Timestamp;
+use waybill_lambda::clock;
 
 use super::Desk;
 use super::checkout::{Checkout, NotOpen, Status};
@@ -29,7 +29,7 @@ pub fn router() -> Router<Arc<Desk>> {
 }
 
 async fn show_checkout(State(desk): State<Arc<Desk>>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Response {
-    let Some(checkout) = desk.ledger().checkout(&id, Timestamp::now()) else {
+    let Some(checkout) = desk.ledger().checkout(&id, clock::now()) else {
         return no_such_page();
     };
     let is_again = query.as_deref() == Some("again");

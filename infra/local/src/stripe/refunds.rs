@@ -7,8 +7,8 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use axum::{Extension, Json};
 use http::StatusCode;
-use jiff::Timestamp;
 use serde_json::{Value, json};
+use waybill_lambda::clock;
 
 use super::api::{Call, once};
 use super::checkout::{NewRefund, NotRefunded};
@@ -53,7 +53,7 @@ pub async fn list_refunds(State(desk): State<Arc<Desk>>, RawQuery(query): RawQue
     given.finish()?;
     let limit = usize::try_from(limit).ok().filter(|limit| (1..=100).contains(limit));
     let limit = limit.ok_or_else(|| Refusal::invalid("This value must be between 1 and 100.", "limit"))?;
-    let checkout = desk.ledger().checkout_of_intent(&intent, Timestamp::now());
+    let checkout = desk.ledger().checkout_of_intent(&intent, clock::now());
     let checkout = checkout.ok_or_else(|| Refusal::no_such("payment_intent", &intent, "payment_intent"))?;
     let newest = checkout.refunds.iter().rev().take(limit).map(|refund| objects::refund(&checkout, refund));
     let (data, has_more) = (newest.collect::<Vec<_>>(), checkout.refunds.len() > limit);

@@ -8,6 +8,7 @@ use aws_lc_rs::hmac;
 use futures_util::future;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
+use waybill_lambda::clock;
 
 use super::Desk;
 use super::events::{Attempt, Event};
@@ -65,9 +66,10 @@ pub fn sign(secret: &str, at: Timestamp, body: &[u8]) -> String {
     format!("t={},v1={}", at.as_second(), hex::encode(signing.sign()))
 }
 
-fn expire_overdue(desk: &Desk) {
+/// Expires sessions whose time has run out.
+pub fn expire_overdue(desk: &Desk) {
     let mut ledger = desk.ledger();
-    for checkout in ledger.overdue(Timestamp::now()) {
+    for checkout in ledger.overdue(clock::now()) {
         if let Err(error) = ledger.keep(checkout) {
             eprintln!("The stand-in for Stripe cannot expire a session: {error}");
         }
@@ -80,7 +82,7 @@ fn next(desk: &Desk, under_way: &HashSet<String>) -> Vec<(Event, usize)> {
         return Vec::new();
     }
     let ledger = desk.ledger();
-    let mut due = ledger.due(Timestamp::now());
+    let mut due = ledger.due(clock::now());
     due.retain(|event| !under_way.contains(&event.id));
     if faults.reorder {
         due.reverse();
@@ -91,7 +93,7 @@ fn next(desk: &Desk, under_way: &HashSet<String>) -> Vec<(Event, usize)> {
 }
 
 async fn send(client: &reqwest::Client, desk: &Desk, event: &Event) -> Attempt {
-    let at = Timestamp::now();
+    let at = clock::now();
     let started = Instant::now();
     // Pretty-printed, as Stripe does: a receiver that signs re-encoded JSON instead of the bytes is found out.
     let body = serde_json::to_vec_pretty(&event.body).unwrap_or_default();
@@ -120,7 +122,7 @@ fn note(desk: &Desk, event: &str, attempts: Vec<Attempt>) -> Result<(), super::S
     };
     if let Some(event) = checkout.events.iter_mut().find(|known| known.id == event) {
         for attempt in attempts {
-            event.note(attempt, Timestamp::now());
+            event.note(attempt, clock::now());
         }
     }
     ledger.keep(checkout)

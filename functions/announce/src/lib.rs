@@ -1,0 +1,173 @@
+//! The outbox relay: every change of an order, refunds that are due, every letter about an account, what there is to tell of
+//! stock, and every part of an import, from the table's stream to the queues.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use waybill_domain::message::{Event, StockEvent};
+use waybill_lambda::stream::Record;
+use waybill_storage::outbox::{Announcement, announcement};
+
+/// Messages that SQS takes in one call.
+const BATCH: usize = 10;
+
+/// A message that a record announces.
+struct Announced {
+    sequence_number: String,
+    text: String,
+    to: Audience,
+}
+
+/// Who is to hear of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Audience {
+    mail: bool,
+    push: bool,
+    stock: bool,
+    import: bool,
+    refund: bool,
+}
+
+impl Audience {
+    const NOBODY: Audience = Audience { mail: false, push: false, stock: false, import: false, refund: false };
+}
+
+/// The queues' addresses.
+pub struct Queues {
+    pub mail: String,
+    pub push: String,
+    pub stock: String,
+    pub import: String,
+    pub refund: String,
+}
+
+/// Sends what the records announce, in order. Answers the first record that some queue did not take; it and those behind it
+/// come again, which consumers expect.
+pub async fn relay(client: &aws_sdk_sqs::Client, queues: &Queues, records: Vec<Record>) -> Result<(), String> {
+    let (announced, unreadable) = read(records);
+    for batch in announced.chunks(BATCH) {
+        let mut refused = Vec::new();
+        for (queue, hears) in [
+            (&queues.mail, (|to| to.mail) as fn(Audience) -> bool),
+            (&queues.push, |to| to.push),
+            (&queues.stock, |to| to.stock),
+            (&queues.import, |to| to.import),
+            (&queues.refund, |to| to.refund),
+        ] {
+            let heard: Vec<_> = batch.iter().filter(|announced| hears(announced.to)).collect();
+            // The other queues are told all the same: what is before the record that one did not take does not come again.
+            if !heard.is_empty() {
+                refused.extend(send(client, queue, &heard).await.err());
+            }
+        }
+        if let Some(first) = batch.iter().find(|announced| refused.contains(&announced.sequence_number)) {
+            return Err(first.sequence_number.clone());
+        }
+    }
+    unreadable.map_or(Ok(()), Err)
+}
+
+/// What is announced before the first record that cannot be read, and that record.
+fn read(records: Vec<Record>) -> (Vec<Announced>, Option<String>) {
+    let mut announced = Vec::new();
+    for record in records {
+        let sequence_number = record.sequence_number;
+        let image = record.content.map(|record| record.change.new_image).map_err(|error| error.to_string());
+        let announcement = image.and_then(|image| announcement(image).map_err(|error| error.to_string()));
+        match announcement.and_then(|found| found.map(texts).transpose().map_err(|error| error.to_string())) {
+            Ok(None) => {}
+            Ok(Some(texts)) => announced.extend(texts.into_iter().map(|(text, to)| {
+                let sequence_number = sequence_number.clone();
+                Announced { sequence_number, text, to }
+            })),
+            Err(error) => {
+                tracing::error!(sequence_number, error, "a record that cannot be read");
+                return (announced, Some(sequence_number));
+            }
+        }
+    }
+    (announced, None)
+}
+
+/// The texts of what an item announces, each with who is to hear it.
+fn texts(announcement: Announcement) -> Result<Vec<(String, Audience)>, serde_json::Error> {
+    let mut texts = Vec::new();
+    match announcement {
+        Announcement::Order { message, refund } => {
+            if let Some(message) = message {
+                let to = Audience { mail: true, push: true, stock: moves_goods(&message.event), ..Audience::NOBODY };
+                texts.push((serde_json::to_string(&message)?, to));
+            }
+            if let Some(message) = refund {
+                texts.push((serde_json::to_string(&message)?, Audience { refund: true, ..Audience::NOBODY }));
+            }
+        }
+        Announcement::Letter(message) => {
+            texts.push((serde_json::to_string(&message)?, Audience { mail: true, ..Audience::NOBODY }));
+        }
+        Announcement::Stock(message) => {
+            let stock = matches!(message.event, StockEvent::Changed);
+            texts.push((serde_json::to_string(&message)?, Audience { mail: !stock, stock, ..Audience::NOBODY }));
+        }
+        Announcement::Import(messages) => {
+            for message in messages {
+                texts.push((serde_json::to_string(&message)?, Audience { import: true, ..Audience::NOBODY }));
+            }
+        }
+    }
+    Ok(texts)
+}
+
+/// Whether it takes goods, from those who may order or off the shelf, or gives them back.
+fn moves_goods(event: &Event) -> bool {
+    match event {
+        Event::Placed
+        | Event::Paid
+        | Event::Cancelled
+        | Event::Expired
+        | Event::CancelledWithRefund { .. }
+        | Event::ReturnReceived { .. } => true,
+        Event::PaymentStarted
+        | Event::PaymentDeclined
+        | Event::PaymentExpired
+        | Event::Processing
+        | Event::AddressChanged
+        | Event::PartiallyShipped { .. }
+        | Event::Shipped { .. }
+        | Event::ShipmentDelivered { .. }
+        | Event::Delivered
+        | Event::PaidLate { .. }
+        | Event::RefundRequested { .. }
+        | Event::Refunded { .. }
+        | Event::RefundFailed { .. }
+        | Event::ReturnRequested { .. }
+        | Event::ReturnApproved { .. }
+        | Event::ReturnRefused { .. } => false,
+    }
+}
+
+async fn send(client: &aws_sdk_sqs::Client, queue: &str, messages: &[&Announced]) -> Result<(), String> {
+    let first = || messages[0].sequence_number.clone();
+    let entries = messages.iter().enumerate().map(|(index, announced)| {
+        SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(&announced.text).build()
+    });
+    let entries = entries.collect::<Result<Vec<_>, _>>().map_err(|_| first())?;
+    let answer = client.send_message_batch().queue_url(queue).set_entries(Some(entries)).send().await;
+    let answer = answer.map_err(|error| {
+        tracing::warn!(error = %DisplayErrorContext(&error), "a queue took nothing");
+        first()
+    })?;
+    let failed: HashMap<_, _> = answer.failed().iter().map(|entry| (entry.id(), entry.code())).collect();
+    let lost = (0..messages.len()).find(|index| failed.contains_key(index.to_string().as_str()));
+    match lost {
+        None => Ok(()),
+        Some(index) => {
+            tracing::warn!(failed = failed.len(), "a queue refused messages");
+            Err(messages[index].sequence_number.clone())
+        }
+    }
+}

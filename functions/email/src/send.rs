@@ -1,0 +1,126 @@
+//! Sending mails: one for each message, whatever the queue delivers twice.
+
+use aws_sdk_sesv2::Client;
+use aws_sdk_sesv2::error::{BuildError, ProvideErrorMetadata, SdkError};
+use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as MailMessage};
+use waybill_domain::SignedDuration;
+use waybill_domain::message::{AccountMessage, StockEvent, StockMessage};
+use waybill_domain::text::Email;
+use waybill_lambda::batch::{Mailable, Queued};
+use waybill_lambda::clock;
+use waybill_lambda::links::Links;
+use waybill_storage::letters;
+use waybill_storage::mails::Claim;
+use waybill_storage::{StorageError, Table};
+
+use crate::{ComposeError, Mail, Shop, compose, compose_letter, compose_stock};
+
+#[derive(Debug, thiserror::Error)]
+pub enum MailError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error("a mail cannot be composed: {0}")]
+    Compose(#[from] ComposeError),
+    #[error("a mail cannot be built: {0}")]
+    Build(#[from] BuildError),
+    #[error("SES did not take a mail: {0}")]
+    Send(String),
+    #[error("another run is sending the mail")]
+    Held,
+}
+
+/// Sends the mail that a message calls for; `staff` hears of stock that runs low.
+pub async fn mail(
+    sender: &Sender,
+    shop: &Shop,
+    links: &Links,
+    staff: Option<&Email>,
+    message: Mailable,
+) -> Result<(), MailError> {
+    let (to, mail) = match &message {
+        Mailable::Stock(message) => match hears_of(message, staff) {
+            Some(to) => (to, compose_stock(shop, message)?),
+            None => return Ok(()),
+        },
+        Mailable::Order(message) => (&message.order.email, compose(shop, message)?),
+        Mailable::Account(message) => (&message.to, letter(&sender.table, shop, links, message).await?),
+    };
+    match mail {
+        Some(mail) => sender.send_once(&message.id(), to, mail).await,
+        None => Ok(()),
+    }
+}
+
+/// Who is mailed about stock: staff when little is left, and whoever waited.
+fn hears_of<'a>(message: &'a StockMessage, staff: Option<&'a Email>) -> Option<&'a Email> {
+    match &message.event {
+        StockEvent::Low { .. } => staff,
+        StockEvent::Returned { to, .. } => Some(to),
+        StockEvent::Changed => None,
+    }
+}
+
+/// The mail about an account. Only here is looked up whether the address has one, and only here the link is made.
+async fn letter(
+    table: &Table,
+    shop: &Shop,
+    links: &Links,
+    message: &AccountMessage,
+) -> Result<Option<Mail>, MailError> {
+    let is_dead = clock::now() >= message.at + SignedDuration::from_secs(letters::lifetime(message.event));
+    if is_dead && message.event.has_link() {
+        tracing::warn!(letter.id = %message.id, "a mail came too late: its link is not good any more");
+        return Ok(None);
+    }
+    let is_taken = table.credentials(&message.to).await?.is_some();
+    Ok(compose_letter(shop, message.event, is_taken, &links.token(&message.to, message.id))?)
+}
+
+pub struct Sender {
+    pub client: Client,
+    pub table: Table,
+    pub from: String,
+    /// Of SES: what becomes of bounces and complaints.
+    pub configuration_set: String,
+}
+
+impl Sender {
+    /// Sends the mail of a message, unless it is out already.
+    async fn send_once(&self, message: &str, to: &Email, mail: Mail) -> Result<(), MailError> {
+        match self.table.claim_mail(message, clock::now()).await? {
+            Claim::Granted => {}
+            Claim::Sent => return Ok(()),
+            Claim::Held => return Err(MailError::Held),
+        }
+        match self.send(to.as_str(), mail).await {
+            Ok(ses_id) => Ok(self.table.mail_sent(message, &ses_id, clock::now()).await?),
+            Err(error) => {
+                self.table.release_mail(message).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// SES's id of the mail.
+    async fn send(&self, to: &str, mail: Mail) -> Result<String, MailError> {
+        let content = |text: String| Content::builder().charset("UTF-8").data(text).build();
+        let body = Body::builder().text(content(mail.text)?).html(content(mail.html)?).build();
+        let message = MailMessage::builder().subject(content(mail.subject)?).body(body).build();
+        let sent = self
+            .client
+            .send_email()
+            .from_email_address(&self.from)
+            .configuration_set_name(&self.configuration_set)
+            .destination(Destination::builder().to_addresses(to).build())
+            .content(EmailContent::builder().simple(message).build())
+            .send()
+            .await
+            .map_err(|error| MailError::Send(reason(&error)))?;
+        Ok(sent.message_id.unwrap_or_default())
+    }
+}
+
+/// SES's code, or what kept the call from SES. Its message may quote the address.
+fn reason<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
+    error.code().map_or_else(|| error.to_string(), ToOwned::to_owned)
+}
