@@ -2,14 +2,14 @@
 //! throttles and loses replies, functions are killed, and Stripe's events come twice and in any order. Then it is quiet, and
 //! everything must add up: stock with its ledger and the orders, orders with Stripe, mails with timelines.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use waybill_lambda::random::mixed;
 use waybill_local::Faults;
-use waybill_tests::{Answer, Person, TestShop, address, eventually, key};
+use waybill_tests::books::{Tally, explained, mailed, money, sold};
+use waybill_tests::{Answer, Dice, Person, TestShop, address, eventually, key};
 
 use super::failures::{impatient_template, kill, processes};
 
@@ -19,15 +19,6 @@ const ORDERS: usize = 3;
 const UNITS: i64 = 12;
 /// How often a client asks again whose request came to nothing.
 const TRIES: usize = 40;
-
-/// A seed makes the same choices again.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        mixed(&mut self.0) % sides
-    }
-}
 
 /// Asks again while the answer is that nobody could do it just now, with the same key, as a client does.
 async fn ask(person: &Person, method: Method, path: &str, key: &str, body: Value) -> Answer {
@@ -47,7 +38,7 @@ async fn ask(person: &Person, method: Method, path: &str, key: &str, body: Value
 
 /// One buyer's way through the shop.
 async fn buy(shop: &TestShop, buyer: &Person, staff: &Person, seed: u64) {
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     for _ in 0..ORDERS {
         let units = 1 + dice.roll(3);
         let sku = ["TEA", "CUP"][dice.roll(2) as usize];
@@ -133,7 +124,7 @@ async fn live(shop: &TestShop, buyer: &Person, staff: &Person, order: &str, dice
 
 /// Staff count and correct, receive and take away, while all else goes on. What it comes to.
 async fn correct(staff: &Person, seed: u64) -> BTreeMap<&'static str, i64> {
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let mut sums = BTreeMap::from([("TEA", 0), ("CUP", 0)]);
     for _ in 0..6 {
         let sku = ["TEA", "CUP"][dice.roll(2) as usize];
@@ -163,13 +154,13 @@ async fn history(seed: u64) -> Tally {
     }
     let longest_delay = Duration::from_millis(5);
     shop.set_faults(Some(Faults { seed, conflicts: 20, throttles: 5, lost_replies: 5, longest_delay }));
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let unruly = json!({ "duplicate": dice.roll(2) == 0, "reorder": dice.roll(2) == 0, "slow_refunds": false, "fail_next": dice.roll(4), "lose_reply_next": dice.roll(4) });
     shop.stripe("faults", unruly).await;
 
     let aws = shop.addresses().aws.clone();
     let (over, mut told) = tokio::sync::watch::channel(false);
-    let mut killing = Dice(seed ^ 1);
+    let mut killing = Dice::new(seed ^ 1);
     let killer = tokio::spawn(async move {
         let victims = ["announce", "stock", "stripe-webhook", "payments", "orders"];
         while !*told.borrow() {
@@ -228,37 +219,23 @@ async fn sweep(shop: &TestShop) {
 
 /// What is wrong at this moment; nothing, once all that was begun has come to its end.
 async fn adds_up(shop: &TestShop, buyers: &[Person], corrected: &BTreeMap<&'static str, i64>) -> Result<Tally, String> {
-    let mut tally = Tally::default();
     let staff = shop.administrator().await;
-    let mut sold: BTreeMap<String, i64> = BTreeMap::new();
     let (mut orders, mut expected_mails) = (BTreeMap::new(), BTreeMap::new());
     for buyer in buyers {
         let list = shown(buyer, "/v1/orders?limit=100").await?;
-        let mut mails = BTreeSet::new();
+        let mut mails = 0;
         for summary in list["items"].as_array().unwrap() {
             let id = summary["id"].as_str().unwrap().to_owned();
             let order = shown(buyer, &format!("/v1/orders/{id}")).await?;
-            let events: Vec<_> =
-                order["timeline"].as_array().unwrap().iter().map(|entry| entry["type"].as_str().unwrap()).collect();
-            explained(&order, &events)?;
-            tally.orders += 1;
-            tally.paid += usize::from(events.contains(&"order.paid"));
-            tally.refunded += usize::from(events.contains(&"order.refunded"));
-            tally.given_up += usize::from(order["fulfilment_status"] == "cancelled");
-            mails.extend(
-                events.iter().enumerate().filter(|(_, event)| is_mailed(event)).map(|(place, _)| (id.clone(), place)),
-            );
-            if order["payment_status"] != "pending" && order["fulfilment_status"] != "cancelled" {
-                for line in order["lines"].as_array().unwrap() {
-                    *sold.entry(line["sku"].as_str().unwrap().to_owned()).or_default() +=
-                        line["quantity"].as_i64().unwrap();
-                }
-            }
+            explained(&order)?;
+            mails += mailed(&order).count();
             orders.insert(id, order);
         }
-        expected_mails.insert(buyer.email.clone(), mails.len());
+        expected_mails.insert(buyer.email.clone(), mails);
     }
-    money(shop, &orders).await?;
+    let events: Vec<Value> = shop.stripe_events().await.into_iter().map(|mut event| event["body"].take()).collect();
+    money(&orders, &events)?;
+    let sold = sold(orders.values());
     let checked = invoke(shop, "StockFunction", json!({ "check_stock": {} })).await?;
     if checked["findings"] != json!([]) {
         return Err(format!("the stock is not its ledger: {checked}"));
@@ -277,16 +254,7 @@ async fn adds_up(shop: &TestShop, buyers: &[Person], corrected: &BTreeMap<&'stat
             return Err(format!("{mails} mails of {expected}"));
         }
     }
-    Ok(tally)
-}
-
-/// What happened, so that a test of nothing is found out.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    orders: usize,
-    paid: usize,
-    refunded: usize,
-    given_up: usize,
+    Ok(Tally::of(orders.values()))
 }
 
 /// What a person is shown; a function may just have been killed.
@@ -299,95 +267,6 @@ async fn invoke(shop: &TestShop, function: &str, payload: Value) -> Result<Value
     let url = format!("{}/2015-03-31/functions/{function}/invocations", shop.addresses().aws);
     let answer = shop.http().post(url).json(&payload).send().await.map_err(|error| error.to_string())?;
     answer.json().await.map_err(|error| error.to_string())
-}
-
-/// Whether the order is what its timeline comes to.
-fn explained(order: &Value, events: &[&str]) -> Result<(), String> {
-    let count = |name: &str| events.iter().filter(|event| **event == name).count();
-    let once = [
-        "order.placed",
-        "order.paid",
-        "order.paid_late",
-        "order.cancelled",
-        "order.cancelled_with_refund",
-        "order.expired",
-        "order.processing",
-        "order.shipped",
-        "order.delivered",
-    ];
-    let wrong = |why: &str| Err(format!("{why}: {order}"));
-    if events[0] != "order.placed" || once.iter().any(|name| count(name) > 1) {
-        return wrong("it happened twice");
-    }
-    let given_up = count("order.cancelled") + count("order.cancelled_with_refund") + count("order.expired");
-    if given_up > 1 || count("order.paid") + count("order.paid_late") > 1 {
-        return wrong("it ended twice");
-    }
-    if (given_up == 1) != (order["fulfilment_status"] == "cancelled") {
-        return wrong("it is not what its timeline says");
-    }
-    if count("order.cancelled_with_refund") == 1 && count("order.paid") == 0 {
-        return wrong("what nobody paid is paid back");
-    }
-    if order["payment_status"] == "pending" && given_up == 0 {
-        return wrong("it still waits to be paid");
-    }
-    if order["refunds"].as_array().unwrap().iter().any(|refund| refund["status"] == "requested") {
-        return wrong("a refund is not made yet");
-    }
-    if given_up == 1 && count("order.paid") + count("order.paid_late") == 1 && order["payment_status"] != "refunded" {
-        return wrong("the money is still here");
-    }
-    Ok(())
-}
-
-fn is_mailed(event: &str) -> bool {
-    !matches!(
-        event,
-        "order.placed"
-            | "order.payment_started"
-            | "order.payment_declined"
-            | "order.payment_expired"
-            | "order.refund_requested"
-            | "order.refund_failed"
-    )
-}
-
-/// Whether Stripe has, order by order, what the orders say.
-async fn money(shop: &TestShop, orders: &BTreeMap<String, Value>) -> Result<(), String> {
-    let (mut paid, mut back): (BTreeMap<String, Vec<i64>>, BTreeMap<String, i64>) = Default::default();
-    for event in shop.stripe_events().await {
-        let object = &event["body"]["data"]["object"];
-        match event["type"].as_str().unwrap() {
-            "checkout.session.completed" => {
-                let order = object["client_reference_id"].as_str().unwrap().to_owned();
-                paid.entry(order).or_default().push(object["amount_total"].as_i64().unwrap());
-            }
-            "refund.created" => {
-                let order = object["metadata"]["order_id"].as_str().unwrap().to_owned();
-                *back.entry(order).or_default() += object["amount"].as_i64().unwrap();
-            }
-            _ => {}
-        }
-    }
-    if let Some(lost) = paid.keys().find(|order| !orders.contains_key(*order)) {
-        return Err(format!("{lost} was paid and is not there"));
-    }
-    for (id, order) in orders {
-        let at_stripe = paid.get(id).cloned().unwrap_or_default();
-        let total = order["total"]["amount"].as_i64().unwrap();
-        let here =
-            if matches!(order["payment_status"].as_str(), Some("pending" | "expired")) { vec![] } else { vec![total] };
-        if at_stripe != here {
-            return Err(format!("Stripe has taken {at_stripe:?} and the order says {here:?}: {order}"));
-        }
-        let refunds = order["refunds"].as_array().unwrap().iter().filter(|refund| refund["status"] == "succeeded");
-        let refunded: i64 = refunds.map(|refund| refund["amount"]["amount"].as_i64().unwrap()).sum();
-        if back.get(id).copied().unwrap_or_default() != refunded || refunded > total {
-            return Err(format!("Stripe has paid back {:?} and the order says {refunded}: {order}", back.get(id)));
-        }
-    }
-    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

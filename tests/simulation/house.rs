@@ -1,0 +1,399 @@
+//! A simulated shop: the functions' own code, and what brings them requests, messages, records and events. All of it runs
+//! on one thread, whose time stands still while anybody has something to do.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_lambda_events::sqs::SqsEvent;
+use aws_sdk_dynamodb::config::BehaviorVersion;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use http::{Method, Request};
+use payments::Stripe;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::spawn_local;
+use tokio::time::sleep;
+use tower::ServiceExt;
+use waybill_domain::SignedDuration;
+use waybill_lambda::links::Links;
+use waybill_lambda::stream::Record;
+use waybill_lambda::{batch, clock};
+use waybill_local::stripe::{InProcess, Settings};
+use waybill_storage::Table;
+use waybill_storage::pricing::Shelf;
+use waybill_tests::{Answer, Dice, sign};
+use waybill_web::Guard;
+use waybill_web::quote::Seal;
+
+use super::engine::TABLE;
+use super::wire::{Post, Wire};
+
+const WEBHOOK_SECRET: &str = "whsec_simulated";
+const STRIPE_KEY: &str = "sk_test_simulated";
+/// How long an order may be unpaid.
+pub const DEADLINE: Duration = Duration::from_secs(30 * 60);
+/// After how long a queue brings a message again that was not worked off.
+const VISIBILITY: Duration = Duration::from_secs(60);
+/// After so many tries a message is taken for lost: on AWS a dead letter, long before.
+const MOST_TRIES: u32 = 100;
+/// Records that announce gets together.
+const BATCH: usize = 10;
+/// How often a client asks again whose request came to nothing.
+const TRIES: usize = 100;
+const QUEUES: [&str; 5] = ["mail", "push", "stock", "import", "refund"];
+
+/// A client of a service. How much is left to be retried is its own: else the SDK keeps it for the whole process.
+macro_rules! client {
+    ($sdk:ident, $aws:expr) => {{
+        let partition = $sdk::config::retry::RetryPartition::custom("simulated").build();
+        $sdk::Client::from_conf($sdk::Config::from($aws).to_builder().retry_partition(partition).build())
+    }};
+}
+
+pub struct House {
+    pub wire: Wire,
+    pub table: Table,
+    pub guard: Guard,
+    api: Router,
+    webhook: Router,
+    stripe: Stripe,
+    sweep: sweep::Shop,
+    sqs: aws_sdk_sqs::Client,
+    queues: announce::Queues,
+    mail: email::Sender,
+    letterhead: (email::Shop, Links),
+    browsers: aws_sdk_apigatewaymanagement::Client,
+    dice: RefCell<Dice>,
+    /// What is still on its way.
+    under_way: Cell<usize>,
+    records: RefCell<VecDeque<Value>>,
+    /// All that was told, to be told again.
+    told: RefCell<Vec<Post>>,
+    /// What is wrong already, whatever the books say in the end.
+    wrong: RefCell<Vec<String>>,
+}
+
+impl House {
+    /// An empty shop in which nothing goes wrong yet. `guard` says who may come in.
+    pub async fn open(seed: u64, is_told: bool, guard: impl AsyncFnOnce(&Table) -> Guard) -> Rc<House> {
+        let settings = Settings {
+            secret_key: STRIPE_KEY.into(),
+            webhook_secret: WEBHOOK_SECRET.into(),
+            webhook_url: String::new(),
+            store: None,
+            public_url: "https://pay.example.com".into(),
+        };
+        let stand_in = InProcess::new(settings).unwrap();
+        let (wire, arriving) = Wire::new(seed, stand_in, is_told);
+        let aws = aws(&wire);
+        let table = Table::new(client!(aws_sdk_dynamodb, &aws), TABLE);
+        let guard = guard(&table).await;
+        let stripe = Stripe::in_process(STRIPE_KEY, wire.stripe(), "https://shop.example.com");
+        let browsers = client!(aws_sdk_apigatewaymanagement, &aws);
+        let [mail, push, stock, import, refund] = QUEUES.map(ToOwned::to_owned);
+        let house = Rc::new(House {
+            api: api(&table, &guard, &stripe),
+            webhook: waybill_web::app(
+                stripe_webhook_function::routes(stripe_webhook_function::App {
+                    table: table.clone(),
+                    stripe: stripe.clone(),
+                    secret: WEBHOOK_SECRET.into(),
+                }),
+                None,
+            ),
+            sweep: sweep::Shop {
+                table: table.clone(),
+                stripe: stripe.clone(),
+                deadline: SignedDuration::try_from(DEADLINE).unwrap(),
+            },
+            sqs: client!(aws_sdk_sqs, &aws),
+            queues: announce::Queues { mail, push, stock, import, refund },
+            mail: email::Sender {
+                client: client!(aws_sdk_sesv2, &aws),
+                table: table.clone(),
+                from: "shop@example.com".into(),
+                configuration_set: "mails".into(),
+            },
+            letterhead: (
+                email::Shop { name: "Shop".into(), url: "https://shop.example.com".into() },
+                Links::new("simulated"),
+            ),
+            browsers,
+            dice: RefCell::new(Dice::new(seed ^ (1 << 40))),
+            under_way: Cell::new(0),
+            records: RefCell::default(),
+            told: RefCell::default(),
+            wrong: RefCell::default(),
+            wire,
+            table,
+            guard,
+            stripe,
+        });
+        spawn_local(house.clone().hand_out(arriving));
+        spawn_local(house.clone().relay());
+        house
+    }
+
+    /// Asks until it is answered, as a client does: with the same key, while nobody could do it or no answer came.
+    pub async fn ask(&self, token: &str, method: Method, path: &str, key: &str, body: Value) -> Answer {
+        let mut last = None;
+        for _ in 0..TRIES {
+            let request = Request::builder().method(method.clone()).uri(path);
+            let request = request.header("content-type", "application/json").header("idempotency-key", key);
+            let request = request.header("authorization", format!("Bearer {token}"));
+            let request = request.body(Body::from(body.to_string())).unwrap();
+            let answer = self.wire.invoke(path, self.api.clone().oneshot(request)).await;
+            // Sometimes it is lost on the way back.
+            let answer = answer.filter(|_| !self.comes(3)).map(Result::unwrap);
+            if let Some(answer) = answer {
+                let (head, body) = answer.into_parts();
+                let body = to_bytes(body, usize::MAX).await.unwrap();
+                let body = serde_json::from_slice(&body).unwrap_or_default();
+                let answer = Answer { status: head.status.as_u16(), headers: head.headers, body };
+                // 500 too: where every reply of the table was lost, nobody knows what became of the request.
+                if answer.status < 500 && answer.status != 429 {
+                    return answer;
+                }
+                last = Some(answer.body);
+            }
+            self.pause(2_000).await;
+        }
+        panic!("{method} {path} never came to anything: {last:?}");
+    }
+
+    /// Waits for up to so many milliseconds.
+    pub async fn pause(&self, longest: u64) {
+        let milliseconds = self.roll(longest);
+        sleep(Duration::from_millis(milliseconds)).await;
+    }
+
+    /// Gives up what was not paid in time.
+    pub async fn sweep(&self) {
+        // It may be killed; then the next one goes on.
+        self.wire.invoke("sweep", self.sweep.sweep(sweep::Wanted { older_than_minutes: None })).await;
+    }
+
+    /// Waits until nothing is under way any more.
+    pub async fn rest(&self) {
+        while self.under_way.get() > 0 || !self.records.borrow().is_empty() {
+            sleep(Duration::from_secs(5)).await;
+        }
+    }
+
+    /// Brings everything that was ever told once more.
+    pub fn tell_again(self: &Rc<Self>) {
+        let told = self.told.borrow().clone();
+        for post in told {
+            self.clone().take(post);
+        }
+    }
+
+    /// What Stripe has told.
+    pub fn events(&self) -> Vec<Value> {
+        let told = self.told.borrow();
+        let events = told.iter().filter_map(|post| if let Post::Event(event) = post { Some(event) } else { None });
+        events.cloned().collect()
+    }
+
+    pub fn wrong(&self) -> Result<(), String> {
+        self.wrong.borrow().first().map_or(Ok(()), |wrong| Err(wrong.clone()))
+    }
+
+    /// Forgets what happened so far.
+    pub fn forget(&self) {
+        self.told.borrow_mut().clear();
+        self.wire.forget();
+    }
+
+    async fn hand_out(self: Rc<Self>, mut arriving: UnboundedReceiver<Post>) {
+        while let Some(post) = arriving.recv().await {
+            self.told.borrow_mut().push(post.clone());
+            self.clone().take(post);
+        }
+    }
+
+    fn take(self: Rc<Self>, post: Post) {
+        match post {
+            Post::Record(record) => self.records.borrow_mut().push_back(record),
+            // Some come twice.
+            Post::Message { queue, body } => {
+                for _ in 0..if self.comes(10) { 2 } else { 1 } {
+                    spawn_local(self.clone().carry(queue.clone(), body.clone()));
+                }
+            }
+            Post::Event(event) => {
+                for _ in 0..if self.comes(20) { 2 } else { 1 } {
+                    spawn_local(self.clone().deliver(event.clone()));
+                }
+            }
+        }
+    }
+
+    /// Brings the table's records to announce, in order; what could not be relayed, and all of a run that was killed, comes
+    /// again, and sometimes what was.
+    async fn relay(self: Rc<Self>) {
+        loop {
+            self.pause(400).await;
+            let records: Vec<Value> = self.records.borrow().iter().take(BATCH).cloned().collect();
+            if records.is_empty() {
+                continue;
+            }
+            let number = |record: &Value| record["dynamodb"]["SequenceNumber"].as_str().unwrap().to_owned();
+            let batch = records.iter().map(|record| Record {
+                sequence_number: number(record),
+                content: serde_json::from_value(record.clone()).map(Box::new),
+            });
+            let relayed = announce::relay(&self.sqs, &self.queues, batch.collect());
+            let done = match self.wire.invoke("announce", relayed).await {
+                Some(Ok(())) if self.comes(5) => 0,
+                Some(Ok(())) => records.len(),
+                Some(Err(failed)) => records.iter().position(|record| number(record) == failed).unwrap_or_default(),
+                None => 0,
+            };
+            self.records.borrow_mut().drain(..done);
+        }
+    }
+
+    /// Brings a message to who works off its queue, soon or later, until it is worked off.
+    async fn carry(self: Rc<Self>, queue: String, body: String) {
+        self.begin();
+        let longest = if self.comes(5) { 5 * 60_000 } else { 3_000 };
+        self.pause(longest).await;
+        for tried in 0.. {
+            if tried == MOST_TRIES {
+                self.wrong.borrow_mut().push(format!("a dead letter on {queue}: {body}"));
+                break;
+            }
+            if self.work_off(&queue, &body).await {
+                break;
+            }
+            sleep(VISIBILITY).await;
+        }
+        self.end();
+    }
+
+    async fn work_off(&self, queue: &str, body: &str) -> bool {
+        let event: SqsEvent =
+            serde_json::from_value(json!({ "Records": [{ "messageId": "m", "body": body }] })).unwrap();
+        let (table, now) = (&self.table, clock::now());
+        let (shop, links) = &self.letterhead;
+        let work = async {
+            match queue {
+                "mail" => batch::work_off(&|message| email::mail(&self.mail, shop, links, None, message), event).await,
+                "push" => batch::work_off(&|message| push::push(&self.browsers, table, message), event).await,
+                "stock" => batch::work_off(&|message| stock::work::act(table, message, now), event).await,
+                "refund" => {
+                    let stripe = &self.stripe;
+                    batch::work_off(&|message| payments::work::refund(table, stripe, message, now), event).await
+                }
+                other => panic!("nobody works off {other}"),
+            }
+        };
+        let message = id(body);
+        let before = self.wire.mailed(&message);
+        let done = self.wire.invoke(&message, work).await;
+        let is_done = done.is_some_and(|answer| answer.batch_item_failures.is_empty());
+        if !is_done && queue == "mail" && self.wire.mailed(&message) > before {
+            self.wire.note_unnoted(&message);
+        }
+        is_done
+    }
+
+    /// Delivers an event of Stripe's, soon or much later, until the shop takes it.
+    async fn deliver(self: Rc<Self>, event: Value) {
+        self.begin();
+        let longest = match self.roll(10) {
+            0 => 40 * 60_000,
+            1..4 => 60_000,
+            _ => 2_000,
+        };
+        self.pause(longest).await;
+        // As Stripe does; the signature is of the bytes.
+        let body = serde_json::to_string_pretty(&event).unwrap();
+        for tried in 0.. {
+            let signature = sign(WEBHOOK_SECRET, clock::now().as_second(), &body);
+            let request = Request::post("/v1/stripe/events").header("stripe-signature", signature);
+            let request = request.header("content-type", "application/json").body(Body::from(body.clone())).unwrap();
+            let answer = self.wire.invoke("webhook", self.webhook.clone().oneshot(request)).await;
+            match answer.map(|answer| answer.unwrap().status().as_u16()) {
+                Some(200..300) => break,
+                Some(status @ 400..500) => {
+                    self.wrong.borrow_mut().push(format!("{status} to an event of Stripe's: {event}"));
+                    break;
+                }
+                Some(_) | None => sleep(Duration::from_secs(1 << tried.min(8))).await,
+            }
+        }
+        self.end();
+    }
+
+    fn begin(&self) {
+        self.under_way.set(self.under_way.get() + 1);
+    }
+
+    fn end(&self) {
+        self.under_way.set(self.under_way.get() - 1);
+    }
+
+    fn roll(&self, sides: u64) -> u64 {
+        self.dice.borrow_mut().roll(sides)
+    }
+
+    fn comes(&self, percent: u64) -> bool {
+        self.dice.borrow_mut().comes(percent)
+    }
+}
+
+fn api(table: &Table, guard: &Guard, stripe: &Stripe) -> Router {
+    let (table, guard, seal) = (table.clone(), guard.clone(), Seal::new("simulated"));
+    let limits = Some(guard.limits.clone());
+    // What the shop asks once and keeps for an hour is kept for the history, which has no other clock for it.
+    let shelf = Shelf::new(table.clone(), Duration::from_secs(3_600));
+    let carts = carts::App {
+        table: table.clone(),
+        guard: guard.clone(),
+        seal: seal.clone(),
+        currency: "USD".parse().unwrap(),
+        shelf,
+    };
+    let orders = orders::App { table: table.clone(), guard: guard.clone(), seal };
+    let payments = payments::App { table: table.clone(), guard: guard.clone(), stripe: stripe.clone() };
+    let routes = orders::routes(orders).merge(carts::routes(carts)).merge(payments::routes(payments));
+    waybill_web::app(routes.merge(stock::routes(stock::App { table, guard })), limits)
+}
+
+/// As functions have it, over the wire of the simulation.
+fn aws(wire: &Wire) -> SdkConfig {
+    let patience = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(3))
+        .operation_timeout(Duration::from_secs(8))
+        .build();
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "key",
+            "secret",
+            None,
+            None,
+            "simulated",
+        )))
+        .http_client(wire.http())
+        .endpoint_url("http://aws.example.com")
+        .timeout_config(patience)
+        .build()
+}
+
+/// A message's own id.
+fn id(body: &str) -> String {
+    let message: Value = serde_json::from_str(body).unwrap_or_else(|_| json!({}));
+    message["id"].as_str().unwrap_or_default().to_owned()
+}
