@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use roaring::RoaringBitmap;
+use roaring::{MultiOps, RoaringBitmap};
 use waybill_domain::category::Tree;
 use waybill_domain::id::CategoryId;
 use waybill_domain::money::Currency;
@@ -23,6 +23,9 @@ use crate::table::{StorageError, Table, from_item};
 const KEPT: usize = 24 * 1024 * 1024;
 /// Letters of a word from which on it is also found by its beginning. Shorter ones begin too many words.
 const PREFIX: usize = 3;
+/// Where at least one of so many products is found, those that are shown are looked for along all products in their order;
+/// where fewer are, those are sorted.
+const DENSE: u64 = 16;
 
 /// What is looked for. Everything that is given has to be true of a product.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,6 +119,8 @@ struct Partition {
     bytes: usize,
     sets: BTreeMap<String, RoaringBitmap>,
     column: Vec<u8>,
+    /// The column's products in their order, rising and falling, once somebody has asked.
+    sorted: [Mutex<Arc<Vec<u32>>>; 2],
 }
 
 impl Search {
@@ -147,10 +152,11 @@ impl Search {
         let all = matching.all(None);
         let (page, before, after) = match &column {
             None => newest(&all, limit, wanted),
-            Some(column) => {
+            Some(column) if all.len() * DENSE < rows(column, &all) => {
                 let mut marks: Vec<Mark> = all.iter().map(|number| mark(order, column, number)).collect();
                 page(&mut marks, limit, wanted)
             }
+            Some(column) => walk(&sorted(order, column, &all), order, column, &all, limit, wanted),
         };
         let counts = facets.of.iter().map(|facet| matching.count(facet, facets.tree)).collect();
         let items = self.cards(&page).await?;
@@ -209,7 +215,8 @@ impl Search {
 
 impl Partition {
     fn of(items: Vec<Item>, column: Option<Column>) -> Result<Partition, StorageError> {
-        let mut partition = Partition { bytes: 0, sets: BTreeMap::new(), column: Vec::new() };
+        let mut partition =
+            Partition { bytes: 0, sets: BTreeMap::new(), column: Vec::new(), sorted: Default::default() };
         for item in items {
             let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
             let broken = || StorageError::Broken("a chunk of a set or a column is none".into());
@@ -224,6 +231,8 @@ impl Partition {
                     let end = at + bytes.as_ref().len();
                     partition.column.resize(partition.column.len().max(end), 0);
                     partition.column[at..end].copy_from_slice(bytes.as_ref());
+                    // And what it is sorted into, both ways.
+                    partition.bytes += 2 * size_of::<u32>() * bytes.as_ref().len() / column.width();
                 }
                 None => {
                     let numbers = bitmap(bytes.as_ref())?;
@@ -237,7 +246,7 @@ impl Partition {
 
     /// Those that any of these values is true of.
     fn any<'a>(&self, values: impl IntoIterator<Item = &'a str>) -> RoaringBitmap {
-        values.into_iter().filter_map(|value| self.sets.get(value)).fold(RoaringBitmap::new(), |all, set| all | set)
+        values.into_iter().filter_map(|value| self.sets.get(value)).union()
     }
 
     fn value(&self, width: usize, number: u32) -> &[u8] {
@@ -301,8 +310,11 @@ impl Matching {
             let column = search.column(Column::Price(*currency)).await?;
             let fits = |number: &u32| price(&column, *number).is_some_and(|price| range.contains(&price));
             // Only those are looked at that anything asks about.
-            let candidates = if facets.is_empty() { matching.all(None) } else { matching.whatever_the_facets() };
-            matching.parts.push((None, candidates.iter().filter(fits).collect()));
+            let asked = facets.iter().map(|facet| matching.all(Some(facet))).chain([matching.all(None)]);
+            let asked: RoaringBitmap = asked.union();
+            let fitting = RoaringBitmap::from_sorted_iter(asked.iter().filter(fits));
+            let fitting = fitting.map_err(|_| StorageError::Broken("a set is not in order".into()))?;
+            matching.parts.push((None, fitting));
         }
         Ok(matching)
     }
@@ -310,12 +322,6 @@ impl Matching {
     /// What all parts leave, but for those of one facet.
     fn all(&self, but: Option<&Facet>) -> RoaringBitmap {
         let parts = self.parts.iter().filter(|(facet, _)| but.is_none() || facet.as_ref() != but);
-        parts.fold(self.shown.clone(), |left, (_, part)| left & part)
-    }
-
-    /// What is left by those parts that are of no facet.
-    fn whatever_the_facets(&self) -> RoaringBitmap {
-        let parts = self.parts.iter().filter(|(facet, _)| facet.is_none());
         parts.fold(self.shown.clone(), |left, (_, part)| left & part)
     }
 
@@ -380,6 +386,70 @@ fn mark(order: Order, (column, values): &(Column, Arc<Partition>), number: u32) 
     Mark { key, number: u32::MAX - number }
 }
 
+/// How many numbers a list by this column has to do with.
+fn rows((column, values): &(Column, Arc<Partition>), all: &RoaringBitmap) -> u64 {
+    let rows = (values.column.len() / column.width()) as u64;
+    rows.max(all.max().map_or(0, |highest| u64::from(highest) + 1))
+}
+
+/// All numbers in the order of a list, made once for each reading of its column.
+fn sorted(order: Order, column: &(Column, Arc<Partition>), all: &RoaringBitmap) -> Arc<Vec<u32>> {
+    let is_falling = match order {
+        Order::Newest => false,
+        Order::Price { falling, .. } | Order::Name { falling } => falling,
+        Order::Popularity => true,
+    };
+    let rows = rows(column, all);
+    let mut sorted = column.1.sorted[usize::from(is_falling)].lock().unwrap_or_else(PoisonError::into_inner);
+    if (sorted.len() as u64) < rows {
+        // By whole chunks: a product that is new does not have all of them sorted again.
+        let mut marks: Vec<Mark> =
+            (0..rows.next_multiple_of(u64::from(ROWS)) as u32).map(|number| mark(order, column, number)).collect();
+        marks.sort_unstable();
+        *sorted = Arc::new(marks.into_iter().map(|mark| u32::MAX - mark.number).collect());
+    }
+    sorted.clone()
+}
+
+/// As [`page`], along all numbers in their order.
+fn walk(
+    sorted: &[u32],
+    order: Order,
+    column: &(Column, Arc<Partition>),
+    all: &RoaringBitmap,
+    limit: usize,
+    wanted: &Wanted,
+) -> (Vec<Mark>, bool, bool) {
+    let mark = |number: &u32| mark(order, column, *number);
+    let found = |number: &&u32| all.contains(**number);
+    let shown = |numbers: &mut dyn Iterator<Item = &u32>| -> (Vec<Mark>, bool) {
+        let marks = numbers.take(limit).map(|number| Mark { number: *number, ..mark(number) }).collect();
+        (marks, numbers.next().is_some())
+    };
+    match wanted {
+        Wanted::First => {
+            let (marks, more) = shown(&mut sorted.iter().filter(found));
+            (marks, false, more)
+        }
+        Wanted::After(last) => {
+            let (before, after) = sorted.split_at(sorted.partition_point(|number| mark(number) <= turned(last)));
+            let (marks, more) = shown(&mut after.iter().filter(found));
+            (marks, before.iter().rev().any(|number| all.contains(*number)), more)
+        }
+        Wanted::Before(first) => {
+            let (before, after) = sorted.split_at(sorted.partition_point(|number| mark(number) < turned(first)));
+            let (mut marks, more) = shown(&mut before.iter().rev().filter(found));
+            marks.reverse();
+            (marks, more, after.iter().any(|number| all.contains(*number)))
+        }
+    }
+}
+
+/// A mark as it is compared, and back.
+fn turned(mark: &Mark) -> Mark {
+    Mark { number: u32::MAX - mark.number, ..*mark }
+}
+
 /// The newest of all, whose numbers are the highest, as [`page`] has them: only those that are shown are looked at.
 fn newest(all: &RoaringBitmap, limit: usize, wanted: &Wanted) -> (Vec<Mark>, bool, bool) {
     let shown = |numbers: &mut dyn Iterator<Item = u32>| -> (Vec<Mark>, bool) {
@@ -405,7 +475,6 @@ fn newest(all: &RoaringBitmap, limit: usize, wanted: &Wanted) -> (Vec<Mark>, boo
 
 /// The wanted marks, and whether there are others before and behind them. Numbers are put right again.
 fn page(marks: &mut Vec<Mark>, limit: usize, wanted: &Wanted) -> (Vec<Mark>, bool, bool) {
-    let turned = |mark: &Mark| Mark { number: u32::MAX - mark.number, ..*mark };
     let all = marks.len();
     match wanted {
         Wanted::First => {}
@@ -432,5 +501,38 @@ fn page(marks: &mut Vec<Mark>, limit: usize, wanted: &Wanted) -> (Vec<Mark>, boo
     match wanted {
         Wanted::First | Wanted::After(_) => (shown, left_out, more),
         Wanted::Before(_) => (shown, more, left_out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// What is shown must not depend on how few of all products are found.
+        #[test]
+        fn walking_along_the_order_shows_the_same_as_sorting_what_is_found(
+            values in proptest::collection::vec(0_u32..6, 1..60),
+            found in proptest::collection::btree_set(0_u32..70, 0..70),
+            falling: bool,
+            limit in 1_usize..8,
+            from in 0_u32..75,
+        ) {
+            let column: Vec<u8> = values.iter().flat_map(|value| value.to_be_bytes()).collect();
+            let currency = "USD".parse().unwrap();
+            let partition = Partition { bytes: 0, sets: BTreeMap::new(), column, sorted: Default::default() };
+            let column = (Column::Price(currency), Arc::new(partition));
+            let order = Order::Price { currency, falling };
+            let all: RoaringBitmap = found.into_iter().collect();
+            let from = turned(&mark(order, &column, from));
+            for wanted in [Wanted::First, Wanted::After(from), Wanted::Before(from)] {
+                let mut marks: Vec<Mark> = all.iter().map(|number| mark(order, &column, number)).collect();
+                let by_sorting = page(&mut marks, limit, &wanted);
+                let walked = walk(&sorted(order, &column, &all), order, &column, &all, limit, &wanted);
+                prop_assert_eq!(walked, by_sorting, "{:?}", wanted);
+            }
+        }
     }
 }
