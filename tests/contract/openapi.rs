@@ -24,7 +24,7 @@ fn generated() -> Value {
     ])
 }
 
-/// `WAYBILL_UPDATE=1 cargo test -p waybill-tests the_committed_document` writes it anew.
+/// `WAYBILL_UPDATE=1 cargo test --workspace --test waybill the_committed_document` writes it anew.
 #[test]
 fn the_committed_document_is_what_the_handlers_say() {
     let path = workspace().join("infra/openapi.json");

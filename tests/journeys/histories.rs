@@ -278,7 +278,7 @@ async fn whatever_breaks_stock_orders_money_and_mails_add_up_in_the_end() {
     }
 }
 
-/// `WAYBILL_SEEDS=1..100 cargo test -p waybill-tests -- --ignored --nocapture histories`
+/// `WAYBILL_SEEDS=1..100 cargo test --workspace --test waybill -- --ignored --nocapture histories`
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "as the one of two seeds, for longer"]
 #[allow(clippy::disallowed_methods)] // Who runs the test says which seeds.

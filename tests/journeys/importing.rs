@@ -158,7 +158,7 @@ async fn an_upload_that_is_not_text_is_refused() {
     shop.stop().await;
 }
 
-/// Takes many minutes in a debug build: `cargo test -p waybill-tests ten_thousand -- --ignored --nocapture`.
+/// Takes many minutes in a debug build: `cargo test --workspace --test waybill -- --ignored --nocapture ten_thousand`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "as the one of a thousand rows, for longer"]
 async fn an_import_of_ten_thousand_rows_brings_in_9500_and_tells_of_500() {

@@ -1,5 +1,5 @@
 //! Whether the time of an answer tells who has an account. Slow, and better on a quiet machine, so run by itself:
-//! `cargo test -p waybill-tests timing -- --ignored --nocapture`, which is infra/tools/timing.
+//! `cargo test --workspace --test waybill -- --ignored --nocapture nobody_can_tell_by_the_time`, which is infra/tools/timing.
 
 use std::time::Instant;
 

@@ -262,7 +262,7 @@ async fn what_thirty_two_devices_do_at_once_is_explained_by_one_order_of_it_all(
     explained(60).await;
 }
 
-/// Some minutes: `cargo test -p waybill-storage --test table -- --ignored a_thousand_times`.
+/// Some minutes: `cargo test --workspace --test table -- --ignored a_thousand_times`.
 #[ignore = "slow"]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_they_do_a_thousand_times_each_is_explained_too() {
