@@ -62,7 +62,8 @@ fn mail_tags() -> BTreeSet<String> {
 
 /// Of what the stock queue brings.
 fn stock_tags() -> BTreeSet<String> {
-    let of_goods = ["placed", "paid", "cancelled", "cancelled_with_refund", "expired", "return_received"];
+    let of_goods =
+        ["placed", "paid", "cancelled", "cancelled_with_refund", "rest_cancelled", "expired", "return_received"];
     of_goods.map(|name| format!("order.{name}.v1")).into_iter().chain([STOCK_CHANGED.to_owned()]).collect()
 }
 

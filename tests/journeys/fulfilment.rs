@@ -192,3 +192,51 @@ async fn an_order_goes_out_in_two_parcels_to_the_address_that_was_put_right() {
     assert!(first["text"].as_str().unwrap().contains("In the parcel: 1 x "), "{first}");
     shop.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_sent_any_more_is_paid_back_and_put_back_on_the_shelf() {
+    let shop = TestShop::open().await;
+    let product = shop.product("TEA", 450, 10).await.text("/id");
+    let (staff, buyer) = (shop.administrator().await, shop.customer().await);
+    let order = buyer.order(&[("TEA", 3)]).await.text("/id");
+    let (own, admin) = (format!("/v1/orders/{order}"), format!("/v1/admin/orders/{order}"));
+    let session = buyer.post(&format!("{own}/payment-sessions"), json!({})).await.text("/id");
+    shop.stripe(&format!("sessions/{session}/pay"), json!({})).await;
+    eventually("the payment", async || (buyer.get(&own).await.text("/payment_status") == "paid").then_some(())).await;
+    staff.post(&format!("{admin}/process"), json!({})).await;
+    let (path, why) = (format!("{admin}/cancel-rest"), json!({ "reason": "Our supplier has no more of it" }));
+    staff.post(&path, why.clone()).await.assert_problem(409, "order-state");
+    staff.post(&path, json!({ "reason": "" })).await.assert_problem(422, "invalid");
+    let parcel = json!({ "carrier": "UPS", "tracking_number": "1Y", "lines": [{ "sku": "TEA", "quantity": 1 }] });
+    assert_eq!(staff.post(&format!("{admin}/ship"), parcel).await.status, 200);
+
+    let cancelled = staff.post(&path, why.clone()).await;
+    assert_eq!(
+        (cancelled.text("/fulfilment_status"), &cancelled.body["cancelled_rest"]["lines"][0]["quantity"]),
+        ("shipped".into(), &json!(2)),
+        "{}",
+        cancelled.body
+    );
+    let again = staff.post(&path, why).await;
+    assert_eq!(again.status, 200);
+    let refunded = async || {
+        let shown = buyer.get(&own).await;
+        (shown.text("/payment_status") == "partially_refunded").then_some(shown)
+    };
+    let shown = eventually("the refund", refunded).await;
+    let refunds = shown.body["refunds"].as_array().unwrap();
+    assert_eq!(
+        (refunds.len(), &refunds[0]["amount"]["amount"], &refunds[0]["cause"]),
+        (1, &json!(900), &json!("rest_cancelled"))
+    );
+    eventually("the goods", async || (shop.available(&product, "TEA").await == 9).then_some(())).await;
+    let arrived = staff.post(&format!("{admin}/shipments/1/deliver"), json!({})).await;
+    assert_eq!(arrived.text("/fulfilment_status"), "delivered");
+    let mailed = async || {
+        let mails = shop.order_mails_to(&buyer.email).await;
+        mails.into_iter().find(|mail| mail["subject"].as_str().unwrap().contains("a part of your order was cancelled"))
+    };
+    let mail = eventually("the mail", mailed).await;
+    assert!(mail["text"].as_str().unwrap().contains("9.00"), "{mail}");
+    shop.stop().await;
+}

@@ -66,6 +66,9 @@ async fn work(shop: &TestShop) {
     socket.until("order.paid").await;
     staff.get("/v1/admin/orders?status=paid").await;
     staff.post(&format!("/v1/admin/orders/{order}/process"), json!({})).await;
+    let note = staff.request(reqwest::Method::POST, &format!("/v1/admin/orders/{order}/notes"));
+    let note = note.header("idempotency-key", key()).json(&json!({ "text": "Called" })).send().await.unwrap();
+    assert_eq!(note.status(), 201);
     let cancel = format!("/v1/admin/orders/{order}/cancel");
     assert_eq!(staff.post(&cancel, json!({ "reason": "Lost" })).await.status, 200);
     socket.until("order.refunded").await;
@@ -76,6 +79,7 @@ async fn work(shop: &TestShop) {
     shop.order_to_pay("TEA").await;
     let swept = shop.invoke("sweep", json!({ "expire_orders": { "older_than_minutes": 0 } })).await;
     assert_eq!(swept["expired"], 1);
+    assert_eq!(shop.invoke("sweep", json!({ "reconcile": {} })).await["differences"], json!([]));
 
     watch_stock(shop, staff).await;
     let leaver = shop.customer().await;

@@ -181,6 +181,16 @@ impl House {
         self.wire.invoke("sweep", self.sweep.sweep(sweep::Wanted { older_than_minutes: None })).await;
     }
 
+    /// What Stripe's books and the orders do not agree in. Where all has come to its end there is nothing to repair either.
+    pub async fn differences(&self) -> Result<(), String> {
+        let wanted = sweep::reconcile::Wanted { settled_after_minutes: Some(0), ..Default::default() };
+        let compared = self.sweep.reconcile(wanted).await.map_err(|error| error.to_string())?;
+        let compared = serde_json::to_value(compared).unwrap();
+        let is_well =
+            compared["repaired"] == 0 && compared["differences"] == json!([]) && compared["is_complete"] == true;
+        if is_well { Ok(()) } else { Err(format!("the books differ: {compared}")) }
+    }
+
     /// Waits until nothing is under way any more.
     pub async fn rest(&self) {
         while self.under_way.get() > 0 || !self.records.borrow().is_empty() {

@@ -134,6 +134,7 @@ async fn adds_up(
     corrected: &BTreeMap<&'static str, i64>,
 ) -> Result<Tally, String> {
     house.wrong()?;
+    house.differences().await?;
     let (mut orders, mut announced, mut to_mail) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
     for buyer in buyers {
         let list = buyer.get(house, "/v1/orders?limit=100").await;

@@ -54,6 +54,9 @@ pub fn mailed(order: &Value) -> impl Iterator<Item = usize> {
                 | "order.payment_expired"
                 | "order.refund_requested"
                 | "order.refund_failed"
+                | "order.dispute_opened"
+                | "order.dispute_updated"
+                | "order.dispute_closed"
         )
     };
     events(order).into_iter().enumerate().filter(move |(_, event)| is_mailed(event)).map(|(place, _)| place)

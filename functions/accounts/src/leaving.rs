@@ -200,6 +200,8 @@ async fn forget_orders(table: &Table, account: AccountId, now: Timestamp) -> Res
                 Err(Unchanged::Failed(error)) => return Err(error.into()),
             }
         }
+        // What staff noted is about a person too.
+        table.delete_notes(id.number()).await?;
         match table.change_order(id, None, |order| order.forget_buyer(now).ok_or(())).await {
             Ok(_) | Err(Unchanged::UnknownOrder | Unchanged::EventSeen) => {}
             Err(Unchanged::Refused(())) => return Err(open()),

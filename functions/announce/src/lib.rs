@@ -130,6 +130,7 @@ fn moves_goods(event: &Event) -> bool {
         | Event::Cancelled
         | Event::Expired
         | Event::CancelledWithRefund { .. }
+        | Event::RestCancelled { .. }
         | Event::ReturnReceived { .. } => true,
         Event::PaymentStarted
         | Event::PaymentDeclined
@@ -144,6 +145,9 @@ fn moves_goods(event: &Event) -> bool {
         | Event::RefundRequested { .. }
         | Event::Refunded { .. }
         | Event::RefundFailed { .. }
+        | Event::DisputeOpened { .. }
+        | Event::DisputeUpdated { .. }
+        | Event::DisputeClosed { .. }
         | Event::ReturnRequested { .. }
         | Event::ReturnApproved { .. }
         | Event::ReturnRefused { .. } => false,

@@ -162,6 +162,18 @@ fn words(shop: &Shop, message: &Message) -> Option<Words> {
             "Your order was cancelled",
             &format!("We are paying {refund} back, the way you paid. We will write again when it is on its way."),
         )),
+        Event::RestCancelled { lines, refund } => {
+            let back = match refund.amount {
+                0 => String::new(),
+                _ => format!(" We are paying {refund} back, the way you paid."),
+            };
+            let what: Vec<_> = lines.iter().map(|units| named(&message.order, units)).collect();
+            Some(plain(
+                "a part of your order was cancelled",
+                "We cannot send the rest of your order",
+                &format!("We are sorry: this will not come any more: {}.{back}", what.join(", ")),
+            ))
+        }
         Event::PaidLate { refund } => Some(plain(
             "your payment came too late",
             "Your payment came too late",
@@ -189,6 +201,8 @@ fn words(shop: &Shop, message: &Message) -> Option<Words> {
         Event::ReturnRequested { .. } => None,
         // Those who asked for it are told when it is made; that it cannot be is for staff to mend.
         Event::RefundRequested { .. } | Event::RefundFailed { .. } => None,
+        // Those who dispute a payment know that they do; it is answered by staff, at Stripe.
+        Event::DisputeOpened { .. } | Event::DisputeUpdated { .. } | Event::DisputeClosed { .. } => None,
         Event::Placed | Event::PaymentStarted | Event::PaymentDeclined | Event::PaymentExpired => None,
     }
 }

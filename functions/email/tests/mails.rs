@@ -3,6 +3,7 @@
 use email::{Shop, compose, compose_letter, compose_stock};
 use waybill_domain::message::{AccountEvent, Event, Message, Snapshot, StockEvent, StockMessage, Sums};
 use waybill_domain::money::Money;
+use waybill_domain::order::{DisputeStatus, Units};
 
 fn message(event: Event) -> Message {
     let usd = |amount| Money::new(amount, "USD".parse().unwrap());
@@ -47,6 +48,10 @@ fn message(event: Event) -> Message {
 
 fn shop() -> Shop {
     Shop { name: "Waybill Shop".into(), url: "https://shop.example.com".into() }
+}
+
+fn tea() -> Units {
+    Units { sku: "TEA-EARL-100".parse().unwrap(), quantity: 2.try_into().unwrap() }
 }
 
 fn shipped() -> Event {
@@ -104,6 +109,8 @@ fn the_mails_about_money_that_goes_back_or_did_not_come_are_as_reviewed() {
         Event::Expired,
         Event::CancelledWithRefund { refund: usd(3779) },
         Event::CancelledWithRefund { refund: usd(0) },
+        Event::RestCancelled { lines: vec![tea()], refund: usd(1780) },
+        Event::RestCancelled { lines: vec![tea()], refund: usd(0) },
         Event::PaidLate { refund: usd(3779) },
         Event::Refunded { number: 1, amount: usd(1999) },
     ] {
@@ -111,9 +118,14 @@ fn the_mails_about_money_that_goes_back_or_did_not_come_are_as_reviewed() {
         mails += &format!("Subject: {}\n\n{}\n\n====\n", mail.subject, mail.text);
     }
     insta::assert_snapshot!("money", mails);
-    for event in
-        [Event::RefundRequested { number: 1, amount: usd(1) }, Event::RefundFailed { number: 1, amount: usd(1) }]
-    {
+    let for_staff = [
+        Event::RefundRequested { number: 1, amount: usd(1) },
+        Event::RefundFailed { number: 1, amount: usd(1) },
+        Event::DisputeOpened { amount: usd(1) },
+        Event::DisputeUpdated { amount: usd(1), status: DisputeStatus::UnderReview },
+        Event::DisputeClosed { amount: usd(1), status: DisputeStatus::Lost },
+    ];
+    for event in for_staff {
         assert!(compose(&shop(), &message(event)).unwrap().is_none());
     }
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use waybill_domain::id::OrderId;
 use waybill_domain::order::{Carrier, Command, Parcel, TrackingNumber};
+use waybill_domain::stock::Reason;
 use waybill_storage::Table;
 use waybill_web::{Body, Fields, Problem, Segment, Staff, may};
 
@@ -67,6 +68,37 @@ pub async fn ship_order(
         Some(Parcel { carrier: carrier?, tracking_number: tracking_number?, units })
     })?;
     change(&table, &id, Command::Ship(parcel), staff.caller.actor()).await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestCancellation {
+    /// The buyer sees it.
+    #[schema(value_type = Reason, example = "Our supplier has no more of it")]
+    reason: String,
+}
+
+/// Cancel what has not been shipped
+///
+/// Of an order that is shipped in part. What was paid for it goes back, without shipping, and it is put back on the shelf.
+#[utoipa::path(
+    post,
+    path = "/v1/admin/orders/{id}/cancel-rest",
+    params(("id" = OrderId, Path)),
+    request_body = RestCancellation,
+    responses((status = 200, description = "The rest is not sent any more.", body = OrderView), (status = 409, description = "order-state")),
+    security(("bearer" = ["orders:refund"])),
+)]
+pub async fn cancel_rest(
+    State(table): State<Table>,
+    staff: Staff<may::RefundOrders>,
+    Segment(id): Segment,
+    Body(body): Body<RestCancellation>,
+) -> Result<Json<OrderView>, Problem> {
+    let mut fields = Fields::default();
+    let reason = fields.take("/reason", body.reason.parse());
+    let reason: Reason = fields.finish(|| reason)?;
+    change(&table, &id, Command::CancelRest { reason }, staff.caller.actor()).await
 }
 
 /// Note that an order has arrived

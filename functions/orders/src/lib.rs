@@ -3,6 +3,7 @@
 mod address;
 mod change;
 mod fulfil;
+mod notes;
 mod place;
 mod read;
 mod returns;
@@ -11,7 +12,7 @@ mod view;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use utoipa::OpenApi;
 use waybill_domain::order::Status;
 use waybill_storage::Table;
@@ -40,10 +41,14 @@ pub struct App {
         read::list_orders,
         fulfil::process_order,
         fulfil::ship_order,
+        fulfil::cancel_rest,
         fulfil::deliver_order,
         fulfil::deliver_shipment,
         address::change_own_address,
         address::change_address,
+        notes::write_note,
+        notes::list_notes,
+        notes::delete_note,
         returns::request_return,
         returns::approve_return,
         returns::refuse_return,
@@ -60,10 +65,13 @@ pub fn routes(app: App) -> Router {
         .route("/v1/admin/orders", get(read::list_orders))
         .route("/v1/admin/orders/{id}/process", post(fulfil::process_order))
         .route("/v1/admin/orders/{id}/ship", post(fulfil::ship_order))
+        .route("/v1/admin/orders/{id}/cancel-rest", post(fulfil::cancel_rest))
         .route("/v1/admin/orders/{id}/deliver", post(fulfil::deliver_order))
         .route("/v1/admin/orders/{id}/shipments/{number}/deliver", post(fulfil::deliver_shipment))
         .route("/v1/orders/{id}/shipping-address", put(address::change_own_address))
         .route("/v1/admin/orders/{id}/shipping-address", put(address::change_address))
+        .route("/v1/admin/orders/{id}/notes", post(notes::write_note).get(notes::list_notes))
+        .route("/v1/admin/orders/{id}/notes/{note}", delete(notes::delete_note))
         .route("/v1/orders/{id}/returns", post(returns::request_return))
         .route("/v1/admin/orders/{id}/returns/{number}/approve", post(returns::approve_return))
         .route("/v1/admin/orders/{id}/returns/{number}/refuse", post(returns::refuse_return))

@@ -7,10 +7,12 @@ use waybill_domain::cart::PricedLine;
 use waybill_domain::id::{OrderId, OrderNumber};
 use waybill_domain::message::{Actor, Entry, Event};
 use waybill_domain::money::Money;
+use waybill_domain::order::dispute::DisputeReason;
 use waybill_domain::order::refund::{Cause, RefundedLine};
 use waybill_domain::order::returns::{ReceivedLine, ReturnState};
 use waybill_domain::order::{
-    Address, FulfilmentStatus, Order, PaymentStatus, Refund, RefundStatus, Return, ReturnStatus, Shipment, State, Units,
+    Address, CancelledRest, Dispute, DisputeStatus, FulfilmentStatus, Order, PaymentStatus, Refund, RefundStatus,
+    Return, ReturnStatus, Shipment, State, Units,
 };
 use waybill_domain::stock::Reason;
 use waybill_domain::text::Email;
@@ -41,12 +43,18 @@ pub struct OrderView {
     shipping_address: Option<Address>,
     /// The first one first.
     shipments: Vec<Shipment>,
+    /// What is not sent any more, after the rest was; left out where there is no such thing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    cancelled_rest: Option<CancelledRest>,
     /// Why staff cancelled it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     cancellation_reason: Option<Reason>,
     /// Oldest first.
     refunds: Vec<RefundView>,
+    /// Of the payment by the buyer's bank; oldest first. They are answered at the payment provider.
+    disputes: Vec<DisputeView>,
     /// Oldest first.
     returns: Vec<ReturnView>,
     placed_at: Timestamp,
@@ -109,6 +117,28 @@ impl From<Return> for ReturnView {
     }
 }
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = Dispute)]
+struct DisputeView {
+    amount: Money,
+    status: DisputeStatus,
+    /// In the payment provider's words.
+    #[schema(example = "product_not_received")]
+    reason: DisputeReason,
+    opened_at: Timestamp,
+    /// Until when the shop has to answer it, where it still can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    due_by: Option<Timestamp>,
+}
+
+impl From<Dispute> for DisputeView {
+    fn from(dispute: Dispute) -> Self {
+        let Dispute { amount, status, reason, opened_at, due_by, .. } = dispute;
+        DisputeView { amount, status, reason, opened_at, due_by: due_by.filter(|_| status.needs_answer()) }
+    }
+}
+
 /// Why money goes back.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -117,6 +147,8 @@ enum CauseView {
     Requested,
     /// The order was cancelled after it was paid.
     Cancelled,
+    /// What had not been shipped was cancelled.
+    RestCancelled,
     /// The order was paid when it had been given up.
     PaidLate,
     /// It was made at the payment provider.
@@ -128,6 +160,7 @@ impl From<Refund> for RefundView {
         let (cause, reason) = match refund.cause {
             Cause::Requested { reason, .. } => (CauseView::Requested, reason),
             Cause::Cancelled => (CauseView::Cancelled, None),
+            Cause::RestCancelled => (CauseView::RestCancelled, None),
             Cause::PaidLate => (CauseView::PaidLate, None),
             Cause::AtStripe => (CauseView::AtStripe, None),
         };
@@ -148,7 +181,8 @@ struct EntryView {
 
 impl From<Order> for OrderView {
     fn from(order: Order) -> Self {
-        let refunds = order.state.payment().map(|payment| payment.refunds.clone()).unwrap_or_default();
+        let payment = order.state.payment().cloned();
+        let (refunds, disputes) = payment.map(|payment| (payment.refunds, payment.disputes)).unwrap_or_default();
         OrderView {
             id: order.id,
             number: order.id.number(),
@@ -171,7 +205,9 @@ impl From<Order> for OrderView {
                 | State::Expired { .. } => None,
             },
             shipments: order.state.shipments().to_vec(),
+            cancelled_rest: order.cancelled_rest,
             refunds: refunds.into_iter().map(RefundView::from).collect(),
+            disputes: disputes.into_iter().map(DisputeView::from).collect(),
             returns: order.returns.into_iter().map(ReturnView::from).collect(),
             placed_at: order.placed_at,
             timeline: order.timeline.iter().map(EntryView::from).collect(),

@@ -4,6 +4,7 @@
 mod cancel;
 pub mod give_up;
 mod line;
+pub mod note;
 mod refunds;
 mod start;
 mod stripe_api;
@@ -17,7 +18,10 @@ use waybill_storage::Table;
 use waybill_web::Guard;
 
 pub use line::Counter;
-pub use stripe_api::{Stripe, outcome, payment_on, refund_of};
+use stripe_api::{dispute_of, outcome, refund_of};
+
+pub use stripe::StripeError;
+pub use stripe_api::{Stripe, is_of_known_form, paid_by, payment_on, told};
 
 #[derive(Clone, FromRef)]
 pub struct App {

@@ -3,22 +3,26 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use futures_util::Stream;
 use stripe::{ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
     CreateCheckoutSessionPaymentIntentData, ExpireCheckoutSession, ProductData, RetrieveCheckoutSession,
 };
-use stripe_core::payment_intent::RetrievePaymentIntent;
+use stripe_core::dispute::ListDispute;
+use stripe_core::payment_intent::{ListPaymentIntent, RetrievePaymentIntent};
 use stripe_core::refund::{CreateRefund, ListRefund};
 use stripe_shared::{
-    ApiErrors, ApiErrorsType, CheckoutSession, CheckoutSessionMode, CheckoutSessionPaymentStatus,
-    CheckoutSessionStatus, PaymentIntent, PaymentIntentStatus,
+    ApiErrors, ApiErrorsType, ApiVersion, CheckoutSession, CheckoutSessionMode, CheckoutSessionPaymentStatus,
+    CheckoutSessionStatus, DisputeStatus as StripesStatus, PaymentIntent, PaymentIntentStatus,
 };
+use stripe_types::RangeQueryTs;
 use waybill_domain::cart::PricedLine;
 use waybill_domain::id::OrderId;
 use waybill_domain::money::{Currency, Money};
+use waybill_domain::order::dispute::Told;
 use waybill_domain::order::refund::Outcome;
-use waybill_domain::order::{Command, Order, PaymentSession, Refund};
+use waybill_domain::order::{Command, Dispute, DisputeStatus, Order, PaymentSession, Refund};
 use waybill_domain::totals::{Prices, Shipping, Tax};
 use waybill_domain::{SignedDuration, Timestamp};
 use waybill_web::{Kind, Problem};
@@ -40,6 +44,7 @@ const REFUND: &str = "refund";
 pub struct Stripe {
     client: Line,
     shop_url: String,
+    is_live: bool,
 }
 
 /// What became of a payment page.
@@ -57,12 +62,19 @@ impl Stripe {
     /// `url` is where the API lives, with a slash at the end.
     pub fn new(secret_key: &str, url: &str, shop_url: &str) -> Result<Self, StripeError> {
         let client = ClientBuilder::new(secret_key.trim()).url(url).timeout(PATIENCE).build()?;
-        Ok(Stripe { client: Line::Network(Box::new(client)), shop_url: shop_url.trim_end_matches('/').to_owned() })
+        let client = Line::Network(Box::new(client));
+        Ok(Stripe { client, shop_url: shop_url.trim_end_matches('/').to_owned(), is_live: is_live(secret_key) })
     }
 
     /// A Stripe that is in this process: simulations have no sockets.
     pub fn in_process(secret_key: &str, counter: Counter, shop_url: &str) -> Self {
-        Stripe { client: Line::in_process(secret_key, counter), shop_url: shop_url.to_owned() }
+        let client = Line::in_process(secret_key, counter);
+        Stripe { client, shop_url: shop_url.to_owned(), is_live: is_live(secret_key) }
+    }
+
+    /// Whether real money moves. Stripe's keys say so: `sk_live_…`, `rk_live_…`, `sk_org_live_…`.
+    pub fn is_live(&self) -> bool {
+        self.is_live
     }
 
     /// A page for one attempt to pay an order. Asking again for the same attempt answers the same page.
@@ -154,16 +166,37 @@ impl Stripe {
     /// The order that a payment is of; None for one that is not ours.
     pub async fn order_of(&self, intent: &str) -> Result<Option<OrderId>, Problem> {
         let intent = self.intent(intent).await?;
-        Ok(intent.and_then(|intent| intent.metadata.get(ORDER).and_then(|id| id.parse().ok())))
+        Ok(intent.as_ref().and_then(order_of))
     }
 
     /// A payment, once the money is here.
     pub async fn payment(&self, intent: &str) -> Result<Option<Command>, Problem> {
-        let succeeded = |found: &PaymentIntent| found.status == PaymentIntentStatus::Succeeded;
-        let Some(found) = self.intent(intent).await?.filter(succeeded) else { return Ok(None) };
-        let currency = found.currency.to_string().to_uppercase().parse();
-        let amount = currency.map(|currency| Money::new(found.amount_received, currency));
-        Ok(amount.ok().map(|amount| Command::Pay { intent: intent.to_owned(), amount }))
+        Ok(self.intent(intent).await?.as_ref().and_then(payment))
+    }
+
+    /// All payments that were begun since then, the newest first.
+    pub fn payments_since(&self, since: Timestamp) -> impl Stream<Item = Result<PaymentIntent, StripeError>> + Unpin {
+        ListPaymentIntent::new()
+            .created(RangeQueryTs::gte(since.as_second()))
+            .limit(100)
+            .paginate()
+            .stream(&self.client)
+    }
+
+    /// All refunds that were begun since then, the newest first.
+    pub fn refunds_since(
+        &self,
+        since: Timestamp,
+    ) -> impl Stream<Item = Result<stripe_shared::Refund, StripeError>> + Unpin {
+        ListRefund::new().created(RangeQueryTs::gte(since.as_second())).limit(100).paginate().stream(&self.client)
+    }
+
+    /// All disputes that were begun since then, the newest first.
+    pub fn disputes_since(
+        &self,
+        since: Timestamp,
+    ) -> impl Stream<Item = Result<stripe_shared::Dispute, StripeError>> + Unpin {
+        ListDispute::new().created(RangeQueryTs::gte(since.as_second())).limit(100).paginate().stream(&self.client)
     }
 
     async fn intent(&self, intent: &str) -> Result<Option<PaymentIntent>, Problem> {
@@ -197,6 +230,24 @@ impl Stripe {
     }
 }
 
+/// The order that a payment is of, and the payment; None where the money is not here, or it is not one of ours.
+pub fn paid_by(intent: &PaymentIntent) -> Option<(OrderId, Command)> {
+    Some((order_of(intent)?, payment(intent)?))
+}
+
+fn order_of(intent: &PaymentIntent) -> Option<OrderId> {
+    intent.metadata.get(ORDER)?.parse().ok()
+}
+
+/// A payment, once the money is here.
+fn payment(intent: &PaymentIntent) -> Option<Command> {
+    if intent.status != PaymentIntentStatus::Succeeded {
+        return None;
+    }
+    let currency = intent.currency.to_string().to_uppercase().parse().ok()?;
+    Some(Command::Pay { intent: intent.id.to_string(), amount: Money::new(intent.amount_received, currency) })
+}
+
 /// What became of a refund; None while that is not decided.
 pub fn outcome(refund: &stripe_shared::Refund) -> Option<Outcome> {
     let stripe = refund.id.to_string();
@@ -205,6 +256,44 @@ pub fn outcome(refund: &stripe_shared::Refund) -> Option<Outcome> {
         "failed" | "canceled" => Some(Outcome::Failed { stripe: Some(stripe) }),
         _ => None,
     }
+}
+
+/// Whether objects in this version of Stripe's API can be read. Within a release, which has a name, Stripe only adds
+/// (<https://docs.stripe.com/api/versioning>).
+pub fn is_of_known_form(version: &ApiVersion) -> bool {
+    release(version) == release(&stripe_shared::version::VERSION)
+}
+
+fn release(version: &ApiVersion) -> &str {
+    version.as_str().split_once('.').map_or(version.as_str(), |(_, release)| release)
+}
+
+fn is_live(secret_key: &str) -> bool {
+    secret_key.split('_').nth_back(1) == Some("live")
+}
+
+/// How a dispute of this payment stands; None where it is not said what is disputed.
+pub fn dispute_of(dispute: &stripe_shared::Dispute, intent: String) -> Option<Told> {
+    let status = match dispute.status {
+        StripesStatus::WarningNeedsResponse | StripesStatus::WarningUnderReview => DisputeStatus::Inquiry,
+        StripesStatus::NeedsResponse => DisputeStatus::NeedsResponse,
+        StripesStatus::UnderReview => DisputeStatus::UnderReview,
+        StripesStatus::Won => DisputeStatus::Won,
+        StripesStatus::Lost => DisputeStatus::Lost,
+        StripesStatus::WarningClosed | StripesStatus::Prevented => DisputeStatus::Withdrawn,
+        // What Stripe may add.
+        _ => return None,
+    };
+    let currency = dispute.currency.to_string().to_uppercase().parse().ok()?;
+    let dispute = Dispute {
+        stripe: dispute.id.to_string(),
+        amount: Money::new(dispute.amount, currency),
+        reason: dispute.reason.parse().ok()?,
+        status,
+        opened_at: Timestamp::from_second(dispute.created).ok()?,
+        due_by: dispute.evidence_details.due_by.and_then(|due_by| Timestamp::from_second(due_by).ok()),
+    };
+    Some(Told { intent, dispute })
 }
 
 /// The order and the number of a refund of ours; None for one that was made at Stripe.
@@ -296,7 +385,7 @@ fn is_missing(errors: &ApiErrors) -> bool {
 }
 
 /// What went wrong, without what was sent.
-fn told(error: &StripeError) -> String {
+pub fn told(error: &StripeError) -> String {
     match error {
         StripeError::Stripe(errors, status) => format!("it answered {status} {:?} {:?}", errors.type_, errors.code),
         StripeError::ClientError(_) | StripeError::Timeout => "it did not answer".to_owned(),
@@ -332,6 +421,7 @@ fn failed(error: StripeError) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt;
     use waybill_domain::cart::Quote;
     use waybill_domain::id::OrderId;
     use waybill_domain::money::Money;
@@ -451,5 +541,8 @@ mod tests {
         assert!(looked_for.is_ok(), "{looked_for:?}");
         assert!(stripe.order_of("pi_123").await.is_ok());
         assert!(stripe.payment("pi_123").await.is_ok());
+        assert!(stripe.payments_since(Timestamp::UNIX_EPOCH).next().await.unwrap().is_ok());
+        assert!(stripe.refunds_since(Timestamp::UNIX_EPOCH).next().await.unwrap().is_ok());
+        assert!(stripe.disputes_since(Timestamp::UNIX_EPOCH).next().await.unwrap().is_ok());
     }
 }

@@ -48,10 +48,9 @@ async fn make(
         tracing::warn!(order.id = %order.id, refund = due.number, "a refund is pending at Stripe");
         return Ok(());
     };
-    let command = refund::Command::Settle { number: due.number, outcome };
+    let command = Command::Refund(refund::Command::Settle { number: due.number, outcome });
     // Before it is kept: were it lost in between, nobody would hear of it.
-    warn_of_failure(order.id, &command);
-    let command = Command::Refund(command);
+    warn(order.id, &command);
     let decide = |order: &Order| order.decide(command.clone(), Actor::Stripe, now);
     match table.change_order(order.id, None, decide).await {
         Ok(_) | Err(Unchanged::Refused(Refusal::Done)) => Ok(()),
@@ -62,15 +61,30 @@ async fn make(
     }
 }
 
-/// Where a refund has failed somebody has to look at it, which an alarm says; once more is no harm.
-pub fn warn_of_failure(order: OrderId, command: &refund::Command) {
+/// Where a refund has failed or a payment is disputed somebody has to look at it, which an alarm says; once more is no harm.
+pub fn warn(order: OrderId, command: &Command) {
     match command {
-        refund::Command::Settle { outcome: Outcome::Failed { .. }, .. }
-        | refund::Command::Note { outcome: Outcome::Failed { .. }, .. } => {
-            tracing::error!(order.id = %order, "a refund has failed");
+        Command::Refund(
+            refund::Command::Settle { outcome: Outcome::Failed { .. }, .. }
+            | refund::Command::Note { outcome: Outcome::Failed { .. }, .. },
+        ) => tracing::error!(order.id = %order, "a refund has failed"),
+        Command::NoteDispute(told) if told.dispute.status.needs_answer() => {
+            let due_by = told.dispute.due_by.map(|due_by| due_by.to_string());
+            tracing::error!(order.id = %order, due_by, "a payment is disputed");
         }
-        refund::Command::Settle { outcome: Outcome::Succeeded { .. }, .. }
-        | refund::Command::Note { outcome: Outcome::Succeeded { .. }, .. }
-        | refund::Command::Request { .. } => {}
+        Command::StartPayment { .. }
+        | Command::DeclinePayment
+        | Command::ExpirePayment { .. }
+        | Command::Pay { .. }
+        | Command::Process
+        | Command::ChangeAddress(_)
+        | Command::Ship(_)
+        | Command::Deliver { .. }
+        | Command::Cancel { .. }
+        | Command::CancelRest { .. }
+        | Command::Expire { .. }
+        | Command::Refund(_)
+        | Command::NoteDispute(_)
+        | Command::Return(_) => {}
     }
 }

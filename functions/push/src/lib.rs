@@ -102,10 +102,14 @@ fn update(message: &Message) -> Update<'_> {
         | Event::Cancelled
         | Event::Expired
         | Event::CancelledWithRefund { .. }
+        | Event::RestCancelled { .. }
         | Event::PaidLate { .. }
         | Event::RefundRequested { .. }
         | Event::Refunded { .. }
         | Event::RefundFailed { .. }
+        | Event::DisputeOpened { .. }
+        | Event::DisputeUpdated { .. }
+        | Event::DisputeClosed { .. }
         | Event::ReturnRequested { .. }
         | Event::ReturnApproved { .. }
         | Event::ReturnRefused { .. }

@@ -13,6 +13,9 @@ use waybill_lambda::batch::Queued;
 use waybill_storage::stock::{Done, NotMoved, Wanted};
 use waybill_storage::{StorageError, Table};
 
+/// What was never sent is put back as if by a return, of which the first is number 1.
+const THE_REST: u32 = 0;
+
 #[derive(Clone, Debug)]
 pub enum Work {
     Order(Box<Message>),
@@ -74,6 +77,10 @@ pub async fn act(table: &Table, work: Work, now: Timestamp) -> Result<(), WorkEr
                 let by = by_whom(table, &message).await?;
                 take_back(table, &message, by).await
             }
+            Event::RestCancelled { ref lines, .. } => {
+                let by = by_whom(table, &message).await?;
+                restock(table, &message, by, THE_REST, lines, None).await
+            }
             Event::ReturnReceived { number, ref restocked, location_id } => {
                 let by = by_whom(table, &message).await?;
                 restock(table, &message, by, number, restocked, location_id).await
@@ -91,6 +98,9 @@ pub async fn act(table: &Table, work: Work, now: Timestamp) -> Result<(), WorkEr
             | Event::RefundRequested { .. }
             | Event::Refunded { .. }
             | Event::RefundFailed { .. }
+            | Event::DisputeOpened { .. }
+            | Event::DisputeUpdated { .. }
+            | Event::DisputeClosed { .. }
             | Event::ReturnRequested { .. }
             | Event::ReturnApproved { .. }
             | Event::ReturnRefused { .. } => Ok(()),

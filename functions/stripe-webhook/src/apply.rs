@@ -1,16 +1,14 @@
 //! What an event does to its order.
 
-use payments::give_up::catch_up;
-use payments::work::warn_of_failure;
-use payments::{outcome, payment_on, refund_of};
+use payments::note::{Told, UnclearDispute};
+use payments::{is_of_known_form, payment_on};
 use serde::Deserialize;
-use stripe_shared::{CheckoutSession, CheckoutSessionPaymentStatus, Refund};
+use stripe_shared::{CheckoutSession, CheckoutSessionPaymentStatus};
 use stripe_webhook::{Event, EventObject};
 use waybill_domain::Timestamp;
 use waybill_domain::id::OrderId;
 use waybill_domain::message::Actor;
-use waybill_domain::money::Money;
-use waybill_domain::order::{Command, Refusal, refund};
+use waybill_domain::order::{Command, Refusal};
 use waybill_storage::Table;
 use waybill_storage::orders::{EventOutcome, StripeEvent, Unchanged};
 use waybill_web::{Kind, Problem};
@@ -27,15 +25,10 @@ enum Asked {
     /// A command for the order that the event names; None if it names none that can be ours.
     Change(Option<OrderId>, Command),
     Nothing,
-    /// It tells of money, but not how much or by which payment.
-    Unclear,
-    /// What became of a refund of the payment with this id. One that was made at Stripe names no order: the payment does, if
-    /// it is one of ours.
-    RefundOf {
-        intent: String,
-        order: Option<OrderId>,
-        command: refund::Command,
-    },
+    /// It tells of money, but not clearly enough.
+    Unclear(&'static str),
+    /// What became of a payment after it was made.
+    Note(Told),
 }
 
 /// Takes an event. Whatever it is, Stripe is told that it arrived: what cannot take effect is kept for a person.
@@ -49,31 +42,30 @@ pub async fn apply(app: &App, event: Event, payload: &str, now: Timestamp) -> Re
         received_at: now,
         parked: None,
     };
-    let (order, command, refunded) = match asked(&event.data.object) {
-        Asked::Nothing => return Ok(IGNORED),
-        Asked::Unclear => return park(table, record, payload, "it does not say what was paid").await,
-        Asked::Change(None, _) => return park(table, record, payload, "it names no order").await,
-        Asked::Change(Some(order), command) => (order, command, None),
-        Asked::RefundOf { intent, order, command } => {
-            let order = match order {
-                Some(order) => Some(order),
-                None => stripe.order_of(&intent).await?,
-            };
-            let Some(order) = order else { return Ok(IGNORED) };
-            warn_of_failure(order, &command);
-            (order, Command::Refund(command), Some(intent))
-        }
-    };
-    let decide = |order: &waybill_domain::order::Order| order.decide(command.clone(), Actor::Stripe, now);
-    let mut changed = table.change_order(order, Some(&record), decide).await;
-    // Events come in any order: a refund may be told of before the payment that it is of.
-    let is_early = matches!(changed, Err(Unchanged::Refused(Refusal::Forbidden { command: Command::Refund(_), .. })));
-    if is_early
-        && let Some(intent) = refunded
-        && catch_up(table, stripe, order, &intent).await?
-    {
-        changed = table.change_order(order, Some(&record), decide).await;
+    let asked = asked(&event.data.object);
+    if let Asked::Nothing = asked {
+        return Ok(IGNORED);
     }
+    if event.livemode != stripe.is_live() {
+        let why =
+            if event.livemode { "it is live, and this shop tests" } else { "it is a test, and this shop is live" };
+        return park(table, record, payload, why).await;
+    }
+    if !event.api_version.as_ref().is_some_and(is_of_known_form) {
+        return park(table, record, payload, "it is written in another version of Stripe's API").await;
+    }
+    let changed = match asked {
+        Asked::Nothing => return Ok(IGNORED),
+        Asked::Unclear(why) => return park(table, record, payload, why).await,
+        Asked::Change(None, _) => return park(table, record, payload, "it names no order").await,
+        Asked::Change(Some(order), command) => {
+            table.change_order(order, Some(&record), |order| order.decide(command.clone(), Actor::Stripe, now)).await
+        }
+        Asked::Note(told) => match told.note(table, stripe, Some(&record), now).await? {
+            Some(noted) => noted,
+            None => return Ok(IGNORED),
+        },
+    };
     match changed {
         Ok(order) => {
             tracing::info!(order.id = %order.id, stripe.event = record.id, kind, "an event took effect");
@@ -120,7 +112,7 @@ fn asked(object: &EventObject) -> Asked {
             match session.payment_status {
                 CheckoutSessionPaymentStatus::Paid => match payment_on(session) {
                     Some(command) => Asked::Change(order_of(session), command),
-                    None => Asked::Unclear,
+                    None => Asked::Unclear("it does not say what was paid"),
                 },
                 // A slow payment method: the money, or its failure, comes with a later event.
                 _ => Asked::Nothing,
@@ -137,22 +129,18 @@ fn asked(object: &EventObject) -> Asked {
             }
         }
         EventObject::RefundCreated(refund) | EventObject::RefundUpdated(refund) | EventObject::RefundFailed(refund) => {
-            asked_of(refund)
+            Told::of_refund(refund).map_or(Asked::Nothing, Asked::Note)
         }
+        EventObject::ChargeDisputeCreated(dispute)
+        | EventObject::ChargeDisputeUpdated(dispute)
+        | EventObject::ChargeDisputeFundsWithdrawn(dispute)
+        | EventObject::ChargeDisputeFundsReinstated(dispute)
+        | EventObject::ChargeDisputeClosed(dispute) => match Told::of_dispute(dispute) {
+            Ok(told) => told.map_or(Asked::Nothing, Asked::Note),
+            Err(UnclearDispute) => Asked::Unclear("it does not say what is disputed, or how that stands"),
+        },
         _ => Asked::Nothing,
     }
-}
-
-fn asked_of(refund: &Refund) -> Asked {
-    // A refund without one is of no payment that an order can have.
-    let (Some(outcome), Some(intent)) = (outcome(refund), &refund.payment_intent) else { return Asked::Nothing };
-    let intent = intent.id().to_string();
-    if let Some((order, number)) = refund_of(refund) {
-        return Asked::RefundOf { intent, order: Some(order), command: refund::Command::Settle { number, outcome } };
-    }
-    let Ok(currency) = refund.currency.to_string().to_uppercase().parse() else { return Asked::Nothing };
-    let amount = Money::new(refund.amount, currency);
-    Asked::RefundOf { intent: intent.clone(), order: None, command: refund::Command::Note { intent, amount, outcome } }
 }
 
 fn order_of(session: &CheckoutSession) -> Option<OrderId> {

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use aws_lc_rs::hmac;
 use stripe_webhook_function::signed_event;
 use waybill_domain::Timestamp;
-use waybill_local::mixed;
+use waybill_lambda::random::mixed;
 
 const SECRET: &str = "whsec_known_to_the_test";
 const NOW: i64 = 1_800_000_000;

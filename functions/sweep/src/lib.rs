@@ -1,5 +1,8 @@
 //! Gives up orders that were not paid in time: what they hold can be ordered by others. Every minute, by a schedule; by hand
-//! with `aws lambda invoke --function-name … --payload '{"expire_orders": {"older_than_minutes": 0}}'`.
+//! with `aws lambda invoke --function-name … --payload '{"expire_orders": {"older_than_minutes": 0}}'`. And every night
+//! compares Stripe's books with the orders.
+
+pub mod reconcile;
 
 use std::cell::Cell;
 
@@ -34,9 +37,18 @@ pub struct Shop {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Command {
-    pub expire_orders: Wanted,
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    ExpireOrders(Wanted),
+    Reconcile(reconcile::Wanted),
+}
+
+/// What a command came to.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum Done {
+    Swept(Swept),
+    Compared(reconcile::Compared),
 }
 
 #[derive(Deserialize)]
@@ -60,6 +72,13 @@ pub struct Swept {
 }
 
 impl Shop {
+    pub async fn run(&self, command: Command) -> Result<Done, Error> {
+        Ok(match command {
+            Command::ExpireOrders(wanted) => Done::Swept(self.sweep(wanted).await?),
+            Command::Reconcile(wanted) => Done::Compared(self.reconcile(wanted).await?),
+        })
+    }
+
     pub async fn sweep(&self, wanted: Wanted) -> Result<Swept, Error> {
         let begun_at = clock::now();
         let age = wanted.older_than_minutes.map_or(self.deadline, |minutes| SignedDuration::from_mins(minutes.into()));

@@ -24,5 +24,5 @@ async fn main() -> Result<(), Error> {
         Shop { table: aws.table()?, stripe, deadline: SignedDuration::from_mins(minutes.parse::<u32>()?.into()) };
     shop.table.warm_up().await?;
     let shop = &shop;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Command>| shop.sweep(event.payload.expire_orders))).await
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Command>| shop.run(event.payload))).await
 }

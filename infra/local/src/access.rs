@@ -229,11 +229,11 @@ mod tests {
         let on = json!({ "TableName": "Table" });
         let transaction = |parts: Value| json!({ "TransactItems": parts });
         let whole = transaction(json!([{ "Put": on }, { "Update": on }, { "Delete": on }]));
-        let checked = transaction(json!([{ "Put": on }, { "ConditionCheck": on }]));
+        let checked = transaction(json!([{ "Update": on }, { "ConditionCheck": on }]));
         let access = access();
         let target = "DynamoDB_20120810.TransactWriteItems";
         assert_eq!(call(&access, "OrdersFunction", target, &whole), Ok(()));
-        let refused = call(&access, "OrdersFunction", target, &checked).unwrap_err();
+        let refused = call(&access, "SweepFunction", target, &checked).unwrap_err();
         assert!(refused.contains("dynamodb:ConditionCheckItem"), "{refused}");
     }
 

@@ -84,6 +84,8 @@ macro_rules! permissions {
 permissions! {
     /// See anybody's orders.
     ReadOrders = "orders:read": Support Manager Administrator;
+    /// Note something about orders, for other staff.
+    NoteOrders = "orders:note": Support Manager Administrator;
     /// Move orders on.
     FulfilOrders = "orders:fulfil": Manager Administrator;
     /// Pay back what was paid for an order.
@@ -189,6 +191,7 @@ mod tests {
         assert_eq!(
             table,
             "orders:read     Support Manager Administrator\n\
+             orders:note     Support Manager Administrator\n\
              orders:fulfil   Manager Administrator\n\
              orders:refund   Manager Administrator\n\
              catalog:write   Manager Administrator\n\

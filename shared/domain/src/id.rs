@@ -93,6 +93,8 @@ id!(PromotionId, "pro");
 id!(ShippingMethodId, "shm");
 id!(/// A place that goods lie at.
     LocationId, "loc");
+id!(/// What staff noted about an order.
+    NoteId, "not");
 id!(/// A line of a SKU's ledger.
     MovementId, "mov");
 
@@ -101,6 +103,13 @@ impl OrderId {
     /// order of the first.
     pub fn for_placement(buyer: AccountId, key: &IdempotencyKey) -> Self {
         OrderId(Uuid::new_v5(&buyer.0, key.as_str().as_bytes()))
+    }
+}
+
+impl NoteId {
+    /// The id of the note that a member of staff writes about an order with `key`.
+    pub fn for_request(order: OrderId, by: AccountId, key: &IdempotencyKey) -> Self {
+        NoteId(Uuid::new_v5(&order.0, format!("{by}/{}", key.as_str()).as_bytes()))
     }
 }
 

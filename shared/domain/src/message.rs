@@ -9,7 +9,7 @@ use crate::cart::PricedLine;
 use crate::id::{AccountId, ImportId, LetterId, LocationId, OrderId, ProductId};
 use crate::import::Import;
 use crate::money::Money;
-use crate::order::{Address, Carrier, FulfilmentStatus, Order, PaymentStatus, TrackingNumber, Units};
+use crate::order::{Address, Carrier, DisputeStatus, FulfilmentStatus, Order, PaymentStatus, TrackingNumber, Units};
 use crate::product::Title;
 use crate::stock::Reason;
 use crate::text::{Email, Sku};
@@ -57,6 +57,9 @@ pub enum Event {
     /// It was cancelled after it was paid, so the money goes back; nothing where there was nothing to pay.
     #[serde(rename = "order.cancelled_with_refund.v1")]
     CancelledWithRefund { refund: Money },
+    /// What had not been shipped will not be, so the money for it goes back.
+    #[serde(rename = "order.rest_cancelled.v1")]
+    RestCancelled { lines: Vec<Units>, refund: Money },
     /// It was paid when it had been given up, so the money goes back.
     #[serde(rename = "order.paid_late.v1")]
     PaidLate { refund: Money },
@@ -69,6 +72,14 @@ pub enum Event {
     /// The payment provider could not pay something back.
     #[serde(rename = "order.refund_failed.v1")]
     RefundFailed { number: u32, amount: Money },
+    /// The buyer's bank calls the payment into question.
+    #[serde(rename = "order.dispute_opened.v1")]
+    DisputeOpened { amount: Money },
+    #[serde(rename = "order.dispute_updated.v1")]
+    DisputeUpdated { amount: Money, status: DisputeStatus },
+    /// The bank has decided, or asks no longer.
+    #[serde(rename = "order.dispute_closed.v1")]
+    DisputeClosed { amount: Money, status: DisputeStatus },
     /// The buyer wants to send something back.
     #[serde(rename = "order.return_requested.v1")]
     ReturnRequested { number: u32 },
@@ -104,10 +115,14 @@ impl Event {
             Event::Cancelled => "order.cancelled",
             Event::Expired => "order.expired",
             Event::CancelledWithRefund { .. } => "order.cancelled_with_refund",
+            Event::RestCancelled { .. } => "order.rest_cancelled",
             Event::PaidLate { .. } => "order.paid_late",
             Event::RefundRequested { .. } => "order.refund_requested",
             Event::Refunded { .. } => "order.refunded",
             Event::RefundFailed { .. } => "order.refund_failed",
+            Event::DisputeOpened { .. } => "order.dispute_opened",
+            Event::DisputeUpdated { .. } => "order.dispute_updated",
+            Event::DisputeClosed { .. } => "order.dispute_closed",
             Event::ReturnRequested { .. } => "order.return_requested",
             Event::ReturnApproved { .. } => "order.return_approved",
             Event::ReturnRefused { .. } => "order.return_refused",
@@ -214,7 +229,10 @@ impl RefundMessage {
     pub fn latest(order: &Order) -> Option<RefundMessage> {
         let entry = order.timeline.last()?;
         let is_due = match entry.event {
-            Event::CancelledWithRefund { .. } | Event::PaidLate { .. } | Event::RefundRequested { .. } => true,
+            Event::CancelledWithRefund { .. }
+            | Event::RestCancelled { .. }
+            | Event::PaidLate { .. }
+            | Event::RefundRequested { .. } => true,
             Event::Placed
             | Event::PaymentStarted
             | Event::PaymentDeclined
@@ -230,6 +248,9 @@ impl RefundMessage {
             | Event::Expired
             | Event::Refunded { .. }
             | Event::RefundFailed { .. }
+            | Event::DisputeOpened { .. }
+            | Event::DisputeUpdated { .. }
+            | Event::DisputeClosed { .. }
             | Event::ReturnRequested { .. }
             | Event::ReturnApproved { .. }
             | Event::ReturnRefused { .. }

@@ -1,6 +1,7 @@
 //! Orders: how they are placed, where they stand, and in the modules below what may happen to them.
 
 mod decide;
+pub mod dispute;
 pub mod refund;
 pub mod returns;
 pub mod shipping;
@@ -21,9 +22,10 @@ use crate::text::{Email, Invalid, Line};
 use crate::totals::Totals;
 
 pub use decide::{Command, Refusal};
+pub use dispute::{Dispute, DisputeStatus};
 pub use refund::{MAX_REFUNDS, Refund, RefundStatus};
 pub use returns::{MAX_RETURNS, Return, ReturnStatus};
-pub use shipping::{MAX_SHIPMENTS, Parcel, Shipment};
+pub use shipping::{CancelledRest, MAX_SHIPMENTS, Parcel, Shipment};
 pub use units::{Units, UnitsRefused};
 
 pub type Carrier = Line<1, 60>;
@@ -52,6 +54,9 @@ pub struct Order {
     /// What of it comes back or has come back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub returns: Vec<Return>,
+    /// What of it is not sent any more, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_rest: Option<CancelledRest>,
     pub placed_at: Timestamp,
     /// What happened, oldest first; one entry for each change, the first for the placing. Only an order without anything
     /// to pay begins with two: it is placed and paid in one.
@@ -217,6 +222,9 @@ pub struct Payment {
     pub paid_at: Timestamp,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refunds: Vec<Refund>,
+    /// Oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disputes: Vec<Dispute>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -228,6 +236,8 @@ pub enum PaymentStatus {
     PartiallyRefunded,
     /// All that was paid has gone back.
     Refunded,
+    /// The buyer's bank calls the payment into question, and has not decided yet.
+    Disputed,
     /// It was not paid in time, and no longer can be.
     Expired,
 }
@@ -348,7 +358,7 @@ pub fn place(id: OrderId, quote: Quote, email: Email, shipping_address: Address,
     let entry = |event| Entry { at: now, actor: Actor::Customer, event };
     let (state, timeline) = match quote.totals.total.amount {
         0 => {
-            let payment = Payment { intent: None, paid_at: now, refunds: Vec::new() };
+            let payment = Payment { intent: None, paid_at: now, refunds: Vec::new(), disputes: Vec::new() };
             (State::Paid { payment }, vec![entry(Event::Placed), entry(Event::Paid)])
         }
         _ => (State::Pending { attempt: Attempt { number: 1, session: None } }, vec![entry(Event::Placed)]),
@@ -363,6 +373,7 @@ pub fn place(id: OrderId, quote: Quote, email: Email, shipping_address: Address,
         uses: quote.uses,
         state,
         returns: Vec::new(),
+        cancelled_rest: None,
         placed_at: now,
         timeline,
     }
@@ -377,9 +388,10 @@ impl Order {
 
     pub fn payment_status(&self) -> PaymentStatus {
         match (&self.state, self.state.payment()) {
-            (_, Some(payment)) => match payment.refunded() {
+            (_, Some(payment)) if payment.is_disputed() => PaymentStatus::Disputed,
+            (_, Some(payment)) => match payment.gone_back() {
                 0 => PaymentStatus::Paid,
-                refunded if refunded < self.total.amount => PaymentStatus::PartiallyRefunded,
+                gone if gone < self.total.amount => PaymentStatus::PartiallyRefunded,
                 _ => PaymentStatus::Refunded,
             },
             (State::Expired { .. }, None) => PaymentStatus::Expired,

@@ -7,11 +7,12 @@ use waybill_domain::cart::{PricedLine, Quote};
 use waybill_domain::id::{AccountId, CartId, OrderId, ProductId, ShippingMethodId};
 use waybill_domain::message::{Actor, Event, Message, RefundMessage};
 use waybill_domain::money::Money;
+use waybill_domain::order::dispute::{self, MAX_DISPUTES, Told};
 use waybill_domain::order::refund::{self, Cause, Outcome, Refused, Request, Wanted};
 use waybill_domain::order::returns::{self, Condition, ReceivedLine, ReturnState};
 use waybill_domain::order::{
-    self, Command, FulfilmentStatus, MAX_ENTRIES, MAX_REFUNDS, MAX_RETURNS, MAX_SHIPMENTS, Order, Parcel,
-    PaymentSession, PaymentStatus, RefundStatus, Refusal, Return, Status, Units, UnitsRefused, shipping,
+    self, Command, Dispute, DisputeStatus, FulfilmentStatus, MAX_ENTRIES, MAX_REFUNDS, MAX_RETURNS, MAX_SHIPMENTS,
+    Order, Parcel, PaymentSession, PaymentStatus, RefundStatus, Refusal, Return, Status, Units, UnitsRefused, shipping,
 };
 use waybill_domain::totals::{Discounts, Shipping, Tax, Totals};
 
@@ -97,6 +98,7 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("receive return", receive(1)),
         ("cancel", cancel(None)),
         ("cancel, closed", cancel(Some("cs_1".into()))),
+        ("cancel the rest", cancel_rest()),
         ("expire", Command::Expire { closed_page: None }),
         ("expire, closed", Command::Expire { closed_page: Some("cs_1".into()) }),
         ("refund 400", refund("key", 400)),
@@ -104,6 +106,8 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("refund was made", settle(1, Outcome::Succeeded { stripe: "re_1".into() })),
         ("refund failed", settle(1, Outcome::Failed { stripe: Some("re_1".into()) })),
         ("refund at Stripe", note(100, Outcome::Succeeded { stripe: "re_2".into() })),
+        ("dispute opened", dispute("du_1", 900, DisputeStatus::NeedsResponse)),
+        ("dispute lost", dispute("du_1", 900, DisputeStatus::Lost)),
     ]
 }
 
@@ -135,6 +139,10 @@ fn cancel(closed_page: Option<String>) -> Command {
     Command::Cancel { closed_page, reason: None }
 }
 
+fn cancel_rest() -> Command {
+    Command::CancelRest { reason: "Sold out".parse().unwrap() }
+}
+
 fn refund(key: &str, amount: i64) -> Command {
     let request = Request { key: key.into(), fingerprint: amount.to_string() };
     Command::Refund(refund::Command::Request { wanted: Wanted::Amount(usd(amount)), reason: None, request })
@@ -152,6 +160,18 @@ fn settle(number: u32, outcome: Outcome) -> Command {
 
 fn note(amount: i64, outcome: Outcome) -> Command {
     Command::Refund(refund::Command::Note { intent: "pi_1".into(), amount: usd(amount), outcome })
+}
+
+fn dispute(stripe: &str, amount: i64, status: DisputeStatus) -> Command {
+    let dispute = Dispute {
+        stripe: stripe.into(),
+        amount: usd(amount),
+        reason: "product_not_received".parse().unwrap(),
+        status,
+        opened_at: Timestamp::UNIX_EPOCH,
+        due_by: None,
+    };
+    Command::NoteDispute(Told { intent: "pi_1".into(), dispute }.into())
 }
 
 fn decide(order: &Order, command: Command) -> Result<Order, Refusal> {
@@ -385,6 +405,75 @@ fn whatever_the_order_of_stripes_events_a_refund_ends_as_the_last_of_them_says()
 }
 
 #[test]
+fn whatever_the_order_of_stripes_events_a_dispute_ends_as_the_bank_decides() {
+    use DisputeStatus::{Inquiry, Lost, NeedsResponse, UnderReview, Withdrawn, Won};
+    let ends =
+        [(Won, PaymentStatus::Paid, 900), (Lost, PaymentStatus::Refunded, 0), (Withdrawn, PaymentStatus::Paid, 900)];
+    for (end, payment_status, left) in ends {
+        let told = [Inquiry, NeedsResponse, UnderReview, end, end];
+        for turn in 0..told.len() {
+            for is_reversed in [false, true] {
+                let mut told = told;
+                told.rotate_left(turn);
+                if is_reversed {
+                    told.reverse();
+                }
+                let noted = told.into_iter().fold(after(&["pay"]), |order, status| {
+                    match decide(&order, dispute("du_1", 900, status)) {
+                        Ok(next) => next,
+                        Err(Refusal::Done) => order,
+                        Err(refused) => panic!("{status:?}: {refused}"),
+                    }
+                });
+                let payment = noted.state.payment().unwrap();
+                assert_eq!((payment.disputes.len(), payment.disputes[0].status), (1, end), "{told:?}");
+                assert_eq!(noted.payment_status(), payment_status, "{told:?}");
+                assert_eq!(payment.refundable(noted.total), usd(left), "{told:?}");
+                let last = noted.timeline.last().unwrap();
+                assert_eq!(last.event, Event::DisputeClosed { amount: usd(900), status: end });
+                assert!(RefundMessage::latest(&noted).is_none());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_bank_has_taken_is_not_paid_back_as_well() {
+    use DisputeStatus::{Inquiry, Lost, NeedsResponse, Won};
+    let paid = after(&["pay", "process", "ship", "deliver"]);
+    // A bank that only asks has taken nothing: paying back is one way to answer it.
+    let asked = decide(&paid, dispute("du_1", 500, Inquiry)).unwrap();
+    assert_eq!(asked.payment_status(), PaymentStatus::Disputed);
+    assert!(decide(&asked, refund("key", 900)).is_ok());
+    let taken = decide(&asked, dispute("du_1", 500, NeedsResponse)).unwrap();
+    assert_eq!(taken.payment_status(), PaymentStatus::Disputed);
+    assert_eq!(decide(&taken, refund("key", 401)), Err(Refusal::Refund(Refused::TooMuch { left: usd(400) })));
+    assert_eq!(taken.forget_buyer(Timestamp::UNIX_EPOCH), None, "the bank may ask who they are");
+    let lost = decide(&taken, dispute("du_1", 500, Lost)).unwrap();
+    assert_eq!(lost.payment_status(), PaymentStatus::PartiallyRefunded);
+    assert!(lost.forget_buyer(Timestamp::UNIX_EPOCH).is_some());
+    let rest = decide(&lost, refund("key", 400)).unwrap();
+    let rest = decide(&rest, settle(1, Outcome::Succeeded { stripe: "re_1".into() })).unwrap();
+    assert_eq!(rest.payment_status(), PaymentStatus::Refunded);
+    // Cancelling pays back what the bank has left.
+    let half = decide(&after(&["pay"]), dispute("du_1", 500, NeedsResponse)).unwrap();
+    assert_eq!(refunds(&decide(&half, cancel(None)).unwrap()), [(1, 400, RefundStatus::Requested)]);
+
+    assert_eq!(decide(&lost, dispute("du_1", 500, Won)), Err(Refusal::Dispute(dispute::Refused::EndedOtherwise)));
+    let dispute_of_it = taken.state.payment().unwrap().disputes[0].clone();
+    let other = Command::NoteDispute(Told { intent: "pi_2".into(), dispute: dispute_of_it }.into());
+    assert_eq!(decide(&paid, other), Err(Refusal::Dispute(dispute::Refused::OtherPayment)));
+    let mut many = paid;
+    for number in 0..MAX_DISPUTES {
+        many = decide(&many, dispute(&format!("du_{number}"), 1, NeedsResponse)).unwrap();
+    }
+    assert_eq!(decide(&many, dispute("du_more", 1, Lost)), Err(Refusal::Dispute(dispute::Refused::TooMany)));
+    assert!(decide(&many, dispute("du_0", 1, Lost)).is_ok());
+    let text = serde_json::to_string(&many).unwrap();
+    assert_eq!(serde_json::from_str::<Order>(&text).unwrap(), many);
+}
+
+#[test]
 fn a_refund_of_another_payment_is_not_the_orders() {
     let other = refund::Command::Note {
         intent: "pi_2".into(),
@@ -462,6 +551,39 @@ fn an_order_in_two_parcels_is_shipped_with_the_last_and_has_arrived_with_both() 
     let all = decide(&both, Command::Deliver { shipment: Some(2) }).unwrap();
     assert_eq!(all.state.status(), Status::Delivered);
     assert_eq!(all.timeline.last().unwrap().event.name(), "order.delivered");
+}
+
+#[test]
+fn the_rest_of_an_order_is_cancelled_and_what_was_sent_is_all_there_is() {
+    let sent_one = after(&["pay", "process", "ship one"]);
+    let cancelled = decide(&sent_one, cancel_rest()).unwrap();
+    assert_eq!((cancelled.state.status(), sent(&cancelled)), (Status::Shipped, 1));
+    assert_eq!(refunds(&cancelled), [(1, 450, RefundStatus::Requested)]);
+    let told = &cancelled.timeline.last().unwrap().event;
+    assert_eq!(*told, Event::RestCancelled { lines: tea(1), refund: usd(450) });
+    assert!(RefundMessage::latest(&cancelled).is_some());
+    assert_eq!(decide(&cancelled, cancel_rest()), Err(Refusal::Done));
+    assert!(matches!(decide(&cancelled, ship("1Z", None)), Err(Refusal::Forbidden { .. })));
+    // Units that are not sent are paid back once.
+    let left = UnitsRefused::TooMany { sku: "TEA".parse().unwrap(), left: 1 };
+    assert_eq!(decide(&cancelled, units("key", "TEA", 2)), Err(Refusal::Refund(Refused::Units(left))));
+    let arrived = decide(&cancelled, Command::Deliver { shipment: Some(1) }).unwrap();
+    assert_eq!(arrived.state.status(), Status::Delivered);
+    assert!(decide(&arrived, give_back("key", 2)).is_err());
+    let back = decide(&decide(&arrived, give_back("key", 1)).unwrap(), receive(1)).unwrap();
+    assert_eq!(back.fulfilment_status(), FulfilmentStatus::Returned);
+
+    // All that was sent has arrived before.
+    let arrived = decide(&sent_one, Command::Deliver { shipment: Some(1) }).unwrap();
+    assert_eq!(decide(&arrived, cancel_rest()).unwrap().state.status(), Status::Delivered);
+    // What was paid back before is not paid back again, by units or by amount.
+    let by_units = decide(&sent_one, units("key", "TEA", 2)).unwrap();
+    assert_eq!(refunds(&decide(&by_units, cancel_rest()).unwrap()), [(1, 900, RefundStatus::Requested)]);
+    let by_amount = decide(&sent_one, refund("key", 600)).unwrap();
+    let both = [(1, 600, RefundStatus::Requested), (2, 300, RefundStatus::Requested)];
+    assert_eq!(refunds(&decide(&by_amount, cancel_rest()).unwrap()), both);
+    let text = serde_json::to_string(&cancelled).unwrap();
+    assert_eq!(serde_json::from_str::<Order>(&text).unwrap(), cancelled);
 }
 
 #[test]
@@ -570,7 +692,8 @@ proptest! {
         let going_back: i64 =
             ours.filter(|refund| refund.state.status() != RefundStatus::Failed).map(|refund| refund.amount.amount).sum();
         prop_assert!(going_back <= order.total.amount, "{going_back} of {} goes back", order.total);
-        let given_up = order.state.status().is_given_up();
+        // Where a bank has it all, nothing is left to give back.
+        let given_up = order.state.status().is_given_up() && payment.disputes.is_empty();
         prop_assert!(!given_up || going_back > 0 || payment.refunds.iter().any(|refund| !refund.is_due()), "it is kept");
     }
 }

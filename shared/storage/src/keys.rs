@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use waybill_domain::Timestamp;
 use waybill_domain::id::{
-    AccountId, CategoryId, ImportId, LetterId, MovementId, OrderId, OrderNumber, ProductId, PromotionId,
+    AccountId, CategoryId, ImportId, LetterId, MovementId, NoteId, OrderId, OrderNumber, ProductId, PromotionId,
     ShippingMethodId,
 };
 use waybill_domain::order::Status;
@@ -322,6 +322,22 @@ pub const ORDER: &str = "ORDER";
 /// orders ever have the same.
 pub fn order(number: OrderNumber) -> Key {
     Key { pk: format!("ORDER#{number}"), sk: ORDER.into() }
+}
+
+/// What the sort key of every note about an order begins with.
+pub const NOTE: &str = "NOTE#";
+
+pub fn note(order: OrderNumber, note: NoteId) -> Key {
+    Key { sk: format!("{NOTE}{note}"), ..self::order(order) }
+}
+
+/// The notes about an order.
+pub fn notes_of(order: OrderNumber) -> String {
+    format!("ORDER#{order}#NOTES")
+}
+
+pub fn noted(order: OrderNumber, at: Timestamp, note: NoteId) -> Place {
+    Place { index: Index::Gsi1, pk: notes_of(order), sk: by_time(at, note) }
 }
 
 pub fn orders_of(buyer: AccountId) -> String {

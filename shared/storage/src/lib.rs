@@ -12,6 +12,7 @@ pub mod letters;
 pub mod limits;
 pub mod locations;
 pub mod mails;
+pub mod notes;
 pub mod order_lists;
 pub mod orders;
 pub mod outbox;

@@ -5,7 +5,7 @@ use std::fmt;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 use waybill_domain::Timestamp;
-use waybill_domain::id::{AccountId, ImportId, OrderId, ProductId};
+use waybill_domain::id::{AccountId, ImportId, NoteId, OrderId, OrderNumber, ProductId};
 use waybill_domain::text::Sku;
 
 use crate::keys::{self, Index, Item, Key, SUMMARY};
@@ -62,6 +62,14 @@ impl Cursor {
         let (number, id) = text.split_once('.')?;
         let (number, id) = (number.parse().ok()?, id.parse().ok()?);
         Some(Cursor { sort: keys::by_number(number, id), key: keys::movement(product, sku, id), back })
+    }
+
+    /// Reads a cursor of the notes about an order.
+    pub fn among_notes(order: OrderNumber, text: &str) -> Option<Cursor> {
+        let (text, back) = direction(text);
+        let (at, id) = text.split_once('.')?;
+        let (at, id) = (Timestamp::from_millisecond(at.parse().ok()?).ok()?, id.parse::<NoteId>().ok()?);
+        Some(Cursor { sort: keys::by_time(at, id), key: keys::note(order, id), back })
     }
 
     /// Reads a cursor of what an account waits for.

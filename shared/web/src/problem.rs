@@ -233,6 +233,8 @@ impl From<Refusal> for Problem {
             Refusal::Shipping(refused) => refused.into(),
             Refusal::Refund(refused) => refused.into(),
             Refusal::Return(refused) => refused.into(),
+            // Only Stripe tells of disputes.
+            Refusal::Dispute(refused) => Problem::new(Kind::OrderState, refused.to_string()),
         }
     }
 }

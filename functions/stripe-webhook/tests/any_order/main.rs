@@ -254,6 +254,28 @@ async fn an_order_that_expired_was_paid_all_the_same_and_paid_back_in_the_dashbo
     ends_the_same_in_any_order(&street, &story).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_the_buyers_bank_takes_back_in_part() {
+    let street = Street::open().await;
+    let page = street.page(1).await;
+    street.stripe(&format!("sessions/{}/pay", page.id)).await;
+    street.lose_dispute(&page, 100).await;
+    let told = street.told().await;
+    let story = Story {
+        before: vec![start(1, &page)],
+        events: [
+            "checkout.session.completed",
+            "charge.dispute.created",
+            "charge.dispute.funds_withdrawn",
+            "charge.dispute.updated",
+            "charge.dispute.closed",
+        ]
+        .map(|kind| by(kind, &told).remove(0)),
+        ends: sold(PaymentStatus::PartiallyRefunded, vec![]),
+    };
+    ends_the_same_in_any_order(&street, &story).await;
+}
+
 fn start(attempt: u32, page: &PaymentSession) -> Command {
     Command::StartPayment { attempt, session: page.clone() }
 }

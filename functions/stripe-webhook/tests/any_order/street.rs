@@ -140,6 +140,16 @@ impl Street {
         made["refunds"][0]["id"].as_str().unwrap().to_owned()
     }
 
+    /// The buyer's bank takes so much of a payment, and decides for the buyer after the shop has answered.
+    pub async fn lose_dispute(&self, page: &PaymentSession, cents: i64) {
+        let path = format!("sessions/{}/disputes", page.id);
+        let made = self.control(&path, json!({ "amount": cents, "status": "needs_response" })).await;
+        let dispute = made["disputes"][0]["id"].as_str().unwrap().to_owned();
+        for status in ["under_review", "lost"] {
+            self.control(&format!("{path}/{dispute}"), json!({ "status": status })).await;
+        }
+    }
+
     /// The refund that the order is due after these commands, made as the queue makes it; its id.
     pub async fn refund_own(&self, commands: &[Command], intent: &str) -> String {
         let decide = |order: Order, command: &Command| order.decide(command.clone(), Actor::Stripe, at(1)).unwrap();

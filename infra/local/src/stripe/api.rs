@@ -22,15 +22,17 @@ use super::form::Parameters;
 use super::ledger::Ledger;
 use super::order::{self, Expand};
 use super::refusal::Refusal;
-use super::{Desk, objects, refunds};
+use super::{Desk, lists, objects, refunds};
 
 pub fn router(desk: Arc<Desk>) -> Router<Arc<Desk>> {
     Router::new()
         .route("/checkout/sessions", post(create_session))
         .route("/checkout/sessions/{id}", get(read_session))
         .route("/checkout/sessions/{id}/expire", post(expire_session))
+        .route("/payment_intents", get(lists::list_payment_intents))
         .route("/payment_intents/{id}", get(read_payment_intent))
-        .route("/refunds", post(refunds::create_refund).get(refunds::list_refunds))
+        .route("/refunds", post(refunds::create_refund).get(lists::list_refunds))
+        .route("/disputes", get(lists::list_disputes))
         .route("/events/{id}", get(read_event))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_route)

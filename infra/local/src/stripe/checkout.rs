@@ -18,6 +18,8 @@ pub struct Checkout {
     pub payment: Option<Payment>,
     #[serde(default)]
     pub refunds: Vec<Refund>,
+    #[serde(default)]
+    pub disputes: Vec<Dispute>,
     pub events: Vec<Event>,
     pub replays: Vec<Replay>,
 }
@@ -99,6 +101,27 @@ pub enum RefundStatus {
     Failed,
 }
 
+/// The bank of a buyer calls the payment into question.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Dispute {
+    pub id: String,
+    pub created: Timestamp,
+    pub amount: i64,
+    pub status: DisputeStatus,
+}
+
+/// The statuses of Stripe that a dispute can be brought to here.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisputeStatus {
+    WarningNeedsResponse,
+    WarningClosed,
+    NeedsResponse,
+    UnderReview,
+    Won,
+    Lost,
+}
+
 /// What a refund is asked for with.
 #[derive(Clone, Debug, Default)]
 pub struct NewRefund {
@@ -115,6 +138,8 @@ pub enum NotRefunded {
     Unpaid,
     /// All of it has gone back.
     AllRefunded,
+    /// The buyer's bank has it, or has decided that it is the buyer's.
+    Disputed,
     TooMuch {
         left: i64,
     },
@@ -143,6 +168,7 @@ impl Checkout {
             status: Status::Open,
             payment: None,
             refunds: Vec::new(),
+            disputes: Vec::new(),
             events: Vec::new(),
             replays: Vec::new(),
         }
@@ -195,6 +221,9 @@ impl Checkout {
         if self.status != Status::Complete {
             return Err(NotRefunded::Unpaid);
         }
+        if self.disputes.iter().any(|dispute| dispute.status.holds_charge()) {
+            return Err(NotRefunded::Disputed);
+        }
         let left = self.order.total - self.refunded();
         let amount = wanted.amount.unwrap_or(left);
         if left == 0 {
@@ -225,6 +254,39 @@ impl Checkout {
             self.announce("refund.failed", refund, &Cause::default(), now);
         }
         true
+    }
+
+    /// The buyer's bank disputes an amount, or all; as `needs_response`, or first as an inquiry.
+    pub fn dispute(&mut self, amount: Option<i64>, status: DisputeStatus, now: Timestamp) -> Result<(), NotRefunded> {
+        if self.status != Status::Complete {
+            return Err(NotRefunded::Unpaid);
+        }
+        let amount = amount.unwrap_or(self.order.total);
+        self.disputes.push(Dispute { id: objects::new_id("du_1", 23), created: now, amount, status });
+        self.announce_dispute(self.disputes.len() - 1, "created", now);
+        Ok(())
+    }
+
+    /// The bank goes on with a dispute; false for one that this checkout has not.
+    pub fn move_dispute(&mut self, dispute: &str, status: DisputeStatus, now: Timestamp) -> bool {
+        let Some(place) = self.disputes.iter().position(|known| known.id == dispute) else { return false };
+        self.disputes[place].status = status;
+        self.announce_dispute(place, if status.is_end() { "closed" } else { "updated" }, now);
+        true
+    }
+
+    fn announce_dispute(&mut self, place: usize, what: &str, now: Timestamp) {
+        let dispute = objects::dispute(self, &self.disputes[place]);
+        self.announce(&format!("charge.dispute.{what}"), dispute.clone(), &Cause::default(), now);
+        let money = match self.disputes[place].status {
+            DisputeStatus::NeedsResponse => "charge.dispute.funds_withdrawn",
+            DisputeStatus::Won => "charge.dispute.funds_reinstated",
+            DisputeStatus::WarningNeedsResponse
+            | DisputeStatus::WarningClosed
+            | DisputeStatus::UnderReview
+            | DisputeStatus::Lost => return,
+        };
+        self.announce(money, dispute, &Cause::default(), now);
     }
 
     /// Its time has run out, but nobody has expired it yet.
@@ -261,6 +323,21 @@ impl Checkout {
 
     fn announce(&mut self, kind: &str, object: serde_json::Value, cause: &Cause, now: Timestamp) {
         self.events.push(Event::new(kind, object, cause, now));
+    }
+}
+
+impl DisputeStatus {
+    fn is_end(self) -> bool {
+        matches!(self, DisputeStatus::WarningClosed | DisputeStatus::Won | DisputeStatus::Lost)
+    }
+
+    /// Whether Stripe pays nothing back of the charge: an inquiry is even ended that way.
+    pub fn holds_charge(self) -> bool {
+        matches!(self, DisputeStatus::NeedsResponse | DisputeStatus::UnderReview | DisputeStatus::Lost)
+    }
+
+    pub fn is_answerable(self) -> bool {
+        matches!(self, DisputeStatus::WarningNeedsResponse | DisputeStatus::NeedsResponse)
     }
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use waybill_lambda::clock;
 
-use super::checkout::{Checkout, NewRefund, NotOpen, NotRefunded, RefundStatus};
+use super::checkout::{Checkout, DisputeStatus, NewRefund, NotOpen, NotRefunded, RefundStatus};
 use super::events::{Cause, Event};
 use super::{Desk, api, objects};
 
@@ -24,6 +24,8 @@ pub fn router() -> Router<Arc<Desk>> {
         .route("/sessions/{id}/expire", post(expire))
         .route("/sessions/{id}/refund", post(refund))
         .route("/sessions/{id}/refunds/{refund}/{end}", post(settle))
+        .route("/sessions/{id}/disputes", post(dispute))
+        .route("/sessions/{id}/disputes/{dispute}", post(move_dispute))
         .route("/events", get(list_events))
         .route("/events/{id}/redeliver", post(redeliver))
         .route("/faults", get(read_faults).post(set_faults))
@@ -161,6 +163,49 @@ async fn settle(
         Ok(())
     })?;
     if is_known { Ok(Json(refunds_of(&checkout))) } else { Err(StepError::Unknown) }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BankSays {
+    status: DisputeStatus,
+    amount: Option<i64>,
+}
+
+/// The buyer's bank disputes the payment.
+async fn dispute(
+    State(desk): State<Arc<Desk>>,
+    Path(id): Path<String>,
+    Json(BankSays { status, amount }): Json<BankSays>,
+) -> Result<Json<Value>, StepError> {
+    let mut refused = None;
+    let checkout = step(&desk, &id, |checkout, now| {
+        refused = checkout.dispute(amount, status, now).err();
+        Ok(())
+    })?;
+    match refused {
+        Some(refused) => Err(StepError::NotRefunded(refused)),
+        None => Ok(Json(disputes_of(&checkout))),
+    }
+}
+
+/// The bank goes on with a dispute, up to its end.
+async fn move_dispute(
+    State(desk): State<Arc<Desk>>,
+    Path((id, dispute)): Path<(String, String)>,
+    Json(BankSays { status, .. }): Json<BankSays>,
+) -> Result<Json<Value>, StepError> {
+    let mut is_known = false;
+    let checkout = step(&desk, &id, |checkout, now| {
+        is_known = checkout.move_dispute(&dispute, status, now);
+        Ok(())
+    })?;
+    if is_known { Ok(Json(disputes_of(&checkout))) } else { Err(StepError::Unknown) }
+}
+
+fn disputes_of(checkout: &Checkout) -> Value {
+    let disputes: Vec<_> = checkout.disputes.iter().map(|dispute| objects::dispute(checkout, dispute)).collect();
+    json!({ "disputes": disputes })
 }
 
 fn refunds_of(checkout: &Checkout) -> Value {

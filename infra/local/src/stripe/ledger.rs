@@ -111,6 +111,11 @@ impl Ledger {
         due
     }
 
+    /// All of them, in no particular order.
+    pub fn checkouts(&self) -> impl Iterator<Item = &Checkout> {
+        self.checkouts.values()
+    }
+
     /// All events, in no particular order.
     pub fn events(&self) -> impl Iterator<Item = &Event> {
         self.checkouts.values().flat_map(|checkout| &checkout.events)

@@ -10,6 +10,7 @@ mod form;
 mod in_process;
 mod ledger;
 mod lines;
+mod lists;
 mod objects;
 mod order;
 mod page;

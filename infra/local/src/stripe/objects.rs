@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use waybill_lambda::random;
 
-use super::checkout::{Charge, Checkout, Line, Refund, RefundStatus, Status};
+use super::checkout::{Charge, Checkout, Dispute, Line, Refund, RefundStatus, Status};
 
 const LONGEST_ID: usize = 64;
 
@@ -159,7 +159,7 @@ pub fn latest_charge(checkout: &Checkout) -> Value {
         "created": charge.created.as_second(),
         "currency": order.currency,
         "description": order.payment_description,
-        "disputed": false,
+        "disputed": !checkout.disputes.is_empty(),
         "failure_code": (!charge.paid).then_some("card_declined"),
         "failure_message": (!charge.paid).then_some("Your card was declined."),
         "fraud_details": {},
@@ -235,6 +235,38 @@ pub fn refund(checkout: &Checkout, refund: &Refund) -> Value {
         refund["failure_reason"] = "expired_or_canceled_card".into();
     }
     refund
+}
+
+/// A `dispute` of the checkout's payment.
+pub fn dispute(checkout: &Checkout, dispute: &Dispute) -> Value {
+    let payment = checkout.payment.as_ref();
+    let charge = payment.and_then(|payment| payment.charges.last()).map(|charge| &charge.id);
+    json!({
+        "id": dispute.id,
+        "object": "dispute",
+        "amount": dispute.amount,
+        "balance_transactions": [],
+        "charge": charge,
+        "created": dispute.created.as_second(),
+        "currency": checkout.order.currency,
+        "enhanced_eligibility_types": [],
+        "evidence": { "enhanced_evidence": {} },
+        "evidence_details": {
+            "due_by": dispute.status.is_answerable().then(|| dispute.created.as_second() + 7 * 24 * 60 * 60),
+            "enhanced_eligibility": {},
+            "has_evidence": false,
+            "past_due": false,
+            "submission_count": 0,
+        },
+        "is_charge_refundable": !dispute.status.holds_charge(),
+        "livemode": false,
+        "metadata": {},
+        "network_reason_code": null,
+        "payment_intent": payment.map(|payment| &payment.id),
+        "payment_method_details": { "type": "card", "card": { "brand": "visa", "case_type": "chargeback", "network": "visa", "network_reason_code": "13.1" } },
+        "reason": "product_not_received",
+        "status": dispute.status,
+    })
 }
 
 const BUYERS_EMAIL: &str = "buyer@example.com";

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::response::Response;
-use axum::{Extension, Json};
 use http::StatusCode;
-use serde_json::{Value, json};
-use waybill_lambda::clock;
 
 use super::api::{Call, once};
 use super::checkout::{NewRefund, NotRefunded};
@@ -46,20 +44,6 @@ pub async fn create_refund(
     })
 }
 
-pub async fn list_refunds(State(desk): State<Arc<Desk>>, RawQuery(query): RawQuery) -> Result<Json<Value>, Refusal> {
-    let mut given = Parameters::read(query.unwrap_or_default().as_bytes())?;
-    let intent = given.required_text("payment_intent", 255)?;
-    let limit = given.integer("limit")?.unwrap_or(10);
-    given.finish()?;
-    let limit = usize::try_from(limit).ok().filter(|limit| (1..=100).contains(limit));
-    let limit = limit.ok_or_else(|| Refusal::invalid("This value must be between 1 and 100.", "limit"))?;
-    let checkout = desk.ledger().checkout_of_intent(&intent, clock::now());
-    let checkout = checkout.ok_or_else(|| Refusal::no_such("payment_intent", &intent, "payment_intent"))?;
-    let newest = checkout.refunds.iter().rev().take(limit).map(|refund| objects::refund(&checkout, refund));
-    let (data, has_more) = (newest.collect::<Vec<_>>(), checkout.refunds.len() > limit);
-    Ok(Json(json!({ "object": "list", "data": data, "has_more": has_more, "url": "/v1/refunds" })))
-}
-
 fn not_refunded(refused: NotRefunded, intent: &str) -> Refusal {
     match refused {
         NotRefunded::Unpaid => {
@@ -69,6 +53,10 @@ fn not_refunded(refused: NotRefunded, intent: &str) -> Refusal {
         NotRefunded::AllRefunded => {
             let message = "The charge has already been refunded.";
             Refusal { code: Some("charge_already_refunded"), ..Refusal::request(StatusCode::BAD_REQUEST, message) }
+        }
+        NotRefunded::Disputed => {
+            let message = "The charge is disputed and cannot be refunded.";
+            Refusal { code: Some("charge_disputed"), ..Refusal::request(StatusCode::BAD_REQUEST, message) }
         }
         NotRefunded::TooMuch { left } => {
             Refusal::invalid(format!("Refund amount is greater than unrefunded amount on charge ({left})"), "amount")

@@ -34,8 +34,8 @@ fn our_own_template_is_read_whole() {
     assert_eq!((stream.table.as_str(), stream.max_retries, stream.bisects), ("Table", Some(10), true));
     assert_eq!(stream.on_failure.as_deref(), Some("AnnounceDeadLetters"));
     assert_eq!(stream.filters.len(), 4);
-    let [sweep] = template.schedules.as_slice() else { panic!("{:?}", template.schedules) };
-    assert_eq!((sweep.function.as_str(), sweep.every.as_secs()), ("SweepFunction", 60));
+    let schedules = template.schedules.iter().map(|schedule| (schedule.function.as_str(), schedule.every.as_secs()));
+    assert_eq!(schedules.collect::<Vec<_>>(), [("SweepFunction", 86_400), ("SweepFunction", 60)]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::refund::{self, Cause};
 use super::{
     Address, Attempt, Contact, Country, MAX_ENTRIES, Order, Parcel, Payment, PaymentSession, Return, State, Status,
-    returns, shipping,
+    dispute, returns, shipping,
 };
 use crate::message::{Actor, Entry, Event};
 use crate::money::Money;
@@ -45,11 +45,17 @@ pub enum Command {
         closed_page: Option<String>,
         reason: Option<Reason>,
     },
+    /// What has not been shipped will not be. It is paid back.
+    CancelRest {
+        reason: Reason,
+    },
     /// Nobody has paid it in time.
     Expire {
         closed_page: Option<String>,
     },
     Refund(refund::Command),
+    /// Stripe says how a dispute of the payment stands.
+    NoteDispute(Box<dispute::Told>),
     Return(returns::Command),
 }
 
@@ -66,8 +72,10 @@ impl Command {
             Command::Ship(_) => "shipped",
             Command::Deliver { .. } => "delivered",
             Command::Cancel { .. } => "cancelled",
+            Command::CancelRest { .. } => "cancelled in part",
             Command::Expire { .. } => "expired",
             Command::Refund(_) => "refunded",
+            Command::NoteDispute(_) => "disputed",
             Command::Return(_) => "returned",
         }
     }
@@ -95,6 +103,8 @@ pub enum Refusal {
     #[error(transparent)]
     Refund(#[from] refund::Refused),
     #[error(transparent)]
+    Dispute(#[from] dispute::Refused),
+    #[error(transparent)]
     Return(#[from] returns::Refused),
 }
 
@@ -107,10 +117,11 @@ fn forbidden(status: Status, command: &Command) -> String {
         | Command::Expire { .. } => "a pending order",
         Command::Cancel { .. } | Command::ChangeAddress(_) => "an order that has not been shipped",
         Command::Process => "a paid order",
+        Command::CancelRest { .. } => "an order that is shipped in part",
         Command::Ship(_) => "an order that is processing or shipped in part",
         Command::Deliver { shipment: None } => "a shipped order",
         Command::Deliver { shipment: Some(_) } | Command::Return(_) => "an order that was shipped",
-        Command::Refund(_) => "an order that was paid",
+        Command::Refund(_) | Command::NoteDispute(_) => "an order that was paid",
     };
     let is = match status {
         Status::Pending => "not paid",
@@ -128,7 +139,7 @@ fn forbidden(status: Status, command: &Command) -> String {
 impl Order {
     /// The order without the person behind it, which nobody is told of. None while something is still due to them, or to
     /// the shop: a parcel that they have paid for, a page that they may have paid on, goods that are held for them or
-    /// that they send back, money that is on its way back.
+    /// that they send back, money that is on its way back or that their bank disputes.
     pub fn forget_buyer(&self, now: Timestamp) -> Option<Order> {
         let is_open = match &self.state {
             State::Pending { .. }
@@ -141,7 +152,8 @@ impl Order {
         let owed = |payment: &Payment| payment.refundable(self.total).amount > 0;
         let is_owed = self.state.status().is_given_up() && self.state.payment().is_some_and(owed);
         let money_is_due = is_owed || self.refunds_due().next().is_some();
-        let is_open = is_open || self.returns.iter().any(Return::is_open);
+        let is_disputed = self.state.payment().is_some_and(Payment::is_disputed);
+        let is_open = is_open || is_disputed || self.returns.iter().any(Return::is_open);
         (!is_open && !money_is_due).then(|| Order { contact: Contact::Forgotten { forgotten_at: now }, ..self.clone() })
     }
 
@@ -155,12 +167,14 @@ impl Order {
                 | Command::Pay { .. }
                 | Command::Process
                 | Command::Cancel { .. }
+                | Command::CancelRest { .. }
                 | Command::Expire { .. }
                 // Their number has a limit of its own.
                 | Command::ChangeAddress(_)
                 | Command::Ship(_)
                 | Command::Deliver { .. }
                 | Command::Refund(_)
+                | Command::NoteDispute(_)
                 | Command::Return(_) => {}
             }
         }
@@ -240,7 +254,12 @@ impl Order {
             (S::Pending { .. } | S::Paid { .. } | S::Processing { .. }, C::ChangeAddress(address)) => {
                 self.change_address(*address)
             }
+            (S::PartiallyShipped { payment, .. }, C::CancelRest { reason }) => self.cancel_rest(payment, reason, now),
+            (S::Shipped { .. } | S::Delivered { .. }, C::CancelRest { .. }) if self.cancelled_rest.is_some() => {
+                Err(Refusal::Done)
+            }
             (state, C::Refund(command)) => self.refund(state, command, now),
+            (state, C::NoteDispute(told)) => self.note_dispute(state, *told),
             (_, C::Return(command)) => self.change_returns(command, now),
             // What Stripe or the clock tells of an order that something else has overtaken is old news.
             (
@@ -316,6 +335,16 @@ impl Order {
                 command @ C::Cancel { .. },
             )
             | (
+                S::Pending { .. }
+                | S::Paid { .. }
+                | S::Processing { .. }
+                | S::Shipped { .. }
+                | S::Delivered { .. }
+                | S::Cancelled { .. }
+                | S::Expired { .. },
+                command @ C::CancelRest { .. },
+            )
+            | (
                 S::PartiallyShipped { .. }
                 | S::Shipped { .. }
                 | S::Delivered { .. }
@@ -362,6 +391,6 @@ impl Order {
         if amount != self.total {
             return Err(Refusal::WrongAmount { due: self.total, paid: amount });
         }
-        Ok(Payment { intent: Some(intent), paid_at: now, refunds: Vec::new() })
+        Ok(Payment { intent: Some(intent), paid_at: now, refunds: Vec::new(), disputes: Vec::new() })
     }
 }

@@ -45,6 +45,8 @@ pub enum Cause {
     },
     /// The order was cancelled after it was paid.
     Cancelled,
+    /// What had not been shipped was cancelled.
+    RestCancelled,
     /// The payment came when the order had been given up.
     PaidLate,
     /// It was made at Stripe, not here.
@@ -184,15 +186,15 @@ pub enum Refused {
 }
 
 impl Payment {
-    /// What can still be paid back of what was paid: all but the refunds that have not failed.
+    /// What can still be paid back of what was paid: all but the refunds that have not failed, and what a bank has taken.
     pub fn refundable(&self, paid: Money) -> Money {
-        let gone = self.sum(Refund::counts);
+        let gone = self.sum(Refund::counts) + self.held_by_banks();
         Money::new(paid.amount.saturating_sub(gone).max(0), paid.currency)
     }
 
-    /// What has been paid back, in minor units.
-    pub fn refunded(&self) -> i64 {
-        self.sum(|refund| refund.state.status() == RefundStatus::Succeeded)
+    /// What has been paid back or taken back, in minor units.
+    pub fn gone_back(&self) -> i64 {
+        self.sum(|refund| refund.state.status() == RefundStatus::Succeeded) + self.lost()
     }
 
     fn sum(&self, which: impl Fn(&Refund) -> bool) -> i64 {
@@ -258,7 +260,9 @@ impl Order {
     ) -> Result<(Payment, Event), Refusal> {
         let before = payment.refunds.iter().find_map(|refund| match &refund.cause {
             Cause::Requested { request: before, .. } if before.key == request.key => Some(before),
-            Cause::Requested { .. } | Cause::Cancelled | Cause::PaidLate | Cause::AtStripe => None,
+            Cause::Requested { .. } | Cause::Cancelled | Cause::RestCancelled | Cause::PaidLate | Cause::AtStripe => {
+                None
+            }
         });
         if let Some(before) = before {
             return Err(if *before == request { Refusal::Done } else { Refused::KeyUsed.into() });
@@ -299,7 +303,7 @@ impl Order {
 
     /// What units come to, to the cent: all units of a line together come to what the line came to, however they are split
     /// and whichever refunds of them have failed.
-    fn come_to(&self, payment: &Payment, units: &[Units]) -> Result<Vec<RefundedLine>, UnitsRefused> {
+    pub(super) fn come_to(&self, payment: &Payment, units: &[Units]) -> Result<Vec<RefundedLine>, UnitsRefused> {
         let mut lines = Vec::new();
         for Units { sku, quantity } in units {
             let line = self.lines.iter().find(|line| line.sku == *sku);
@@ -321,6 +325,21 @@ impl Order {
             lines.push(RefundedLine { sku: sku.clone(), quantity: *quantity, amount });
         }
         Ok(lines)
+    }
+
+    /// What of some units has not been paid back by units.
+    pub(super) fn not_refunded(&self, payment: &Payment, units: &[Units]) -> Vec<Units> {
+        let counted = payment.refunds.iter().filter(|refund| refund.counts());
+        let refunded = |sku: &Sku| -> u32 {
+            let of = counted.clone().flat_map(|refund| &refund.lines).filter(|line| line.sku == *sku);
+            of.fold(0, |sum, line| sum.saturating_add(line.quantity.get()))
+        };
+        let left = |units: &Units| {
+            let line = self.lines.iter().find(|line| line.sku == units.sku)?;
+            let left = line.quantity.get().saturating_sub(refunded(&units.sku)).min(units.quantity.get());
+            Some(Units { quantity: i64::from(left).try_into().ok()?, ..units.clone() })
+        };
+        units.iter().filter_map(left).collect()
     }
 
     /// What a line came to after discounts, with its tax, in minor units.

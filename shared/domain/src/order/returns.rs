@@ -236,11 +236,12 @@ impl Order {
         self.returns.iter().flat_map(Return::units).collect()
     }
 
-    /// Whether all that was ordered has come back.
+    /// Whether all that was sent has come back.
     pub(super) fn has_come_back(&self) -> bool {
         let received = self.returns.iter().filter(|known| known.state.status() == ReturnStatus::Received);
-        let received: Vec<_> = received.flat_map(Return::units).collect();
-        self.units_left(&received).is_empty()
+        let received = received.flat_map(Return::units);
+        let never_sent = self.cancelled_rest.iter().flat_map(|rest| rest.lines.clone());
+        self.units_left(&received.chain(never_sent).collect::<Vec<_>>()).is_empty()
     }
 }
 

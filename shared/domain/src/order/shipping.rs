@@ -4,8 +4,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::refund::Cause;
 use super::{Carrier, Order, Payment, Refusal, State, TrackingNumber, Units, UnitsRefused};
 use crate::message::Event;
+use crate::money::Money;
+use crate::stock::Reason;
 
 /// Parcels that an order may go out in.
 pub const MAX_SHIPMENTS: usize = 20;
@@ -23,6 +26,15 @@ pub struct Shipment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub delivered_at: Option<Timestamp>,
+}
+
+/// Units that are not sent any more, after others were.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CancelledRest {
+    pub lines: Vec<Units>,
+    /// The buyer sees it.
+    pub reason: Reason,
+    pub cancelled_at: Timestamp,
 }
 
 /// What is handed to a carrier.
@@ -87,7 +99,7 @@ impl Order {
             return Err(Refused::TooMany.into());
         }
         let lines = match units {
-            None => self.units_left(&shipped(&shipments)),
+            None => self.units_to_ship(&shipments),
             Some(units) => {
                 self.check_left(&units, &self.units(), &shipped(&shipments)).map_err(Refused::from)?;
                 units
@@ -102,7 +114,7 @@ impl Order {
             shipped_at: now,
             delivered_at: None,
         });
-        if self.units_left(&shipped(&shipments)).is_empty() {
+        if self.units_to_ship(&shipments).is_empty() {
             self.to(State::Shipped { payment, shipments }, Event::Shipped { carrier, tracking_number })
         } else {
             let event = Event::PartiallyShipped { number, carrier, tracking_number, lines };
@@ -127,13 +139,50 @@ impl Order {
             return Err(Refusal::Done);
         }
         arrived.delivered_at = Some(now);
-        let has_arrived = shipments.iter().all(|shipment| shipment.delivered_at.is_some());
-        match self.units_left(&shipped(&shipments)).is_empty() {
-            true if has_arrived => self.to(State::Delivered { payment, shipments }, Event::Delivered),
+        match self.units_to_ship(&shipments).is_empty() {
+            true if have_arrived(&shipments) => self.to(State::Delivered { payment, shipments }, Event::Delivered),
             true => self.to(State::Shipped { payment, shipments }, Event::ShipmentDelivered { number }),
             false => self.to(State::PartiallyShipped { payment, shipments }, Event::ShipmentDelivered { number }),
         }
     }
+
+    /// What has not been shipped is not sent any more. It is paid back, as far as it has not been, and what has been shipped
+    /// is all there is.
+    pub(super) fn cancel_rest(
+        &self,
+        payment: Payment,
+        reason: Reason,
+        now: Timestamp,
+    ) -> Result<(Order, Event), Refusal> {
+        let shipments = self.state.shipments().to_vec();
+        let lines = self.units_to_ship(&shipments);
+        let not_refunded = self.not_refunded(&payment, &lines);
+        let refunded = self.come_to(&payment, &not_refunded).map_err(Refused::from)?;
+        let worth: i64 = refunded.iter().map(|line| line.amount.amount).sum();
+        let left = payment.refundable(self.total);
+        let refund = Money::new(worth.min(left.amount), left.currency);
+        let payment = match refund.amount {
+            0 => payment,
+            _ => payment.with(refund, Cause::RestCancelled, refunded, now).0,
+        };
+        let state = match have_arrived(&shipments) {
+            true => State::Delivered { payment, shipments },
+            false => State::Shipped { payment, shipments },
+        };
+        let cancelled_rest = Some(CancelledRest { lines: lines.clone(), reason, cancelled_at: now });
+        Ok((Order { state, cancelled_rest, ..self.clone() }, Event::RestCancelled { lines, refund }))
+    }
+
+    /// What is still to be handed to a carrier.
+    fn units_to_ship(&self, shipments: &[Shipment]) -> Vec<Units> {
+        let cancelled = self.cancelled_rest.iter().flat_map(|rest| &rest.lines);
+        let gone: Vec<_> = shipped(shipments).into_iter().chain(cancelled.cloned()).collect();
+        self.units_left(&gone)
+    }
+}
+
+fn have_arrived(shipments: &[Shipment]) -> bool {
+    shipments.iter().all(|shipment| shipment.delivered_at.is_some())
 }
 
 /// All units in some parcels.

@@ -198,10 +198,14 @@ fn told(event: &Event) -> Told {
         | Event::Shipped { .. }
         | Event::ShipmentDelivered { .. }
         | Event::Delivered
+        | Event::RestCancelled { .. }
         | Event::PaidLate { .. }
         | Event::RefundRequested { .. }
         | Event::Refunded { .. }
         | Event::RefundFailed { .. }
+        | Event::DisputeOpened { .. }
+        | Event::DisputeUpdated { .. }
+        | Event::DisputeClosed { .. }
         | Event::ReturnRequested { .. }
         | Event::ReturnApproved { .. }
         | Event::ReturnRefused { .. }

@@ -1,5 +1,6 @@
 //! How many calls each use of the table makes. A call more is money and time on every request.
 
+use waybill_domain::id::NoteId;
 use waybill_domain::import::Counts;
 use waybill_domain::message::Actor;
 use waybill_domain::order::{Command, Order, Status};
@@ -7,6 +8,7 @@ use waybill_domain::product::ProductState;
 use waybill_domain::totals::Promotion;
 use waybill_storage::carts::CartWishes;
 use waybill_storage::catalog::Products;
+use waybill_storage::notes::{NotNoted, Note};
 use waybill_storage::order_lists::{Orders, Placed};
 use waybill_storage::sessions::Proof;
 use waybill_storage::stock::Terms;
@@ -39,6 +41,24 @@ async fn placing_an_order_is_one_transaction_and_no_read_placed_or_refused() {
     assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
     shop.table.place_order(&order, &quote, "fingerprint").await.unwrap_err();
     assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
+}
+
+#[tokio::test]
+async fn a_note_is_one_call_to_write_to_list_and_to_delete() {
+    let shop = Shop::open().await;
+    let tea = shop.sells("TEA", 450, 5).await;
+    let placed = shop.placed(&tea).await;
+    let order = placed.id.number();
+    let by = customer();
+    let id = NoteId::for_request(placed.id, by, &"key".parse().unwrap());
+    let note = Note { id, text: "Called".parse().unwrap(), by, at: at(1) };
+    shop.wire.calls();
+    shop.table.write_note(order, &note).await.unwrap();
+    assert_eq!(shop.table.notes(order, 20, None).await.unwrap().items, std::slice::from_ref(&note));
+    let refused = shop.table.write_note(order, &note).await.unwrap_err().first().unwrap();
+    assert_eq!(refused, NotNoted::Written(Box::new(note)));
+    shop.table.delete_note(order, id).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["TransactWriteItems", "Query", "TransactWriteItems", "DeleteItem"]);
 }
 
 #[tokio::test]

@@ -1,0 +1,77 @@
+//! Taking note of what Stripe tells: by an event, by an answer, or when the books are compared.
+
+use stripe_shared::{Dispute, Refund};
+use waybill_domain::Timestamp;
+use waybill_domain::id::OrderId;
+use waybill_domain::message::Actor;
+use waybill_domain::money::Money;
+use waybill_domain::order::{Command, Order, Refusal, refund};
+use waybill_storage::Table;
+use waybill_storage::orders::{StripeEvent, Unchanged};
+use waybill_web::Problem;
+
+use crate::give_up::catch_up;
+use crate::work::warn;
+use crate::{Stripe, dispute_of, outcome, refund_of};
+
+/// What became of a payment after it was made.
+pub struct Told {
+    /// Stripe's id of the payment.
+    intent: String,
+    /// None where it does not say: the payment does, if it is one of ours.
+    order: Option<OrderId>,
+    command: Command,
+}
+
+impl Told {
+    /// None where nothing has become of the refund yet, or it is of no payment that an order can have.
+    pub fn of_refund(refund: &Refund) -> Option<Told> {
+        let (outcome, intent) = (outcome(refund)?, refund.payment_intent.as_ref()?.id().to_string());
+        if let Some((order, number)) = refund_of(refund) {
+            let command = Command::Refund(refund::Command::Settle { number, outcome });
+            return Some(Told { intent, order: Some(order), command });
+        }
+        let currency = refund.currency.to_string().to_uppercase().parse().ok()?;
+        let amount = Money::new(refund.amount, currency);
+        let command = Command::Refund(refund::Command::Note { intent: intent.clone(), amount, outcome });
+        Some(Told { intent, order: None, command })
+    }
+
+    /// None for a dispute of no payment that an order can have.
+    pub fn of_dispute(dispute: &Dispute) -> Result<Option<Told>, UnclearDispute> {
+        let Some(intent) = &dispute.payment_intent else { return Ok(None) };
+        let intent = intent.id().to_string();
+        let told = dispute_of(dispute, intent.clone()).ok_or(UnclearDispute)?;
+        Ok(Some(Told { intent, order: None, command: Command::NoteDispute(told.into()) }))
+    }
+
+    /// Takes note of it, together with the event that told of it. None where it is of no order. What comes before its payment
+    /// brings the payment along.
+    pub async fn note(
+        self,
+        table: &Table,
+        stripe: &Stripe,
+        event: Option<&StripeEvent<'_>>,
+        now: Timestamp,
+    ) -> Result<Option<Result<Order, Unchanged<Refusal>>>, Problem> {
+        let Told { intent, order, command } = self;
+        let order = match order {
+            Some(order) => Some(order),
+            None => stripe.order_of(&intent).await?,
+        };
+        let Some(order) = order else { return Ok(None) };
+        warn(order, &command);
+        let decide = |order: &Order| order.decide(command.clone(), Actor::Stripe, now);
+        let noted = table.change_order(order, event, decide).await;
+        if matches!(noted, Err(Unchanged::Refused(Refusal::Forbidden { .. })))
+            && catch_up(table, stripe, order, &intent).await?
+        {
+            return Ok(Some(table.change_order(order, event, decide).await));
+        }
+        Ok(Some(noted))
+    }
+}
+
+/// It is not said what is disputed, or how that stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnclearDispute;
