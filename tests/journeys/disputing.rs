@@ -77,7 +77,6 @@ async fn what_a_bank_disputes_is_shown_and_not_paid_back_as_well_until_it_has_de
         (&shown["amount"]["amount"], &shown["status"], &shown["reason"]),
         (&json!(500), &json!("needs_response"), &json!("product_not_received"))
     );
-    assert!(shown["due_by"].is_string(), "{shown}");
     sold.refund(851).await.assert_problem(409, "refund-too-large");
     sold.goes_on(&first, "under_review").await;
     let answered = async || (sold.shown().await["disputes"][0]["status"] == "under_review").then_some(());
@@ -93,7 +92,6 @@ async fn what_a_bank_disputes_is_shown_and_not_paid_back_as_well_until_it_has_de
     sold.goes_on(&second, "lost").await;
     sold.until("partially_refunded").await;
     sold.refund(851).await.assert_problem(409, "refund-too-large");
-    assert!(sold.shown().await["disputes"][1].get("due_by").is_none());
     sold.shop.stop().await;
 }
 

@@ -52,5 +52,6 @@ async fn staff_note_for_each_other_what_no_buyer_sees_and_it_goes_with_the_buyer
     let password = json!({ "password": PASSWORD });
     assert_eq!(buyer.post("/v1/account/deletion", password).await.status, 204);
     assert_eq!(support.get(&path).await.body["items"], json!([]));
+    note(&support, &order, &key(), "Ann again").await.assert_problem(404, "not-found");
     shop.stop().await;
 }

@@ -181,6 +181,8 @@ async fn forget_orders(table: &Table, account: AccountId, now: Timestamp) -> Res
         let page = table.orders_in_full(account, ORDERS_PAGE, cursor).await?;
         for order in page.items {
             if matches!(order.contact, Contact::Forgotten { .. }) {
+                // It may have been broken off in between.
+                table.delete_notes(order.id.number()).await?;
                 continue;
             }
             let (id, is_pending) = (order.id, order.state.status() == Status::Pending);
@@ -200,13 +202,13 @@ async fn forget_orders(table: &Table, account: AccountId, now: Timestamp) -> Res
                 Err(Unchanged::Failed(error)) => return Err(error.into()),
             }
         }
-        // What staff noted is about a person too.
-        table.delete_notes(id.number()).await?;
         match table.change_order(id, None, |order| order.forget_buyer(now).ok_or(())).await {
             Ok(_) | Err(Unchanged::UnknownOrder | Unchanged::EventSeen) => {}
             Err(Unchanged::Refused(())) => return Err(open()),
             Err(Unchanged::Failed(error)) => return Err(error.into()),
         }
+        // What staff noted is about a person too.
+        table.delete_notes(id.number()).await?;
     }
     Ok(())
 }

@@ -126,16 +126,12 @@ struct DisputeView {
     #[schema(example = "product_not_received")]
     reason: DisputeReason,
     opened_at: Timestamp,
-    /// Until when the shop has to answer it, where it still can.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    due_by: Option<Timestamp>,
 }
 
 impl From<Dispute> for DisputeView {
     fn from(dispute: Dispute) -> Self {
-        let Dispute { amount, status, reason, opened_at, due_by, .. } = dispute;
-        DisputeView { amount, status, reason, opened_at, due_by: due_by.filter(|_| status.needs_answer()) }
+        let Dispute { amount, status, reason, opened_at, .. } = dispute;
+        DisputeView { amount, status, reason, opened_at }
     }
 }
 

@@ -14,6 +14,9 @@ use crate::give_up::catch_up;
 use crate::work::warn;
 use crate::{Stripe, dispute_of, outcome, refund_of};
 
+/// The order with what was told; or why it stayed as it was.
+pub type Noted = Result<Order, Unchanged<Refusal>>;
+
 /// What became of a payment after it was made.
 pub struct Told {
     /// Stripe's id of the payment.
@@ -45,30 +48,36 @@ impl Told {
         Ok(Some(Told { intent, order: None, command: Command::NoteDispute(told.into()) }))
     }
 
-    /// Takes note of it, together with the event that told of it. None where it is of no order. What comes before its payment
-    /// brings the payment along.
+    /// Takes note of it in the order that it is of, together with the event that told of it. None where it is of no order. What
+    /// comes before its payment brings the payment along.
     pub async fn note(
         self,
         table: &Table,
         stripe: &Stripe,
         event: Option<&StripeEvent<'_>>,
         now: Timestamp,
-    ) -> Result<Option<Result<Order, Unchanged<Refusal>>>, Problem> {
+    ) -> Result<Option<(OrderId, Noted)>, Problem> {
         let Told { intent, order, command } = self;
         let order = match order {
             Some(order) => Some(order),
             None => stripe.order_of(&intent).await?,
         };
         let Some(order) = order else { return Ok(None) };
-        warn(order, &command);
+        // Before it is kept: were it lost in between, nobody would hear of it. The books tell of it again every day.
+        if event.is_some() {
+            warn(order, &command);
+        }
         let decide = |order: &Order| order.decide(command.clone(), Actor::Stripe, now);
-        let noted = table.change_order(order, event, decide).await;
+        let mut noted = table.change_order(order, event, decide).await;
         if matches!(noted, Err(Unchanged::Refused(Refusal::Forbidden { .. })))
             && catch_up(table, stripe, order, &intent).await?
         {
-            return Ok(Some(table.change_order(order, event, decide).await));
+            noted = table.change_order(order, event, decide).await;
         }
-        Ok(Some(noted))
+        if event.is_none() && noted.is_ok() {
+            warn(order, &command);
+        }
+        Ok(Some((order, noted)))
     }
 }
 

@@ -280,10 +280,13 @@ pub fn dispute_of(dispute: &stripe_shared::Dispute, intent: String) -> Option<To
         StripesStatus::UnderReview => DisputeStatus::UnderReview,
         StripesStatus::Won => DisputeStatus::Won,
         StripesStatus::Lost => DisputeStatus::Lost,
-        StripesStatus::WarningClosed | StripesStatus::Prevented => DisputeStatus::Withdrawn,
-        // What Stripe may add.
+        StripesStatus::WarningClosed => DisputeStatus::Withdrawn,
+        // `prevented`, of which Stripe does not say who has the money, and what it may add.
         _ => return None,
     };
+    // An inquiry that was answered stands as it did, and wants nothing more.
+    let is_answered = dispute.status == StripesStatus::WarningUnderReview;
+    let due_by = dispute.evidence_details.due_by.filter(|_| !is_answered);
     let currency = dispute.currency.to_string().to_uppercase().parse().ok()?;
     let dispute = Dispute {
         stripe: dispute.id.to_string(),
@@ -291,7 +294,7 @@ pub fn dispute_of(dispute: &stripe_shared::Dispute, intent: String) -> Option<To
         reason: dispute.reason.parse().ok()?,
         status,
         opened_at: Timestamp::from_second(dispute.created).ok()?,
-        due_by: dispute.evidence_details.due_by.and_then(|due_by| Timestamp::from_second(due_by).ok()),
+        due_by: due_by.and_then(|due_by| Timestamp::from_second(due_by).ok()),
     };
     Some(Told { intent, dispute })
 }

@@ -68,7 +68,7 @@ pub fn warn(order: OrderId, command: &Command) {
             refund::Command::Settle { outcome: Outcome::Failed { .. }, .. }
             | refund::Command::Note { outcome: Outcome::Failed { .. }, .. },
         ) => tracing::error!(order.id = %order, "a refund has failed"),
-        Command::NoteDispute(told) if told.dispute.status.needs_answer() => {
+        Command::NoteDispute(told) if told.dispute.status.needs_answer() && told.dispute.due_by.is_some() => {
             let due_by = told.dispute.due_by.map(|due_by| due_by.to_string());
             tracing::error!(order.id = %order, due_by, "a payment is disputed");
         }

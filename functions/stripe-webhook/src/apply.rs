@@ -62,7 +62,7 @@ pub async fn apply(app: &App, event: Event, payload: &str, now: Timestamp) -> Re
             table.change_order(order, Some(&record), |order| order.decide(command.clone(), Actor::Stripe, now)).await
         }
         Asked::Note(told) => match told.note(table, stripe, Some(&record), now).await? {
-            Some(noted) => noted,
+            Some((_, noted)) => noted,
             None => return Ok(IGNORED),
         },
     };

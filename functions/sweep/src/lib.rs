@@ -1,5 +1,5 @@
 //! Gives up orders that were not paid in time: what they hold can be ordered by others. Every minute, by a schedule; by hand
-//! with `aws lambda invoke --function-name … --payload '{"expire_orders": {"older_than_minutes": 0}}'`. And every night
+//! with `aws lambda invoke --function-name … --payload '{"expire_orders": {"older_than_minutes": 0}}'`. And every day
 //! compares Stripe's books with the orders.
 
 pub mod reconcile;

@@ -1,4 +1,4 @@
-//! Compares Stripe's books with the orders, every night. What an event was lost about is made good; what does not fit is told
+//! Compares Stripe's books with the orders, every day. What an event was lost about is made good; what does not fit is told
 //! of, for a person. By hand: `aws lambda invoke --function-name … --payload '{"reconcile": {"days": 30}}'`.
 
 use std::cell::{Cell, RefCell};
@@ -6,11 +6,11 @@ use std::collections::HashSet;
 use std::future::ready;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use payments::note::{Told, UnclearDispute};
+use payments::note::{Noted, Told, UnclearDispute};
 use serde::{Deserialize, Serialize};
 use waybill_domain::id::OrderId;
 use waybill_domain::message::Actor;
-use waybill_domain::order::{Order, PaymentStatus, Refusal};
+use waybill_domain::order::{Order, PaymentStatus, Refusal, refund};
 use waybill_domain::{SignedDuration, Timestamp};
 use waybill_lambda::{Error, clock};
 use waybill_storage::order_lists::{Orders, Placed};
@@ -66,6 +66,8 @@ struct Difference {
 
 #[derive(Default)]
 struct Books {
+    /// In seconds: differences in what is older have been told of.
+    reported_since: i64,
     payments: Cell<u32>,
     refunds: Cell<u32>,
     disputes: Cell<u32>,
@@ -86,14 +88,17 @@ impl Shop {
         let back = |days: u16| begun_at.checked_sub(SignedDuration::from_hours(24 * i64::from(days)));
         let days = wanted.days.unwrap_or(DAYS);
         let (since, afterwards) = (back(days)?, back(days.max(DAYS_AFTERWARDS))?);
-        let books = Books::default();
+        let books = Books { reported_since: since.as_second(), ..Books::default() };
         let is_over = || clock::now() > begun_at + LONGEST;
-        self.compare_payments(since, &books, &is_over).await?;
-        self.compare_refunds(afterwards, &books, &is_over).await?;
-        self.compare_disputes(afterwards, &books, &is_over).await?;
         let minutes = wanted.settled_after_minutes.unwrap_or(SETTLED_AFTER_MINUTES);
         let before = begun_at.checked_sub(SignedDuration::from_mins(minutes.into()))?;
-        self.compare_orders(since, before, &books, &is_over).await?;
+        // Where Stripe does not list the one, it may list the others.
+        let all = [
+            self.compare_payments(since, &books, &is_over).await,
+            self.compare_disputes(afterwards, &books, &is_over).await,
+            self.compare_refunds(afterwards, &books, &is_over).await,
+            self.compare_orders(since, before, &books, &is_over).await,
+        ];
         let compared = Compared {
             payments: books.payments.get(),
             refunds: books.refunds.get(),
@@ -109,6 +114,7 @@ impl Shop {
         if !is_complete {
             tracing::error!(why = "there was no time to compare all of them", "the books differ");
         }
+        all.into_iter().collect::<Result<(), _>>()?;
         Ok(compared)
     }
 
@@ -127,7 +133,8 @@ impl Shop {
                 let now = clock::now();
                 let decide = |order: &Order| order.decide(command.clone(), Actor::Stripe, now);
                 let noted = self.table.change_order(order, None, decide).await;
-                books.take(Some(order), payment.id.as_str(), noted)
+                books.take(order, payment.id.as_str(), payment.created, noted);
+                Ok(())
             })
             .await
     }
@@ -137,7 +144,8 @@ impl Shop {
         refunds
             .try_for_each_concurrent(AT_ONCE, async |refund| {
                 let Some(told) = Told::of_refund(&refund) else { return Ok(()) };
-                self.compare(told, refund.id.as_str(), &books.refunds, books).await
+                self.compare(told, refund.id.as_str(), refund.created, &books.refunds, books).await;
+                Ok(())
             })
             .await
     }
@@ -151,27 +159,28 @@ impl Shop {
         let disputes = self.stripe.disputes_since(since).map_err(told).take_while(|_| ready(!is_over()));
         disputes
             .try_for_each_concurrent(AT_ONCE, async |dispute| match Told::of_dispute(&dispute) {
-                Ok(Some(told)) => self.compare(told, dispute.id.as_str(), &books.disputes, books).await,
+                Ok(Some(told)) => {
+                    self.compare(told, dispute.id.as_str(), dispute.created, &books.disputes, books).await;
+                    Ok(())
+                }
                 Ok(None) => Ok(()),
                 Err(UnclearDispute) => {
-                    books.differ(None, dispute.id.as_str(), "it does not say what is disputed, or how that stands");
+                    let why = "it does not say what is disputed, or how that stands";
+                    books.differ(None, dispute.id.as_str(), dispute.created, why);
                     Ok(())
                 }
             })
             .await
     }
 
-    async fn compare(&self, told: Told, id: &str, count: &Cell<u32>, books: &Books) -> Result<(), Error> {
-        match told
-            .note(&self.table, &self.stripe, None, clock::now())
-            .await
-            .map_err(|problem| problem.detail().to_owned())?
-        {
-            None => Ok(()),
-            Some(noted) => {
+    async fn compare(&self, told: Told, id: &str, created: i64, count: &Cell<u32>, books: &Books) {
+        match told.note(&self.table, &self.stripe, None, clock::now()).await {
+            Ok(None) => {}
+            Ok(Some((order, noted))) => {
                 one_more(count);
-                books.take(None, id, noted)
+                books.take(order, id, created, noted);
             }
+            Err(problem) => books.differ(None, id, i64::MAX, problem.detail()),
         }
     }
 
@@ -197,7 +206,7 @@ impl Shop {
             let is_known = |order: &OrderSummary| books.paid.borrow().contains(&order.id);
             let paid = page.items.into_iter().filter(is_paid).inspect(|_| one_more(&books.orders));
             let doubtful: Vec<_> = paid.filter(|order| !is_known(order)).map(|order| order.id).collect();
-            stream::iter(doubtful).map(Ok).try_for_each_concurrent(AT_ONCE, |id| self.compare_order(id, books)).await?;
+            stream::iter(doubtful).for_each_concurrent(AT_ONCE, |id| self.compare_order(id, books)).await;
             from = page.next;
             if from.is_none() {
                 break;
@@ -207,38 +216,44 @@ impl Shop {
     }
 
     /// Its payment was begun before those that were looked at, or is not there.
-    async fn compare_order(&self, id: OrderId, books: &Books) -> Result<(), Error> {
-        let Some(order) = self.table.order(id).await? else { return Ok(()) };
+    async fn compare_order(&self, id: OrderId, books: &Books) {
+        let order = match self.table.order(id).await {
+            Ok(Some(order)) => order,
+            Ok(None) => return,
+            Err(error) => return books.differ(Some(id), "", i64::MAX, &error.to_string()),
+        };
         let intent = order.state.payment().and_then(|payment| payment.intent.as_deref()).unwrap_or_default();
-        let is_there = self.stripe.payment(intent).await.map_err(|problem| problem.detail().to_owned())?.is_some();
-        if !is_there {
-            books.differ(Some(id), intent, "it is paid here, and Stripe has no such payment");
+        match self.stripe.payment(intent).await {
+            Ok(Some(_)) => {}
+            Ok(None) => books.differ(Some(id), intent, i64::MAX, "it is paid here, and Stripe has no such payment"),
+            Err(problem) => books.differ(Some(id), intent, i64::MAX, problem.detail()),
         }
-        Ok(())
     }
 }
 
 impl Books {
-    fn take(
-        &self,
-        order: Option<OrderId>,
-        stripe: &str,
-        noted: Result<Order, Unchanged<Refusal>>,
-    ) -> Result<(), Error> {
+    fn take(&self, order: OrderId, stripe: &str, created: i64, noted: Noted) {
         match noted {
             Ok(order) => {
                 tracing::warn!(order.id = %order.id, stripe, "Stripe's books told what no event had");
                 one_more(&self.repaired);
             }
             Err(Unchanged::Refused(Refusal::Done) | Unchanged::EventSeen) => {}
-            Err(Unchanged::UnknownOrder) => self.differ(order, stripe, "it is of an order that is not here"),
-            Err(Unchanged::Refused(refusal)) => self.differ(order, stripe, &refusal.to_string()),
-            Err(Unchanged::Failed(error)) => return Err(error.into()),
+            // Who has paid twice over gets the other payment back, by hand: that is well.
+            Err(Unchanged::Refused(Refusal::Refund(refund::Refused::OtherPayment))) => {}
+            Err(Unchanged::UnknownOrder) => {
+                self.differ(Some(order), stripe, created, "it is of an order that is not here");
+            }
+            Err(Unchanged::Refused(refusal)) => self.differ(Some(order), stripe, created, &refusal.to_string()),
+            Err(Unchanged::Failed(error)) => self.differ(Some(order), stripe, i64::MAX, &error.to_string()),
         }
-        Ok(())
     }
 
-    fn differ(&self, order: Option<OrderId>, stripe: &str, why: &str) {
+    /// What was begun long ago was told of then.
+    fn differ(&self, order: Option<OrderId>, stripe: &str, created: i64, why: &str) {
+        if created < self.reported_since {
+            return;
+        }
         tracing::error!(order.id = order.map(|id| id.to_string()), stripe, why, "the books differ");
         let mut differences = self.differences.borrow_mut();
         if differences.len() < MOST_TOLD {

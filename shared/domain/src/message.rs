@@ -232,7 +232,8 @@ impl RefundMessage {
             Event::CancelledWithRefund { .. }
             | Event::RestCancelled { .. }
             | Event::PaidLate { .. }
-            | Event::RefundRequested { .. } => true,
+            | Event::RefundRequested { .. }
+            | Event::DisputeClosed { .. } => true,
             Event::Placed
             | Event::PaymentStarted
             | Event::PaymentDeclined
@@ -250,7 +251,6 @@ impl RefundMessage {
             | Event::RefundFailed { .. }
             | Event::DisputeOpened { .. }
             | Event::DisputeUpdated { .. }
-            | Event::DisputeClosed { .. }
             | Event::ReturnRequested { .. }
             | Event::ReturnApproved { .. }
             | Event::ReturnRefused { .. }

@@ -107,6 +107,7 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("refund failed", settle(1, Outcome::Failed { stripe: Some("re_1".into()) })),
         ("refund at Stripe", note(100, Outcome::Succeeded { stripe: "re_2".into() })),
         ("dispute opened", dispute("du_1", 900, DisputeStatus::NeedsResponse)),
+        ("dispute won", dispute("du_1", 900, DisputeStatus::Won)),
         ("dispute lost", dispute("du_1", 900, DisputeStatus::Lost)),
     ]
 }
@@ -410,7 +411,12 @@ fn whatever_the_order_of_stripes_events_a_dispute_ends_as_the_bank_decides() {
     let ends =
         [(Won, PaymentStatus::Paid, 900), (Lost, PaymentStatus::Refunded, 0), (Withdrawn, PaymentStatus::Paid, 900)];
     for (end, payment_status, left) in ends {
-        let told = [Inquiry, NeedsResponse, UnderReview, end, end];
+        // What the bank takes back the question of, it has not taken.
+        let told = if end == Withdrawn {
+            [Inquiry, Inquiry, end, end, end]
+        } else {
+            [Inquiry, NeedsResponse, UnderReview, end, end]
+        };
         for turn in 0..told.len() {
             for is_reversed in [false, true] {
                 let mut told = told;
@@ -439,7 +445,7 @@ fn whatever_the_order_of_stripes_events_a_dispute_ends_as_the_bank_decides() {
 
 #[test]
 fn what_a_bank_has_taken_is_not_paid_back_as_well() {
-    use DisputeStatus::{Inquiry, Lost, NeedsResponse, Won};
+    use DisputeStatus::{Inquiry, Lost, NeedsResponse, Withdrawn, Won};
     let paid = after(&["pay", "process", "ship", "deliver"]);
     // A bank that only asks has taken nothing: paying back is one way to answer it.
     let asked = decide(&paid, dispute("du_1", 500, Inquiry)).unwrap();
@@ -458,6 +464,23 @@ fn what_a_bank_has_taken_is_not_paid_back_as_well() {
     // Cancelling pays back what the bank has left.
     let half = decide(&after(&["pay"]), dispute("du_1", 500, NeedsResponse)).unwrap();
     assert_eq!(refunds(&decide(&half, cancel(None)).unwrap()), [(1, 400, RefundStatus::Requested)]);
+
+    // An inquiry that came to nothing may still become more.
+    let withdrawn = decide(&asked, dispute("du_1", 500, Withdrawn)).unwrap();
+    assert_eq!(withdrawn.payment_status(), PaymentStatus::Paid);
+    let escalated = decide(&withdrawn, dispute("du_1", 500, NeedsResponse)).unwrap();
+    assert_eq!(escalated.payment_status(), PaymentStatus::Disputed);
+    // What the bank gives back of an order that was given up goes on to the buyer.
+    let given_up = decide(&half, cancel(None)).unwrap();
+    let won = decide(&given_up, dispute("du_1", 500, Won)).unwrap();
+    assert_eq!(refunds(&won), [(1, 400, RefundStatus::Requested), (2, 500, RefundStatus::Requested)]);
+    assert!(RefundMessage::latest(&won).is_some());
+    assert_eq!(refunds(&decide(&given_up, dispute("du_1", 500, Lost)).unwrap()).len(), 1);
+    let mut yen = dispute("du_1", 500, Lost);
+    if let Command::NoteDispute(told) = &mut yen {
+        told.dispute.amount = Money::new(500, "JPY".parse().unwrap());
+    }
+    assert_eq!(decide(&half, yen), Err(Refusal::Dispute(dispute::Refused::OtherCurrency)));
 
     assert_eq!(decide(&lost, dispute("du_1", 500, Won)), Err(Refusal::Dispute(dispute::Refused::EndedOtherwise)));
     let dispute_of_it = taken.state.payment().unwrap().disputes[0].clone();
@@ -579,9 +602,24 @@ fn the_rest_of_an_order_is_cancelled_and_what_was_sent_is_all_there_is() {
     // What was paid back before is not paid back again, by units or by amount.
     let by_units = decide(&sent_one, units("key", "TEA", 2)).unwrap();
     assert_eq!(refunds(&decide(&by_units, cancel_rest()).unwrap()), [(1, 900, RefundStatus::Requested)]);
+    let by_one = decide(&sent_one, units("key", "TEA", 1)).unwrap();
+    assert_eq!(refunds(&decide(&by_one, cancel_rest()).unwrap()), [(1, 450, RefundStatus::Requested)]);
+    // Unless that was for what has come back.
+    let back = decide(&decide(&by_one, give_back("key", 1)).unwrap(), receive(1)).unwrap();
+    let both = [(1, 450, RefundStatus::Requested), (2, 450, RefundStatus::Requested)];
+    assert_eq!(refunds(&decide(&back, cancel_rest()).unwrap()), both);
+    let held = decide(&sent_one, dispute("du_1", 900, DisputeStatus::NeedsResponse)).unwrap();
+    assert_eq!(decide(&held, cancel_rest()), Err(Refusal::Shipping(shipping::Refused::Disputed)));
+    let cancelled = decide(&arrived, cancel_rest()).unwrap();
+    let failed = decide(&cancelled, settle(1, Outcome::Failed { stripe: None })).unwrap();
+    assert_eq!(failed.forget_buyer(Timestamp::UNIX_EPOCH), None, "it is owed");
+    let again =
+        decide(&decide(&failed, refund("key", 450)).unwrap(), settle(2, Outcome::Succeeded { stripe: "re_2".into() }));
+    assert!(again.unwrap().forget_buyer(Timestamp::UNIX_EPOCH).is_some());
     let by_amount = decide(&sent_one, refund("key", 600)).unwrap();
-    let both = [(1, 600, RefundStatus::Requested), (2, 300, RefundStatus::Requested)];
-    assert_eq!(refunds(&decide(&by_amount, cancel_rest()).unwrap()), both);
+    let rest = decide(&by_amount, cancel_rest()).unwrap();
+    assert_eq!(refunds(&rest), [(1, 600, RefundStatus::Requested), (2, 300, RefundStatus::Requested)]);
+    assert_eq!(rest.state.payment().unwrap().refunds[1].lines[0].amount, usd(300), "lines add up to their refund");
     let text = serde_json::to_string(&cancelled).unwrap();
     assert_eq!(serde_json::from_str::<Order>(&text).unwrap(), cancelled);
 }
@@ -693,7 +731,8 @@ proptest! {
             ours.filter(|refund| refund.state.status() != RefundStatus::Failed).map(|refund| refund.amount.amount).sum();
         prop_assert!(going_back <= order.total.amount, "{going_back} of {} goes back", order.total);
         // Where a bank has it all, nothing is left to give back.
-        let given_up = order.state.status().is_given_up() && payment.disputes.is_empty();
+        let is_left = payment.disputes.is_empty() || payment.refundable(order.total).amount > 0;
+        let given_up = order.state.status().is_given_up() && is_left;
         prop_assert!(!given_up || going_back > 0 || payment.refunds.iter().any(|refund| !refund.is_due()), "it is kept");
     }
 }

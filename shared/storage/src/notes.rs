@@ -33,7 +33,7 @@ pub enum NotNoted {
 }
 
 impl Table {
-    /// Writes a note about an order that there is: one transaction, no read; two units for the check, and two or more for the
+    /// Writes a note about an order whose buyer has not left: one transaction, no read; two units for the check, and two or more for the
     /// note and its place in a list.
     pub async fn write_note(&self, order: OrderNumber, note: &Note) -> Result<(), Refused<NotNoted>> {
         let mut item = Item::from([(SUMMARY.to_owned(), AttributeValue::M(to_item(note)?))]);
@@ -43,8 +43,11 @@ impl Table {
             Some(AttributeValue::M(note)) => Ok(NotNoted::Written(Box::new(from_item(note)?))),
             _ => Err(StorageError::Broken("a note says nothing".into())),
         };
+        let is_known = Write::check(&keys::order(order), "contact.#kind = :known")
+            .name("#kind", "kind")
+            .value(":known", AttributeValue::S("known".to_owned()));
         Transaction::new()
-            .write(Write::check(&keys::order(order), "attribute_exists(pk)"), |_| Ok(NotNoted::UnknownOrder))
+            .write(is_known, |_| Ok(NotNoted::UnknownOrder))
             .write(Write::put(item).only_if_new(), meaning)
             .commit(self)
             .await

@@ -262,6 +262,10 @@ impl From<shipping::Refused> for Problem {
             }
             Refused::TooMany => Problem::new(Kind::TooMany, format!("An order has at most {MAX_SHIPMENTS} shipments.")),
             Refused::Unknown => Problem::not_found("shipment"),
+            Refused::Disputed => {
+                let detail = "The buyer's bank holds the payment until it has decided on a dispute.";
+                Problem::new(Kind::OrderState, detail)
+            }
         }
     }
 }

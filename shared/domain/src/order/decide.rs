@@ -151,7 +151,8 @@ impl Order {
         };
         let owed = |payment: &Payment| payment.refundable(self.total).amount > 0;
         let is_owed = self.state.status().is_given_up() && self.state.payment().is_some_and(owed);
-        let money_is_due = is_owed || self.refunds_due().next().is_some();
+        let rest_is_owed = self.state.payment().is_some_and(Payment::owes_rest);
+        let money_is_due = is_owed || rest_is_owed || self.refunds_due().next().is_some();
         let is_disputed = self.state.payment().is_some_and(Payment::is_disputed);
         let is_open = is_open || is_disputed || self.returns.iter().any(Return::is_open);
         (!is_open && !money_is_due).then(|| Order { contact: Contact::Forgotten { forgotten_at: now }, ..self.clone() })
@@ -259,7 +260,7 @@ impl Order {
                 Err(Refusal::Done)
             }
             (state, C::Refund(command)) => self.refund(state, command, now),
-            (state, C::NoteDispute(told)) => self.note_dispute(state, *told),
+            (state, C::NoteDispute(told)) => self.note_dispute(state, *told, now),
             (_, C::Return(command)) => self.change_returns(command, now),
             // What Stripe or the clock tells of an order that something else has overtaken is old news.
             (

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::refund::Cause;
 use super::{Order, Payment, Refusal, State};
 use crate::message::Event;
 use crate::money::Money;
@@ -30,12 +31,14 @@ pub struct Dispute {
     pub due_by: Option<Timestamp>,
 }
 
-/// How a dispute stands. It only ever moves down this list, and the last three are its ends.
+/// How a dispute stands. It only ever moves down this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DisputeStatus {
     /// The bank asks, and has taken nothing yet.
     Inquiry,
+    /// The bank's question has come to nothing.
+    Withdrawn,
     /// The bank has taken the amount, and waits for an answer.
     NeedsResponse,
     /// It was answered; the bank decides.
@@ -44,8 +47,6 @@ pub enum DisputeStatus {
     Won,
     /// The amount is the buyer's.
     Lost,
-    /// The bank's question has come to nothing.
-    Withdrawn,
 }
 
 impl DisputeStatus {
@@ -53,6 +54,17 @@ impl DisputeStatus {
         match self {
             DisputeStatus::Inquiry | DisputeStatus::NeedsResponse | DisputeStatus::UnderReview => true,
             DisputeStatus::Won | DisputeStatus::Lost | DisputeStatus::Withdrawn => false,
+        }
+    }
+
+    /// Whether the bank has decided, for good.
+    fn is_decided(self) -> bool {
+        match self {
+            DisputeStatus::Won | DisputeStatus::Lost => true,
+            DisputeStatus::Inquiry
+            | DisputeStatus::Withdrawn
+            | DisputeStatus::NeedsResponse
+            | DisputeStatus::UnderReview => false,
         }
     }
 
@@ -85,6 +97,8 @@ pub struct Told {
 pub enum Refused {
     #[error("it is of another payment than the order's")]
     OtherPayment,
+    #[error("it is in another currency than the order")]
+    OtherCurrency,
     #[error("the dispute has ended otherwise before")]
     EndedOtherwise,
     #[error("the order has as many disputes as it can have")]
@@ -102,6 +116,11 @@ impl Payment {
         self.disputed(|status| status == DisputeStatus::Lost)
     }
 
+    /// Whether a bank holds something of it until it has decided.
+    pub(super) fn is_held(&self) -> bool {
+        self.disputes.iter().any(|dispute| dispute.status.is_open() && dispute.status.holds_money())
+    }
+
     /// Whether a bank has still to decide.
     pub fn is_disputed(&self) -> bool {
         self.disputes.iter().any(|dispute| dispute.status.is_open())
@@ -113,8 +132,9 @@ impl Payment {
 }
 
 impl Order {
-    /// Stripe's events come in any order: what is behind how the dispute stands by now is old news.
-    pub(super) fn note_dispute(&self, state: State, told: Told) -> Result<(Order, Event), Refusal> {
+    /// Stripe's events come in any order: what is behind how the dispute stands by now is old news. What is the shop's again of
+    /// an order that was given up meanwhile is paid back.
+    pub(super) fn note_dispute(&self, state: State, told: Told, now: Timestamp) -> Result<(Order, Event), Refusal> {
         let Some(mut payment) = state.payment().cloned() else {
             let (status, command) = (state.status(), super::Command::NoteDispute(told.into()));
             return Err(Refusal::Forbidden { status, command });
@@ -124,13 +144,16 @@ impl Order {
             return Err(Refused::OtherPayment.into());
         }
         let (amount, status) = (dispute.amount, dispute.status);
+        if amount.currency != self.total.currency {
+            return Err(Refused::OtherCurrency.into());
+        }
         let place = payment.disputes.iter().position(|known| known.stripe == dispute.stripe);
         let before = place.map(|place| &payment.disputes[place]);
         match before {
-            Some(before) if !before.status.is_open() && !status.is_open() && before.status != status => {
+            Some(before) if before.status.is_decided() && status.is_decided() && before.status != status => {
                 return Err(Refused::EndedOtherwise.into());
             }
-            Some(before) if before.status >= status || !before.status.is_open() => return Err(Refusal::Done),
+            Some(before) if before.status >= status => return Err(Refusal::Done),
             None if payment.disputes.len() >= MAX_DISPUTES => return Err(Refused::TooMany.into()),
             Some(_) | None => {}
         }
@@ -139,6 +162,10 @@ impl Order {
         match place {
             Some(place) => payment.disputes[place] = dispute,
             None => payment.disputes.push(dispute),
+        }
+        let left = payment.refundable(self.total);
+        if state.status().is_given_up() && !status.is_open() && left.amount > 0 {
+            payment = payment.with(left, Cause::Cancelled, Vec::new(), now).0;
         }
         let event = match (place, status.is_open()) {
             (None, true) => Event::DisputeOpened { amount },

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::units::count;
 use super::{Order, Payment, Refusal, State, Units, UnitsRefused};
 use crate::cart::Quantity;
 use crate::message::Event;
@@ -197,6 +198,13 @@ impl Payment {
         self.sum(|refund| refund.state.status() == RefundStatus::Succeeded) + self.lost()
     }
 
+    /// Whether what was to go back for units that were never sent is still here.
+    pub(super) fn owes_rest(&self) -> bool {
+        let failed = |refund: &&Refund| refund.cause == Cause::RestCancelled && !refund.counts();
+        let made_since = |rest: &Refund| self.refunds.iter().any(|later| later.number > rest.number && later.counts());
+        self.refunds.iter().filter(failed).any(|rest| !made_since(rest))
+    }
+
     fn sum(&self, which: impl Fn(&Refund) -> bool) -> i64 {
         self.refunds.iter().filter(|refund| which(refund)).map(|refund| refund.amount.amount).sum()
     }
@@ -327,19 +335,21 @@ impl Order {
         Ok(lines)
     }
 
-    /// What of some units has not been paid back by units.
-    pub(super) fn not_refunded(&self, payment: &Payment, units: &[Units]) -> Vec<Units> {
+    /// What of units that were never sent has not been paid back by units: what was paid back and did not come back counts as
+    /// paid back for them.
+    pub(super) fn not_refunded(&self, payment: &Payment, unsent: &[Units]) -> Vec<Units> {
+        let received = self.received();
         let counted = payment.refunds.iter().filter(|refund| refund.counts());
         let refunded = |sku: &Sku| -> u32 {
             let of = counted.clone().flat_map(|refund| &refund.lines).filter(|line| line.sku == *sku);
             of.fold(0, |sum, line| sum.saturating_add(line.quantity.get()))
         };
         let left = |units: &Units| {
-            let line = self.lines.iter().find(|line| line.sku == units.sku)?;
-            let left = line.quantity.get().saturating_sub(refunded(&units.sku)).min(units.quantity.get());
+            let for_nothing_back = refunded(&units.sku).saturating_sub(count(&received, &units.sku));
+            let left = units.quantity.get().saturating_sub(for_nothing_back);
             Some(Units { quantity: i64::from(left).try_into().ok()?, ..units.clone() })
         };
-        units.iter().filter_map(left).collect()
+        unsent.iter().filter_map(left).collect()
     }
 
     /// What a line came to after discounts, with its tax, in minor units.

@@ -238,10 +238,14 @@ impl Order {
 
     /// Whether all that was sent has come back.
     pub(super) fn has_come_back(&self) -> bool {
-        let received = self.returns.iter().filter(|known| known.state.status() == ReturnStatus::Received);
-        let received = received.flat_map(Return::units);
         let never_sent = self.cancelled_rest.iter().flat_map(|rest| rest.lines.clone());
-        self.units_left(&received.chain(never_sent).collect::<Vec<_>>()).is_empty()
+        self.units_left(&self.received().into_iter().chain(never_sent).collect::<Vec<_>>()).is_empty()
+    }
+
+    /// The units that have come back.
+    pub(super) fn received(&self) -> Vec<Units> {
+        let received = self.returns.iter().filter(|known| known.state.status() == ReturnStatus::Received);
+        received.flat_map(Return::units).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::refund::Cause;
+use super::refund::{Cause, RefundedLine};
 use super::{Carrier, Order, Payment, Refusal, State, TrackingNumber, Units, UnitsRefused};
 use crate::message::Event;
 use crate::money::Money;
@@ -63,6 +63,8 @@ pub enum Refused {
     TooMany,
     #[error("the order has no shipment of this number")]
     Unknown,
+    #[error("the buyer's bank holds the payment until it has decided on a dispute")]
+    Disputed,
 }
 
 impl State {
@@ -146,21 +148,23 @@ impl Order {
         }
     }
 
-    /// What has not been shipped is not sent any more. It is paid back, as far as it has not been, and what has been shipped
-    /// is all there is.
+    /// What has not been shipped is not sent any more. It is paid back, as far as that has not been done and there is something
+    /// left to pay back, and what has been shipped is all there is.
     pub(super) fn cancel_rest(
         &self,
         payment: Payment,
         reason: Reason,
         now: Timestamp,
     ) -> Result<(Order, Event), Refusal> {
+        if payment.is_held() {
+            return Err(Refused::Disputed.into());
+        }
         let shipments = self.state.shipments().to_vec();
         let lines = self.units_to_ship(&shipments);
         let not_refunded = self.not_refunded(&payment, &lines);
-        let refunded = self.come_to(&payment, &not_refunded).map_err(Refused::from)?;
-        let worth: i64 = refunded.iter().map(|line| line.amount.amount).sum();
+        let mut refunded = self.come_to(&payment, &not_refunded).map_err(Refused::from)?;
         let left = payment.refundable(self.total);
-        let refund = Money::new(worth.min(left.amount), left.currency);
+        let refund = Money::new(shared_out(&mut refunded, left.amount), left.currency);
         let payment = match refund.amount {
             0 => payment,
             _ => payment.with(refund, Cause::RestCancelled, refunded, now).0,
@@ -179,6 +183,23 @@ impl Order {
         let gone: Vec<_> = shipped(shipments).into_iter().chain(cancelled.cloned()).collect();
         self.units_left(&gone)
     }
+}
+
+/// What lines come to together, of which each gives way in proportion where there is not enough left.
+fn shared_out(lines: &mut [RefundedLine], left: i64) -> i64 {
+    let worth: i64 = lines.iter().map(|line| line.amount.amount).sum();
+    if worth <= left {
+        return worth;
+    }
+    let (mut before, mut given) = (0_i128, 0);
+    for line in lines {
+        before += i128::from(line.amount.amount);
+        // Below what is left, which is an i64.
+        let up_to_here = i64::try_from(before * i128::from(left) / i128::from(worth)).unwrap_or(left);
+        line.amount.amount = up_to_here - given;
+        given = up_to_here;
+    }
+    left
 }
 
 fn have_arrived(shipments: &[Shipment]) -> bool {

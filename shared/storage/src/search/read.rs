@@ -23,8 +23,8 @@ use crate::table::{StorageError, Table, from_item};
 const KEPT: usize = 24 * 1024 * 1024;
 /// Letters of a word from which on it is also found by its beginning. Shorter ones begin too many words.
 const PREFIX: usize = 3;
-/// Where at least one of so many products is found, those that are shown are looked for along all products in their order;
-/// where fewer are, those are sorted.
+/// Where at least one of so many products is found, those that are shown are looked for along all products in their order,
+/// once a column is asked for again; where fewer are, those are sorted.
 const DENSE: u64 = 16;
 
 /// What is looked for. Everything that is given has to be true of a product.
@@ -119,8 +119,15 @@ struct Partition {
     bytes: usize,
     sets: BTreeMap<String, RoaringBitmap>,
     column: Vec<u8>,
-    /// The column's products in their order, rising and falling, once somebody has asked.
-    sorted: [Mutex<Arc<Vec<u32>>>; 2],
+    /// The column's products in their order, rising and falling.
+    sorted: [Mutex<Sorted>; 2],
+}
+
+#[derive(Default)]
+struct Sorted {
+    /// Whether somebody has asked for it. Who is the only one to ask does not wait for all to be sorted.
+    is_wanted: bool,
+    numbers: Arc<Vec<u32>>,
 }
 
 impl Search {
@@ -152,11 +159,13 @@ impl Search {
         let all = matching.all(None);
         let (page, before, after) = match &column {
             None => newest(&all, limit, wanted),
-            Some(column) if all.len() * DENSE < rows(column, &all) => {
-                let mut marks: Vec<Mark> = all.iter().map(|number| mark(order, column, number)).collect();
-                page(&mut marks, limit, wanted)
-            }
-            Some(column) => walk(&sorted(order, column, &all), order, column, &all, limit, wanted),
+            Some(column) => match sorted(order, column, &all) {
+                Some(sorted) => walk(&sorted, order, column, &all, limit, wanted),
+                None => {
+                    let mut marks: Vec<Mark> = all.iter().map(|number| mark(order, column, number)).collect();
+                    page(&mut marks, limit, wanted)
+                }
+            },
         };
         let counts = facets.of.iter().map(|facet| matching.count(facet, facets.tree)).collect();
         let items = self.cards(&page).await?;
@@ -392,23 +401,29 @@ fn rows((column, values): &(Column, Arc<Partition>), all: &RoaringBitmap) -> u64
     rows.max(all.max().map_or(0, |highest| u64::from(highest) + 1))
 }
 
-/// All numbers in the order of a list, made once for each reading of its column.
-fn sorted(order: Order, column: &(Column, Arc<Partition>), all: &RoaringBitmap) -> Arc<Vec<u32>> {
+/// All numbers in the order of a list, made once for each reading of its column. None where it is quicker without.
+fn sorted(order: Order, column: &(Column, Arc<Partition>), all: &RoaringBitmap) -> Option<Arc<Vec<u32>>> {
+    let rows = rows(column, all);
+    if all.len() * DENSE < rows {
+        return None;
+    }
     let is_falling = match order {
         Order::Newest => false,
         Order::Price { falling, .. } | Order::Name { falling } => falling,
         Order::Popularity => true,
     };
-    let rows = rows(column, all);
     let mut sorted = column.1.sorted[usize::from(is_falling)].lock().unwrap_or_else(PoisonError::into_inner);
-    if (sorted.len() as u64) < rows {
+    if !std::mem::replace(&mut sorted.is_wanted, true) {
+        return None;
+    }
+    if (sorted.numbers.len() as u64) < rows {
         // By whole chunks: a product that is new does not have all of them sorted again.
         let mut marks: Vec<Mark> =
             (0..rows.next_multiple_of(u64::from(ROWS)) as u32).map(|number| mark(order, column, number)).collect();
         marks.sort_unstable();
-        *sorted = Arc::new(marks.into_iter().map(|mark| u32::MAX - mark.number).collect());
+        sorted.numbers = Arc::new(marks.into_iter().map(|mark| u32::MAX - mark.number).collect());
     }
-    sorted.clone()
+    Some(sorted.numbers.clone())
 }
 
 /// As [`page`], along all numbers in their order.
@@ -527,10 +542,14 @@ mod tests {
             let order = Order::Price { currency, falling };
             let all: RoaringBitmap = found.into_iter().collect();
             let from = turned(&mark(order, &column, from));
+            let (once, again) = (sorted(order, &column, &all), sorted(order, &column, &all));
+            prop_assert!(once.is_none());
+            // Too few to walk for, or all that there are.
+            let Some(numbers) = again else { return Ok(()) };
             for wanted in [Wanted::First, Wanted::After(from), Wanted::Before(from)] {
                 let mut marks: Vec<Mark> = all.iter().map(|number| mark(order, &column, number)).collect();
                 let by_sorting = page(&mut marks, limit, &wanted);
-                let walked = walk(&sorted(order, &column, &all), order, &column, &all, limit, &wanted);
+                let walked = walk(&numbers, order, &column, &all, limit, &wanted);
                 prop_assert_eq!(walked, by_sorting, "{:?}", wanted);
             }
         }
