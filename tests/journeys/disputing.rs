@@ -1,7 +1,7 @@
 //! Payments that a buyer's bank calls into question, as Stripe tells of them.
 
 use serde_json::{Value, json};
-use waybill_tests::{Answer, TestShop, eventually, key, sign};
+use waybill_tests::{Answer, TestShop, eventually, key};
 
 struct Sold {
     shop: TestShop,
@@ -45,18 +45,13 @@ impl Sold {
 
     async fn refund(&self, cents: i64) -> Answer {
         let staff = self.shop.administrator().await;
-        let request = staff.request(reqwest::Method::POST, &format!("/v1/admin/orders/{}/refunds", self.order));
         let body = json!({ "amount": { "amount": cents, "currency": "USD" } });
-        Answer::of(request.header("idempotency-key", key()).json(&body).send().await.unwrap()).await
+        staff.post_once(&format!("/v1/admin/orders/{}/refunds", self.order), &key(), body).await
     }
 
-    /// Brings an event as Stripe would.
+    /// What becomes of an event.
     async fn deliver(&self, event: &Value) -> String {
-        let (body, secret) = (event.to_string(), self.shop.secret("StripeWebhookKey").await);
-        let now = waybill_lambda::clock::now().as_second();
-        let request = self.shop.http().post(format!("{}/v1/stripe/events", self.shop.addresses().api));
-        let request = request.header("stripe-signature", sign(&secret, now, &body)).body(body);
-        let answer = Answer::of(request.send().await.unwrap()).await;
+        let answer = self.shop.deliver(event).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.text("/outcome")
     }

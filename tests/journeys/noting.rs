@@ -5,8 +5,7 @@ use serde_json::json;
 use waybill_tests::{Answer, PASSWORD, Person, TestShop, key};
 
 async fn note(staff: &Person, order: &str, key: &str, text: &str) -> Answer {
-    let request = staff.request(Method::POST, &format!("/v1/admin/orders/{order}/notes"));
-    Answer::of(request.header("idempotency-key", key).json(&json!({ "text": text })).send().await.unwrap()).await
+    staff.post_once(&format!("/v1/admin/orders/{order}/notes"), key, json!({ "text": text })).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -66,9 +66,8 @@ async fn work(shop: &TestShop) {
     socket.until("order.paid").await;
     staff.get("/v1/admin/orders?status=paid").await;
     staff.post(&format!("/v1/admin/orders/{order}/process"), json!({})).await;
-    let note = staff.request(reqwest::Method::POST, &format!("/v1/admin/orders/{order}/notes"));
-    let note = note.header("idempotency-key", key()).json(&json!({ "text": "Called" })).send().await.unwrap();
-    assert_eq!(note.status(), 201);
+    let note = json!({ "text": "Called" });
+    assert_eq!(staff.post_once(&format!("/v1/admin/orders/{order}/notes"), &key(), note).await.status, 201);
     let cancel = format!("/v1/admin/orders/{order}/cancel");
     assert_eq!(staff.post(&cancel, json!({ "reason": "Lost" })).await.status, 200);
     socket.until("order.refunded").await;

@@ -1,8 +1,7 @@
 //! Stripe's books against the orders: what no event told of is found, and what does not fit is said.
 
-use reqwest::Method;
 use serde_json::{Value, json};
-use waybill_tests::{Answer, TestShop, key, sign};
+use waybill_tests::{Answer, TestShop, key};
 
 async fn compare(shop: &TestShop) -> Value {
     shop.invoke("sweep", json!({ "reconcile": { "settled_after_minutes": 0 } })).await
@@ -38,9 +37,8 @@ async fn payments_refunds_and_disputes_that_no_event_told_of_are_taken_note_of_o
     let path = format!("/v1/admin/orders/{order}/refunds");
     assert_eq!(counts(&compare(&shop).await), [1, 1, 1, 1, 2, 0]);
     assert_eq!(status(&order).await, "disputed");
-    let request = staff.request(Method::POST, &path).header("idempotency-key", key());
-    let too_much = request.json(&json!({ "amount": { "amount": 1, "currency": "USD" } })).send().await.unwrap();
-    Answer::of(too_much).await.assert_problem(409, "refund-too-large");
+    let cent = json!({ "amount": { "amount": 1, "currency": "USD" } });
+    staff.post_once(&path, &key(), cent).await.assert_problem(409, "refund-too-large");
     for _ in 0..2 {
         assert_eq!(counts(&compare(&shop).await), [1, 1, 1, 1, 0, 0]);
     }
@@ -74,11 +72,7 @@ async fn money_that_fits_no_order_and_an_order_without_its_money_are_told_of() {
     event["id"] = json!("evt_forged");
     event["data"]["object"]["client_reference_id"] = json!(forged);
     event["data"]["object"]["payment_intent"] = json!("pi_of_nobody");
-    let (body, secret) = (event.to_string(), shop.secret("StripeWebhookKey").await);
-    let signature = sign(&secret, waybill_lambda::clock::now().as_second(), &body);
-    let request = shop.http().post(format!("{}/v1/stripe/events", shop.addresses().api));
-    let answer = Answer::of(request.header("stripe-signature", signature).body(body).send().await.unwrap()).await;
-    assert_eq!(answer.text("/outcome"), "applied");
+    assert_eq!(shop.deliver(&event).await.text("/outcome"), "applied");
 
     // Somebody's money for an order that was never here.
     let gone = "ord_00000000000000000000000000";

@@ -1,9 +1,8 @@
 //! Money that goes back: asked for by staff, called for by a cancelled or late order, made at Stripe; once, and never more than
 //! was paid.
 
-use reqwest::Method;
 use serde_json::{Value, json};
-use waybill_tests::{Answer, Person, TestShop, eventually, key, sign};
+use waybill_tests::{Answer, Person, TestShop, eventually, key};
 
 struct Paid {
     buyer: Person,
@@ -51,8 +50,7 @@ impl Paid {
 }
 
 async fn refund(staff: &Person, order: &str, key: &str, body: Value) -> Answer {
-    let request = staff.request(Method::POST, &format!("/v1/admin/orders/{order}/refunds"));
-    Answer::of(request.header("idempotency-key", key).json(&body).send().await.unwrap()).await
+    staff.post_once(&format!("/v1/admin/orders/{order}/refunds"), key, body).await
 }
 
 fn usd(cents: i64) -> Value {
@@ -223,12 +221,8 @@ async fn a_payment_of_an_order_that_was_given_up_is_paid_back() {
     let mut event = completed["body"].clone();
     event["id"] = json!("evt_late");
     event["data"]["object"]["client_reference_id"] = json!(order);
-    let (body, secret) = (event.to_string(), shop.secret("StripeWebhookKey").await);
     for outcome in ["applied", "seen before"] {
-        let now = waybill_lambda::clock::now().as_second();
-        let request = shop.http().post(format!("{}/v1/stripe/events", shop.addresses().api));
-        let request = request.header("stripe-signature", sign(&secret, now, &body)).body(body.clone());
-        assert_eq!(Answer::of(request.send().await.unwrap()).await.text("/outcome"), outcome);
+        assert_eq!(shop.deliver(&event).await.text("/outcome"), outcome);
     }
     let late = Paid { buyer: late, order, session: String::new() };
     late.until("refunded").await;

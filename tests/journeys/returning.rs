@@ -1,6 +1,5 @@
 //! Goods that come back: asked for by the buyer, approved or refused by staff, received, restocked or not, and paid for.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 use waybill_tests::{Answer, Person, TestShop, eventually, key};
 
@@ -26,8 +25,7 @@ async fn delivered() -> (TestShop, Person, String) {
 
 async fn ask(buyer: &Person, order: &str, key: &str, units: i64) -> Answer {
     let body = json!({ "lines": [{ "sku": "TEA", "quantity": units }], "reason": "Too small" });
-    let request = buyer.request(Method::POST, &format!("/v1/orders/{order}/returns"));
-    Answer::of(request.header("idempotency-key", key).json(&body).send().await.unwrap()).await
+    buyer.post_once(&format!("/v1/orders/{order}/returns"), key, body).await
 }
 
 async fn decide(shop: &TestShop, order: &str, number: u32, what: &str, body: Value) -> Answer {

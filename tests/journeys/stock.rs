@@ -10,8 +10,7 @@ async fn open() -> TestShop {
 }
 
 async fn moves(staff: &Person, sku: &str, key: &str, body: Value) -> Answer {
-    let request = staff.request(reqwest::Method::POST, &format!("/v1/admin/skus/{sku}/stock-movements"));
-    Answer::of(request.header("idempotency-key", key).json(&body).send().await.unwrap()).await
+    staff.post_once(&format!("/v1/admin/skus/{sku}/stock-movements"), key, body).await
 }
 
 async fn receive(staff: &Person, sku: &str, units: i64) {

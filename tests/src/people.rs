@@ -174,9 +174,14 @@ impl Person {
     }
 
     pub async fn place_with(&self, key: &str, body: Value) -> Answer {
-        let request = self.request(Method::POST, "/v1/orders").header("Idempotency-Key", key).json(&body);
+        self.post_once("/v1/orders", key, body).await
+    }
+
+    /// What is done once however often it is sent with this key.
+    pub async fn post_once(&self, path: &str, key: &str, body: Value) -> Answer {
+        let request = self.request(Method::POST, path).header("Idempotency-Key", key).json(&body);
         let answer = Answer::of(request.send().await.unwrap()).await;
-        assert_documented("POST", "/v1/orders", &answer);
+        assert_documented("POST", path, &answer);
         answer
     }
 

@@ -295,6 +295,14 @@ impl TestShop {
         Answer::of(self.http.post(url).json(&body).send().await.unwrap()).await
     }
 
+    /// Brings an event as Stripe does, signed at this moment.
+    pub async fn deliver(&self, event: &Value) -> Answer {
+        let (body, secret) = (event.to_string(), self.secret("StripeWebhookKey").await);
+        let signature = crate::sign(&secret, waybill_lambda::clock::now().as_second(), &body);
+        let request = self.http.post(format!("{}/v1/stripe/events", self.addresses().api));
+        Answer::of(request.header("stripe-signature", signature).body(body).send().await.unwrap()).await
+    }
+
     /// Every event that the stand-in Stripe has made, the oldest first, with the story of its delivery.
     pub async fn stripe_events(&self) -> Vec<Value> {
         let url = format!("{}/_control/events", self.addresses().stripe.as_deref().unwrap());
