@@ -18,7 +18,7 @@ use waybill_storage::Table;
 use waybill_web::Guard;
 
 pub use line::Counter;
-use stripe_api::{dispute_of, outcome, refund_of};
+use stripe_api::{dispute_of, money, outcome, refund_of};
 
 pub use stripe::StripeError;
 pub use stripe_api::{Stripe, is_of_known_form, paid_by, payment_on, told};

@@ -4,7 +4,6 @@ use stripe_shared::{Dispute, Refund};
 use waybill_domain::Timestamp;
 use waybill_domain::id::OrderId;
 use waybill_domain::message::Actor;
-use waybill_domain::money::Money;
 use waybill_domain::order::{Command, Order, Refusal, refund};
 use waybill_storage::Table;
 use waybill_storage::orders::{StripeEvent, Unchanged};
@@ -12,7 +11,7 @@ use waybill_web::Problem;
 
 use crate::give_up::catch_up;
 use crate::work::warn;
-use crate::{Stripe, dispute_of, outcome, refund_of};
+use crate::{Stripe, dispute_of, money, outcome, refund_of};
 
 /// The order with what was told; or why it stayed as it was.
 pub type Noted = Result<Order, Unchanged<Refusal>>;
@@ -34,8 +33,7 @@ impl Told {
             let command = Command::Refund(refund::Command::Settle { number, outcome });
             return Some(Told { intent, order: Some(order), command });
         }
-        let currency = refund.currency.to_string().to_uppercase().parse().ok()?;
-        let amount = Money::new(refund.amount, currency);
+        let amount = money(refund.amount, &refund.currency)?;
         let command = Command::Refund(refund::Command::Note { intent: intent.clone(), amount, outcome });
         Some(Told { intent, order: None, command })
     }
@@ -84,3 +82,7 @@ impl Told {
 /// It is not said what is disputed, or how that stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnclearDispute;
+
+impl UnclearDispute {
+    pub const WHY: &str = "it does not say what is disputed, or how that stands";
+}

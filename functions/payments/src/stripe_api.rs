@@ -244,8 +244,8 @@ fn payment(intent: &PaymentIntent) -> Option<Command> {
     if intent.status != PaymentIntentStatus::Succeeded {
         return None;
     }
-    let currency = intent.currency.to_string().to_uppercase().parse().ok()?;
-    Some(Command::Pay { intent: intent.id.to_string(), amount: Money::new(intent.amount_received, currency) })
+    let amount = money(intent.amount_received, &intent.currency)?;
+    Some(Command::Pay { intent: intent.id.to_string(), amount })
 }
 
 /// What became of a refund; None while that is not decided.
@@ -256,6 +256,11 @@ pub fn outcome(refund: &stripe_shared::Refund) -> Option<Outcome> {
         "failed" | "canceled" => Some(Outcome::Failed { stripe: Some(stripe) }),
         _ => None,
     }
+}
+
+/// An amount as Stripe writes it; None in a currency that the shop does not know.
+pub fn money(amount: i64, currency: &stripe_types::Currency) -> Option<Money> {
+    Some(Money::new(amount, currency.to_string().to_uppercase().parse().ok()?))
 }
 
 /// Whether objects in this version of Stripe's API can be read. Within a release, which has a name, Stripe only adds
@@ -287,10 +292,9 @@ pub fn dispute_of(dispute: &stripe_shared::Dispute, intent: String) -> Option<To
     // An inquiry that was answered stands as it did, and wants nothing more.
     let is_answered = dispute.status == StripesStatus::WarningUnderReview;
     let due_by = dispute.evidence_details.due_by.filter(|_| !is_answered);
-    let currency = dispute.currency.to_string().to_uppercase().parse().ok()?;
     let dispute = Dispute {
         stripe: dispute.id.to_string(),
-        amount: Money::new(dispute.amount, currency),
+        amount: money(dispute.amount, &dispute.currency)?,
         reason: dispute.reason.parse().ok()?,
         status,
         opened_at: Timestamp::from_second(dispute.created).ok()?,
@@ -314,9 +318,8 @@ pub fn payment_on(session: &CheckoutSession) -> Option<Command> {
     if session.payment_status != CheckoutSessionPaymentStatus::Paid {
         return None;
     }
-    let currency = session.currency.as_ref()?.to_string().to_uppercase().parse().ok()?;
     let intent = session.payment_intent.as_ref()?.id().to_string();
-    Some(Command::Pay { intent, amount: Money::new(session.amount_total?, currency) })
+    Some(Command::Pay { intent, amount: money(session.amount_total?, session.currency.as_ref()?)? })
 }
 
 /// What the page lists, which adds up to the order's total: each line at what is left of it after discounts, shipping,

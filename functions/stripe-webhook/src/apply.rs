@@ -24,7 +24,6 @@ const PARKED: &str = "parked";
 enum Asked {
     /// A command for the order that the event names; None if it names none that can be ours.
     Change(Option<OrderId>, Command),
-    Nothing,
     /// It tells of money, but not clearly enough.
     Unclear(&'static str),
     /// What became of a payment after it was made.
@@ -42,10 +41,7 @@ pub async fn apply(app: &App, event: Event, payload: &str, now: Timestamp) -> Re
         received_at: now,
         parked: None,
     };
-    let asked = asked(&event.data.object);
-    if let Asked::Nothing = asked {
-        return Ok(IGNORED);
-    }
+    let Some(asked) = asked(&event.data.object) else { return Ok(IGNORED) };
     if event.livemode != stripe.is_live() {
         let why =
             if event.livemode { "it is live, and this shop tests" } else { "it is a test, and this shop is live" };
@@ -55,7 +51,6 @@ pub async fn apply(app: &App, event: Event, payload: &str, now: Timestamp) -> Re
         return park(table, record, payload, "it is written in another version of Stripe's API").await;
     }
     let changed = match asked {
-        Asked::Nothing => return Ok(IGNORED),
         Asked::Unclear(why) => return park(table, record, payload, why).await,
         Asked::Change(None, _) => return park(table, record, payload, "it names no order").await,
         Asked::Change(Some(order), command) => {
@@ -106,40 +101,39 @@ async fn park(table: &Table, event: StripeEvent<'_>, payload: &str, why: &str) -
     Ok(PARKED)
 }
 
-fn asked(object: &EventObject) -> Asked {
+/// None where there is nothing to do.
+fn asked(object: &EventObject) -> Option<Asked> {
     match object {
         EventObject::CheckoutSessionCompleted(session) | EventObject::CheckoutSessionAsyncPaymentSucceeded(session) => {
             match session.payment_status {
                 CheckoutSessionPaymentStatus::Paid => match payment_on(session) {
-                    Some(command) => Asked::Change(order_of(session), command),
-                    None => Asked::Unclear("it does not say what was paid"),
+                    Some(command) => Some(Asked::Change(order_of(session), command)),
+                    None => Some(Asked::Unclear("it does not say what was paid")),
                 },
                 // A slow payment method: the money, or its failure, comes with a later event.
-                _ => Asked::Nothing,
+                _ => None,
             }
         }
         EventObject::CheckoutSessionExpired(session) | EventObject::CheckoutSessionAsyncPaymentFailed(session) => {
-            Asked::Change(order_of(session), Command::ExpirePayment { session_id: session.id.to_string() })
+            Some(Asked::Change(order_of(session), Command::ExpirePayment { session_id: session.id.to_string() }))
         }
         EventObject::PaymentIntentPaymentFailed(intent) => {
-            match intent.metadata.get("order_id").and_then(|id| id.parse().ok()) {
-                Some(order) => Asked::Change(Some(order), Command::DeclinePayment),
-                // Somebody else's payment on the same Stripe account.
-                None => Asked::Nothing,
-            }
+            // Without: somebody else's payment on the same Stripe account.
+            let order = intent.metadata.get("order_id")?.parse().ok()?;
+            Some(Asked::Change(Some(order), Command::DeclinePayment))
         }
         EventObject::RefundCreated(refund) | EventObject::RefundUpdated(refund) | EventObject::RefundFailed(refund) => {
-            Told::of_refund(refund).map_or(Asked::Nothing, Asked::Note)
+            Told::of_refund(refund).map(Asked::Note)
         }
         EventObject::ChargeDisputeCreated(dispute)
         | EventObject::ChargeDisputeUpdated(dispute)
         | EventObject::ChargeDisputeFundsWithdrawn(dispute)
         | EventObject::ChargeDisputeFundsReinstated(dispute)
         | EventObject::ChargeDisputeClosed(dispute) => match Told::of_dispute(dispute) {
-            Ok(told) => told.map_or(Asked::Nothing, Asked::Note),
-            Err(UnclearDispute) => Asked::Unclear("it does not say what is disputed, or how that stands"),
+            Ok(told) => told.map(Asked::Note),
+            Err(UnclearDispute) => Some(Asked::Unclear(UnclearDispute::WHY)),
         },
-        _ => Asked::Nothing,
+        _ => None,
     }
 }
 

@@ -165,8 +165,7 @@ impl Shop {
                 }
                 Ok(None) => Ok(()),
                 Err(UnclearDispute) => {
-                    let why = "it does not say what is disputed, or how that stands";
-                    books.differ(None, dispute.id.as_str(), dispute.created, why);
+                    books.differ(None, dispute.id.as_str(), dispute.created, UnclearDispute::WHY);
                     Ok(())
                 }
             })

@@ -205,6 +205,15 @@ impl Payment {
         self.refunds.iter().filter(failed).any(|rest| !made_since(rest))
     }
 
+    /// The units of a SKU that refunds which have not failed pay back, and how much that is, in minor units.
+    fn units_refunded(&self, sku: &Sku) -> (u32, i128) {
+        let counted = self.refunds.iter().filter(|refund| refund.counts());
+        let lines = counted.flat_map(|refund| &refund.lines).filter(|line| line.sku == *sku);
+        lines.fold((0_u32, 0), |(units, amount), line| {
+            (units.saturating_add(line.quantity.get()), amount + i128::from(line.amount.amount))
+        })
+    }
+
     fn sum(&self, which: impl Fn(&Refund) -> bool) -> i64 {
         self.refunds.iter().filter(|refund| which(refund)).map(|refund| refund.amount.amount).sum()
     }
@@ -316,12 +325,7 @@ impl Order {
         for Units { sku, quantity } in units {
             let line = self.lines.iter().find(|line| line.sku == *sku);
             let line = line.ok_or_else(|| UnitsRefused::NotOrdered(sku.clone()))?;
-            let counted = payment.refunds.iter().filter(|refund| refund.counts());
-            let (mut units, mut amount) = (0_u32, 0);
-            for before in counted.flat_map(|refund| &refund.lines).filter(|before| before.sku == *sku) {
-                units = units.saturating_add(before.quantity.get());
-                amount += i128::from(before.amount.amount);
-            }
+            let (units, amount) = payment.units_refunded(sku);
             let (all, after) = (line.quantity.get(), units.saturating_add(quantity.get()));
             if after > all {
                 return Err(UnitsRefused::TooMany { sku: sku.clone(), left: all.saturating_sub(units) });
@@ -339,13 +343,8 @@ impl Order {
     /// paid back for them.
     pub(super) fn not_refunded(&self, payment: &Payment, unsent: &[Units]) -> Vec<Units> {
         let received = self.received();
-        let counted = payment.refunds.iter().filter(|refund| refund.counts());
-        let refunded = |sku: &Sku| -> u32 {
-            let of = counted.clone().flat_map(|refund| &refund.lines).filter(|line| line.sku == *sku);
-            of.fold(0, |sum, line| sum.saturating_add(line.quantity.get()))
-        };
         let left = |units: &Units| {
-            let for_nothing_back = refunded(&units.sku).saturating_sub(count(&received, &units.sku));
+            let for_nothing_back = payment.units_refunded(&units.sku).0.saturating_sub(count(&received, &units.sku));
             let left = units.quantity.get().saturating_sub(for_nothing_back);
             Some(Units { quantity: i64::from(left).try_into().ok()?, ..units.clone() })
         };

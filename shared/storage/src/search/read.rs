@@ -52,6 +52,16 @@ pub enum Order {
     Popularity,
 }
 
+impl Order {
+    fn is_falling(self) -> bool {
+        match self {
+            Order::Newest => false,
+            Order::Price { falling, .. } | Order::Name { falling } => falling,
+            Order::Popularity => true,
+        }
+    }
+}
+
 /// What is to be counted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Facet {
@@ -378,17 +388,11 @@ fn mark(order: Order, (column, values): &(Column, Arc<Partition>), number: u32) 
     let value = values.value(column.width(), number);
     let mut key = [0; Mark::KEY];
     key[1..=value.len()].copy_from_slice(value);
-    let falling = match order {
-        Order::Newest => false,
-        Order::Price { falling, .. } => {
-            // Those without a price in this currency come last either way.
-            key[0] = u8::from(value.iter().all(|byte| *byte == 0));
-            falling
-        }
-        Order::Name { falling } => falling,
-        Order::Popularity => true,
-    };
-    if falling {
+    if let Order::Price { .. } = order {
+        // Those without a price in this currency come last either way.
+        key[0] = u8::from(value.iter().all(|byte| *byte == 0));
+    }
+    if order.is_falling() {
         key[1..].iter_mut().for_each(|byte| *byte = !*byte);
     }
     // Newer ones have higher numbers.
@@ -407,12 +411,7 @@ fn sorted(order: Order, column: &(Column, Arc<Partition>), all: &RoaringBitmap) 
     if all.len() * DENSE < rows {
         return None;
     }
-    let is_falling = match order {
-        Order::Newest => false,
-        Order::Price { falling, .. } | Order::Name { falling } => falling,
-        Order::Popularity => true,
-    };
-    let mut sorted = column.1.sorted[usize::from(is_falling)].lock().unwrap_or_else(PoisonError::into_inner);
+    let mut sorted = column.1.sorted[usize::from(order.is_falling())].lock().unwrap_or_else(PoisonError::into_inner);
     if !std::mem::replace(&mut sorted.is_wanted, true) {
         return None;
     }
