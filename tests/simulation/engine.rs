@@ -72,6 +72,7 @@ impl Engine {
         match operation {
             "GetItem" => written(database.get_item(read(body)?)?),
             "BatchGetItem" => written(database.batch_get_item(read(body)?)?),
+            "TransactGetItems" => written(database.transact_get_items(read(body)?)?),
             "Query" => written(database.query(read(body)?)?),
             "PutItem" => written(database.put_item(read(body)?)?),
             "UpdateItem" => written(database.update_item(read(body)?)?),

@@ -124,6 +124,10 @@ fn dynamodb(operation: &str, input: &Value) -> Vec<(String, String)> {
             });
             asked.collect()
         }
+        "TransactGetItems" => {
+            let parts = input["TransactItems"].as_array().into_iter().flatten();
+            parts.map(|part| on("GetItem", &part["Get"]["TableName"])).collect()
+        }
         "BatchGetItem" | "BatchWriteItem" => {
             let tables = input["RequestItems"].as_object().into_iter().flatten();
             tables.map(|(table, _)| on(operation, &Value::String(table.clone()))).collect()

@@ -193,6 +193,12 @@ pub fn by_number(number: u64, id: MovementId) -> String {
     format!("{number:012}#{id}")
 }
 
+/// The number of a movement that was read whole: the version of its SKU that it made.
+pub fn number_of(movement: &Item) -> Option<u64> {
+    let place = movement.get("gsi1sk")?.as_s().ok()?;
+    place.split_once('#')?.0.parse().ok()
+}
+
 /// What the sort keys of all that waits for a change of a SKU's stock begin with.
 pub const WATCH: &str = "WATCH#";
 /// The sort key of the note that little is left; template.yaml's stream filter names it too.

@@ -20,8 +20,6 @@ use crate::transaction::{Refused, Transaction, Write};
 
 /// How often a movement starts again when others were faster.
 const TRIES: u32 = 16;
-/// How often an audit looks again at a SKU that moves meanwhile.
-const LOOKS: u32 = 5;
 /// What a change of a SKU was about; the stream's filters look at it. `available` where more or less can be ordered.
 const TOUCHED: &str = "touched";
 const AVAILABLE: &str = "available";
@@ -220,7 +218,7 @@ impl Table {
             let Some(listing) = self.product(summary.id, false).await? else { continue };
             for offer in &listing.offers {
                 audit.skus += 1;
-                let differences = self.differences(&offer.sku).await?;
+                let differences = self.differences(offer.product_id, &offer.sku).await?;
                 if !differences.is_empty() {
                     let (sku, product_id) = (offer.sku.clone(), offer.product_id);
                     audit.findings.push(Finding { sku, product_id, differences });
@@ -230,20 +228,16 @@ impl Table {
         Ok(audit)
     }
 
-    /// What does not add up of one SKU, at a moment in which nothing moved.
-    async fn differences(&self, sku: &Sku) -> Result<Vec<Difference>, StorageError> {
-        for attempt in 0..LOOKS {
-            let Some(SkuStock { offer, stock, version }) = self.stock(sku).await? else { return Ok(Vec::new()) };
-            let ledger = self.query(&keys::stock_of(offer.product_id, sku), keys::MOVEMENT, true).await?;
-            let ledger: Vec<Movement> = ledger.into_iter().map(from_item).collect::<Result<_, _>>()?;
-            // Orders change what is ordered and what is available at once, so only movements can have come between.
-            match self.levels(sku).await? {
-                Some(levels) if levels.version == version => return Ok(stock.audit(offer.ordered, &ledger)),
-                Some(_) => back_off(attempt).await,
-                None => return Ok(Vec::new()),
-            }
-        }
-        Err(StorageError::Busy(format!("the stock of {sku} moved whenever it was looked at")))
+    /// What does not add up of one SKU. However busy it is: its stock is read as it was at one moment, and of its ledger
+    /// what had been written by then.
+    async fn differences(&self, product: ProductId, sku: &Sku) -> Result<Vec<Difference>, StorageError> {
+        let [levels, offer] = self.at_once([keys::sku(sku), keys::offer(product, sku)]).await?;
+        let Some((levels, offer)) = levels.zip(offer) else { return Ok(Vec::new()) };
+        let SkuStock { offer, stock, version } = SkuStock::of(from_item(levels)?, from_item(offer)?);
+        let ledger = self.query(&keys::stock_of(product, sku), keys::MOVEMENT, true).await?;
+        let by_then = ledger.into_iter().filter(|item| keys::number_of(item).is_none_or(|number| number <= version));
+        let ledger: Vec<Movement> = by_then.map(from_item).collect::<Result<_, _>>()?;
+        Ok(stock.audit(offer.ordered, &ledger))
     }
 
     async fn levels(&self, sku: &Sku) -> Result<Option<Levels>, StorageError> {

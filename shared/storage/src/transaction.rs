@@ -13,12 +13,10 @@ use aws_sdk_dynamodb::types::{
 };
 
 use crate::keys::{Item, Key};
-use crate::table::{StorageError, Table, back_off, is_busy};
+use crate::table::{ATTEMPTS, StorageError, Table, back_off, is_busy};
 
 /// The code of a write whose condition did not hold.
 const REFUSED: &str = "ConditionalCheckFailed";
-/// How often a write that met another one is tried before the caller is told that the table is busy.
-const ATTEMPTS: u32 = 8;
 
 /// A write with its condition. Names are written `#name`, values `:name`, as DynamoDB's expressions have them.
 #[derive(Clone, Debug)]

@@ -219,6 +219,8 @@ async fn stock_is_two_reads_and_moves_in_one_transaction() {
     assert_eq!(shop.wire.calls(), ["GetItem", "GetItem"]);
     shop.table.tell_waiting(tea.product_id, &tea.sku, at(1)).await.unwrap();
     assert_eq!(shop.wire.calls(), ["GetItem", "Query"]);
+    shop.findings().await;
+    assert_eq!(shop.wire.calls(), ["Query", "Query", "TransactGetItems", "Query"], "the list, the product, the SKU");
 }
 
 #[tokio::test]

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::StatusCode;
+use serde::Serialize;
 use serde_json::{Value, json};
 use waybill_domain::id::CategoryId;
-use waybill_domain::product::{Offer, Product};
+use waybill_domain::product::{Product, ProductState};
 use waybill_storage::catalog::{Listing, ProductRefused};
 use waybill_storage::{Refused, StorageError, Table};
 
@@ -59,6 +60,17 @@ fn cancelled(reasons: &[&str]) -> (StatusCode, Value) {
 fn failed(code: &str) -> (StatusCode, Value) {
     let body = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "Busy." });
     (StatusCode::BAD_REQUEST, body)
+}
+
+/// A value as DynamoDB answers it.
+fn item<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(serde_dynamo::to_item::<_, serde_dynamo::Item>(value).unwrap()).unwrap()
+}
+
+fn at_key(sk: &str, mut item: Value) -> Value {
+    item["pk"] = json!({ "S": "" });
+    item["sk"] = json!({ "S": sk });
+    item
 }
 
 #[track_caller]
@@ -155,10 +167,6 @@ async fn offers_that_stayed_unread_are_asked_for_again_and_given_up_as_busy() {
     let product = product(CategoryId::new(Default::default()), "earl-grey");
     let offers = ["CUP", "TEA"].map(|sku| offer(&product, sku, 450, 1));
     let wanted = offers.each_ref().map(|offer| (offer.sku.clone(), product.id));
-    let item = |offer: &Offer| {
-        let item = serde_dynamo::to_item::<_, serde_dynamo::Item>(offer).unwrap();
-        serde_json::to_value(item).unwrap()
-    };
     let unread = json!({ TABLE: { "Keys": [{ "pk": { "S": "PRODUCT" }, "sk": { "S": "SKU#TEA" } }] } });
     let half = json!({ "Responses": { TABLE: [item(&offers[0])] }, "UnprocessedKeys": unread });
     let rest = json!({ "Responses": { TABLE: [item(&offers[1])] }, "UnprocessedKeys": {} });
@@ -170,6 +178,28 @@ async fn offers_that_stayed_unread_are_asked_for_again_and_given_up_as_busy() {
     let read = stuck.offers(&wanted).await;
     assert!(matches!(read, Err(StorageError::Busy(_))), "{read:?}");
     assert_eq!(wire.calls(), ["BatchGetItem"; 8]);
+}
+
+#[tokio::test]
+async fn a_look_at_one_moment_that_meets_a_transaction_is_tried_again_and_given_up_as_busy() {
+    let product = product(CategoryId::new(Default::default()), "earl-grey");
+    let tea = offer(&product, "TEA", 450, 1);
+    let Listing { product, .. } = listing(&product, [tea.clone()]);
+    let list = json!({ "Items": [{ "summary": { "M": item(&product.summary()) } }] });
+    let whole = json!({ "Items": [at_key("PRODUCT", item(&product)), at_key("SKU#TEA", item(&tea))] });
+    let read = [(StatusCode::OK, list), (StatusCode::OK, whole)];
+    let busy = cancelled(&["None", "TransactionConflict"]);
+    let audit = async |last: Vec<(StatusCode, Value)>| {
+        let (table, wire) = table(read.iter().cloned().chain(last).collect()).await;
+        let audit = table.audit(ProductState::Active, None, 10).await;
+        (audit, wire.calls().iter().filter(|call| *call == "TransactGetItems").count())
+    };
+    let gone = (StatusCode::OK, json!({ "Responses": [{}, {}] }));
+    let (found, looks) = audit(vec![busy.clone(), busy.clone(), gone]).await;
+    assert_eq!((found.unwrap().findings, looks), (vec![], 3));
+    let (gave_up, looks) = audit(vec![busy]).await;
+    assert!(matches!(gave_up, Err(StorageError::Busy(_))), "{gave_up:?}");
+    assert_eq!(looks, 8);
 }
 
 #[tokio::test]
