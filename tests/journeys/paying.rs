@@ -35,7 +35,7 @@ async fn a_paid_order_is_told_of_once_by_mail_and_on_the_websocket() {
     let declined = shop.http().post(format!("{}/decline", session.text("/url"))).send().await.unwrap();
     assert!(declined.status().is_success(), "{declined:?}");
     socket.until("order.payment_declined").await;
-    assert_eq!(customer.get(&format!("/v1/orders/{id}")).await.text("/payment_status"), "pending");
+    assert_eq!(customer.get(&format!("/v1/orders/{id}")).await.text("/payment_status"), "failed");
 
     let paid = shop.http().post(format!("{}/pay", session.text("/url"))).send().await.unwrap();
     assert!(paid.status().is_success(), "{paid:?}");

@@ -196,7 +196,7 @@ impl Shop {
         while !is_over() {
             let page = self.table.orders(Orders::All, placed, ORDERS_IN_A_PAGE, from).await?;
             let is_paid = |order: &OrderSummary| match order.payment_status {
-                PaymentStatus::Pending | PaymentStatus::Expired => false,
+                PaymentStatus::Pending | PaymentStatus::Failed | PaymentStatus::Expired => false,
                 PaymentStatus::Paid
                 | PaymentStatus::PartiallyRefunded
                 | PaymentStatus::Refunded

@@ -227,10 +227,12 @@ pub struct Payment {
     pub disputes: Vec<Dispute>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentStatus {
     Pending,
+    /// The buyer's bank said no to the last try; another can be made until the order expires.
+    Failed,
     Paid,
     /// Part of what was paid has gone back.
     PartiallyRefunded,
@@ -242,7 +244,7 @@ pub enum PaymentStatus {
     Expired,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FulfilmentStatus {
     Unfulfilled,
@@ -257,8 +259,32 @@ pub enum FulfilmentStatus {
     Cancelled,
 }
 
+impl PaymentStatus {
+    pub const ALL: [PaymentStatus; 7] = [
+        PaymentStatus::Pending,
+        PaymentStatus::Failed,
+        PaymentStatus::Paid,
+        PaymentStatus::PartiallyRefunded,
+        PaymentStatus::Refunded,
+        PaymentStatus::Disputed,
+        PaymentStatus::Expired,
+    ];
+}
+
+impl FulfilmentStatus {
+    pub const ALL: [FulfilmentStatus; 7] = [
+        FulfilmentStatus::Unfulfilled,
+        FulfilmentStatus::Processing,
+        FulfilmentStatus::PartiallyShipped,
+        FulfilmentStatus::Shipped,
+        FulfilmentStatus::Delivered,
+        FulfilmentStatus::Returned,
+        FulfilmentStatus::Cancelled,
+    ];
+}
+
 /// A state's name, which staff lists are kept by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     Pending,
@@ -395,8 +421,18 @@ impl Order {
                 _ => PaymentStatus::Refunded,
             },
             (State::Expired { .. }, None) => PaymentStatus::Expired,
+            (State::Pending { .. }, None) if self.last_try_was_declined() => PaymentStatus::Failed,
             (_, None) => PaymentStatus::Pending,
         }
+    }
+
+    fn last_try_was_declined(&self) -> bool {
+        let of_a_try = |entry: &Entry| match entry.event {
+            Event::PaymentDeclined => Some(true),
+            Event::PaymentStarted | Event::PaymentExpired => Some(false),
+            _ => None,
+        };
+        self.timeline.iter().rev().find_map(of_a_try).unwrap_or(false)
     }
 
     pub fn fulfilment_status(&self) -> FulfilmentStatus {

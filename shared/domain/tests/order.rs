@@ -260,6 +260,16 @@ fn a_closed_page_makes_way_for_the_next_attempt_only() {
 }
 
 #[test]
+fn a_payment_has_failed_from_a_declined_try_until_another_is_made() {
+    let steps = ["start payment", "decline payment", "change the address", "expire payment", "pay"];
+    let statuses = (0..=steps.len()).map(|done| after(&steps[..done]).payment_status());
+    use PaymentStatus::{Failed, Paid, Pending};
+    assert_eq!(statuses.collect::<Vec<_>>(), [Pending, Pending, Failed, Failed, Pending, Paid]);
+    assert_eq!(after(&["start payment", "decline payment", "pay"]).payment_status(), Paid);
+    assert_eq!(after(&["start payment", "decline payment", "expire, closed"]).payment_status(), PaymentStatus::Expired);
+}
+
+#[test]
 fn no_order_is_given_up_while_somebody_may_pay_on_its_page() {
     let open = after(&["start payment"]);
     for closed_page in [None, Some("cs_other".to_owned())] {
