@@ -133,6 +133,7 @@ fn cases(order: &str, product: &str) -> Vec<(&'static str, Case)> {
         ("POST /v1/admin/orders/{id}/cancel", same("/v1/admin/orders/{order}/cancel", nothing(), 422)),
         ("POST /v1/admin/orders/{id}/refunds", same("/v1/admin/orders/{order}/refunds", nothing(), 422)),
         ("GET /v1/admin/orders", same("/v1/admin/orders?status=pending", None, 200)),
+        ("GET /v1/admin/orders/counts", same("/v1/admin/orders/counts", None, 200)),
         ("POST /v1/admin/orders/{id}/process", same("/v1/admin/orders/{order}/process", nothing(), 409)),
         ("POST /v1/admin/orders/{id}/ship", same("/v1/admin/orders/{order}/ship", nothing(), 422)),
         ("POST /v1/admin/orders/{id}/deliver", same("/v1/admin/orders/{order}/deliver", nothing(), 409)),

@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod bad_input;
 mod catalogue;
+mod counting;
 mod disputing;
 mod expiring;
 mod failures;

@@ -65,6 +65,7 @@ async fn work(shop: &TestShop) {
     shop.stripe(&format!("sessions/{session}/pay"), json!({})).await;
     socket.until("order.paid").await;
     staff.get("/v1/admin/orders?status=paid").await;
+    staff.get("/v1/admin/orders/counts").await;
     staff.post(&format!("/v1/admin/orders/{order}/process"), json!({})).await;
     let note = json!({ "text": "Called" });
     assert_eq!(staff.post_once(&format!("/v1/admin/orders/{order}/notes"), &key(), note).await.status, 201);
@@ -79,6 +80,13 @@ async fn work(shop: &TestShop) {
     let swept = shop.invoke("sweep", json!({ "expire_orders": { "older_than_minutes": 0 } })).await;
     assert_eq!(swept["expired"], 1);
     assert_eq!(shop.invoke("sweep", json!({ "reconcile": {} })).await["differences"], json!([]));
+
+    shop.invoke("index", json!({ "count_orders": {} })).await;
+    eventually("the orders of a SKU", async || {
+        let list = staff.get("/v1/admin/orders?sku=TEA").await.body;
+        (list["items"] != json!([])).then_some(())
+    })
+    .await;
 
     watch_stock(shop, staff).await;
     let leaver = shop.customer().await;

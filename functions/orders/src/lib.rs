@@ -39,6 +39,7 @@ pub struct App {
         read::list_own_orders,
         read::read_order,
         read::list_orders,
+        read::count_orders,
         fulfil::process_order,
         fulfil::ship_order,
         fulfil::cancel_rest,
@@ -63,6 +64,7 @@ pub fn routes(app: App) -> Router {
         .route("/v1/orders", post(place::place_order).get(read::list_own_orders))
         .route("/v1/orders/{id}", get(read::read_order))
         .route("/v1/admin/orders", get(read::list_orders))
+        .route("/v1/admin/orders/counts", get(read::count_orders))
         .route("/v1/admin/orders/{id}/process", post(fulfil::process_order))
         .route("/v1/admin/orders/{id}/ship", post(fulfil::ship_order))
         .route("/v1/admin/orders/{id}/cancel-rest", post(fulfil::cancel_rest))

@@ -6,6 +6,8 @@ use utoipa::IntoParams;
 use waybill_domain::Timestamp;
 use waybill_domain::id::{AccountId, OrderId, OrderNumber};
 use waybill_domain::order::Status;
+use waybill_domain::text::Sku;
+use waybill_storage::order_counts::OrderCounts;
 use waybill_storage::order_lists::{Orders, Placed};
 use waybill_storage::orders::OrderSummary;
 use waybill_storage::{Cursor, Table};
@@ -53,13 +55,14 @@ pub async fn list_own_orders(
 
 /// List orders
 ///
-/// All of them, those of a status, or a customer's.
+/// All of them, those of a status, a customer's, or those that a SKU was ordered with.
 #[utoipa::path(
     get,
     path = "/v1/admin/orders",
     params(
         ("status" = Option<Status>, Query),
         ("customer" = Option<AccountId>, Query, description = "Not together with a status."),
+        ("sku" = Option<Sku>, Query, description = "Not together with a status or a customer. A new order is found within seconds."),
         Between,
         Paging
     ),
@@ -76,12 +79,31 @@ pub async fn list_orders(
     let known = |text: &str| Status::ALL.into_iter().find(|status| status.as_str() == text);
     let status = parameters.take("status", |text| known(text).ok_or_else(|| format!("must be one of {}", names())));
     let customer = parameters.take("customer", |text| text.parse::<AccountId>());
+    let sku = parameters.take("sku", |text| text.parse::<Sku>());
     let placed = placed(&mut parameters);
     if status.is_some() && customer.is_some() {
         parameters.refuse("customer", "cannot be given together with a status");
     }
-    let which = customer.map(Orders::Of).or(status.map(Orders::With)).unwrap_or(Orders::All);
+    if sku.is_some() && (status.is_some() || customer.is_some()) {
+        parameters.refuse("sku", "cannot be given together with a status or a customer");
+    }
+    let which = sku.map(Orders::Selling).or(customer.map(Orders::Of)).or(status.map(Orders::With));
+    let which = which.unwrap_or(Orders::All);
     page(&table, &guard, which, placed, parameters).await
+}
+
+/// Count orders
+///
+/// How many orders stand where, in each of three ways. It costs the same however many there are, and follows the orders within
+/// seconds.
+#[utoipa::path(
+    get,
+    path = "/v1/admin/orders/counts",
+    responses((status = 200, description = "How many orders there are of each status.", body = OrderCounts)),
+    security(("bearer" = ["orders:read"])),
+)]
+pub async fn count_orders(State(table): State<Table>, _: Staff<may::ReadOrders>) -> Result<Json<OrderCounts>, Problem> {
+    Ok(Json(table.order_counts().await?))
 }
 
 async fn page(
@@ -91,10 +113,11 @@ async fn page(
     placed: Placed,
     mut parameters: Parameters,
 ) -> Result<Json<List<OrderSummary>>, Problem> {
-    let whose = match which {
+    let whose = match &which {
         Orders::All => "all".to_owned(),
         Orders::With(status) => format!("orders that are {}", status.as_str()),
         Orders::Of(customer) => format!("orders of {customer}"),
+        Orders::Selling(sku) => format!("orders of SKU {sku}"),
     };
     let list = format!("{whose}, {:?} to {:?}", placed.from, placed.before);
     let list = (&guard.cursors, list.as_str());

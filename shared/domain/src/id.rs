@@ -115,7 +115,7 @@ impl NoteId {
 
 /// The number that a buyer and the shop call an order by: `7K3F9-2QX4M`. It is the end of the order's id, and no two orders
 /// of a shop have the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct OrderNumber(u64);
 

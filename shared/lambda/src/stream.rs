@@ -22,22 +22,26 @@ pub struct Record {
     pub content: Result<Box<EventRecord>, serde_json::Error>,
 }
 
-/// Serves a stream until Lambda ends the process. `relay` takes a batch in order and answers the sequence number of
-/// the first record that it could not relay, from which Lambda then starts again.
+/// Serves a stream until Lambda ends the process, by `relay` as [`work_off`] does.
 pub async fn run<F, Fut>(relay: F) -> Result<(), Error>
 where
     F: Fn(Vec<Record>) -> Fut,
     Fut: Future<Output = Result<(), String>>,
 {
     let relay = &relay;
-    let serve = service_fn(|event: LambdaEvent<Batch>| async move {
-        let records = event.payload.records.into_iter().map(read).collect();
-        let failed = relay(records).await.err();
-        Ok::<_, Error>(Answer {
-            batch_item_failures: failed.into_iter().map(|item_identifier| Failed { item_identifier }).collect(),
-        })
-    });
-    lambda_runtime::run(serve).await
+    lambda_runtime::run(service_fn(|event: LambdaEvent<serde_json::Value>| work_off(relay, event.payload))).await
+}
+
+/// Works off a batch. `relay` takes it in order and answers the sequence number of the first record that it could not
+/// relay, from which Lambda then starts again.
+pub async fn work_off<F, Fut>(relay: F, batch: serde_json::Value) -> Result<Answer, Error>
+where
+    F: Fn(Vec<Record>) -> Fut,
+    Fut: Future<Output = Result<(), String>>,
+{
+    let records = Batch::deserialize(batch)?.records.into_iter().map(read).collect();
+    let failed = relay(records).await.err();
+    Ok(Answer { batch_item_failures: failed.into_iter().map(|item_identifier| Failed { item_identifier }).collect() })
 }
 
 fn read(record: serde_json::Value) -> Record {

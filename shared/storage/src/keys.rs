@@ -330,6 +330,16 @@ pub fn order(number: OrderNumber) -> Key {
     Key { pk: format!("ORDER#{number}"), sk: ORDER.into() }
 }
 
+/// How many orders stand where.
+pub fn order_counts() -> Key {
+    Key { pk: "ORDER_COUNTS".into(), sk: "ORDER_COUNTS".into() }
+}
+
+/// What an order was counted as.
+pub fn counted_order(number: OrderNumber) -> Key {
+    Key { pk: format!("COUNTED#{number}"), sk: "COUNTED".into() }
+}
+
 /// What the sort key of every note about an order begins with.
 pub const NOTE: &str = "NOTE#";
 
@@ -352,6 +362,14 @@ pub fn orders_of(buyer: AccountId) -> String {
 
 pub fn orders_with(status: Status) -> String {
     format!("ORDERS#{}", status.as_str())
+}
+
+pub fn orders_selling(sku: &Sku) -> String {
+    format!("SKU#{sku}#ORDERS")
+}
+
+pub fn selling(sku: &Sku, placed_at: Timestamp, id: OrderId) -> Key {
+    Key { pk: orders_selling(sku), sk: by_time(placed_at, id) }
 }
 
 pub fn own_orders(buyer: AccountId, placed_at: Timestamp, id: OrderId) -> Place {

@@ -13,6 +13,7 @@ pub mod limits;
 pub mod locations;
 pub mod mails;
 pub mod notes;
+pub mod order_counts;
 pub mod order_lists;
 pub mod orders;
 pub mod outbox;

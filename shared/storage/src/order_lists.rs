@@ -1,22 +1,42 @@
 //! Lists of orders, the newest first. They share one sort key, so that a place in one is a place in each.
 
-use futures_util::future::try_join_all;
-use waybill_domain::Timestamp;
-use waybill_domain::id::AccountId;
-use waybill_domain::order::Status;
+use std::collections::HashMap;
 
-use crate::keys::{self, Index};
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use waybill_domain::Timestamp;
+use waybill_domain::id::{AccountId, OrderId};
+use waybill_domain::order::Status;
+use waybill_domain::text::Sku;
+
+use crate::keys::{self, Index, Item, SUMMARY};
 use crate::orders::OrderSummary;
 use crate::page::{Cursor, Page, Stretch};
-use crate::table::{StorageError, Table};
+use crate::table::{StorageError, Table, from_item, to_value};
 
 /// Which orders a list is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Orders {
     All,
     With(Status),
     /// A customer's.
     Of(AccountId),
+    /// Those that a SKU was ordered with, as far as the stream has told of them.
+    Selling(Sku),
+}
+
+/// What stands in the list of a SKU's orders: which order, and no more, since that changes.
+#[derive(Serialize, Deserialize)]
+struct Selling {
+    id: OrderId,
+}
+
+/// The item by which an order is found by a SKU of its lines.
+pub(crate) fn selling(sku: &Sku, placed_at: Timestamp, id: OrderId) -> Result<Item, StorageError> {
+    let mut item = keys::selling(sku, placed_at, id).item();
+    item.insert(SUMMARY.into(), to_value(&Selling { id })?);
+    Ok(item)
 }
 
 /// When they were placed, to the millisecond.
@@ -40,7 +60,7 @@ impl Placed {
 
 impl Table {
     /// A page of orders: one query of half a read unit for each 4 KB. Of all orders it is one query for each status, all at
-    /// once, whose pages are merged.
+    /// once, whose pages are merged; of a SKU's orders one query, and one BatchGetItem of the orders themselves.
     pub async fn orders(
         &self,
         which: Orders,
@@ -65,7 +85,24 @@ impl Table {
                 let pages = try_join_all(pages).await?;
                 Ok(merge(pages, limit, cursor.as_ref()))
             }
+            Orders::Selling(sku) => {
+                let list = keys::orders_selling(&sku);
+                let Page { items, next, previous } = self.page_of(None, &list, stretch, limit, cursor).await?;
+                Ok(Page { items: self.summaries(items).await?, next, previous })
+            }
         }
+    }
+
+    /// The orders of a list of a SKU's, as they stand.
+    async fn summaries(&self, selling: Vec<Selling>) -> Result<Vec<OrderSummary>, StorageError> {
+        let keys = selling.iter().map(|Selling { id }| keys::order(id.number()).item()).collect();
+        let found = self.batch(keys).await?.into_iter().map(|mut item| match item.remove(SUMMARY) {
+            Some(AttributeValue::M(summary)) => from_item::<OrderSummary>(summary),
+            _ => Err(StorageError::Broken("an order has no summary".into())),
+        });
+        let found = found.map(|summary| summary.map(|summary| (summary.id, summary)));
+        let mut found = found.collect::<Result<HashMap<_, _>, _>>()?;
+        Ok(selling.into_iter().filter_map(|Selling { id }| found.remove(&id)).collect())
     }
 }
 

@@ -119,17 +119,17 @@ impl Table {
         self.page_of(index, partition, None, limit, cursor).await
     }
 
-    /// The same of a stretch of the list.
+    /// The same of a stretch of the list, which lies in an index or, where there is none, in the table itself.
     pub(crate) async fn page_of<T: DeserializeOwned>(
         &self,
-        index: Index,
+        index: impl Into<Option<Index>>,
         partition: &str,
         stretch: Option<&Stretch>,
         limit: u8,
         cursor: Option<Cursor>,
     ) -> Result<Page<T>, StorageError> {
-        let name = index.name();
-        let (pk, sk) = (format!("{name}pk"), format!("{name}sk"));
+        let name = index.into().map(Index::name);
+        let (pk, sk) = (format!("{}pk", name.unwrap_or_default()), format!("{}sk", name.unwrap_or_default()));
         let (is_first, back) = (cursor.is_none(), cursor.as_ref().is_some_and(|cursor| cursor.back));
         let start = cursor.map(|cursor| {
             let mut start = cursor.key.item();
@@ -146,7 +146,7 @@ impl Table {
             .client
             .query()
             .table_name(&self.name)
-            .index_name(name)
+            .set_index_name(name.map(ToOwned::to_owned))
             .key_condition_expression(match stretch {
                 None => format!("{pk} = :partition"),
                 Some(_) => format!("{pk} = :partition AND {sk} BETWEEN :from AND :to"),

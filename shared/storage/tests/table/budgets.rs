@@ -9,6 +9,7 @@ use waybill_domain::totals::Promotion;
 use waybill_storage::carts::CartWishes;
 use waybill_storage::catalog::Products;
 use waybill_storage::notes::{NotNoted, Note};
+use waybill_storage::order_counts::Standing;
 use waybill_storage::order_lists::{Orders, Placed};
 use waybill_storage::sessions::Proof;
 use waybill_storage::stock::Terms;
@@ -346,4 +347,30 @@ async fn each_operation_takes_the_units_of_its_budget() {
         let (of_reading, of_writing, of_indexes) = (1.0, order_kb, 3.0);
         assert_eq!(units(), of_reading + of_writing + of_indexes, "a change of an order of {lines} lines");
     }
+}
+
+#[tokio::test]
+async fn counting_orders_is_a_read_and_a_transaction_and_looking_at_the_counts_one_small_read() {
+    let shop = Shop::open().await;
+    let tea = shop.sells("TEA", 450, 5).await;
+    let [one, other] = [shop.placed(&tea).await, shop.placed(&tea).await];
+    let standings = [&one, &other].map(Standing::from);
+    shop.wire.calls();
+    shop.wire.units();
+    shop.table.count_orders(standings.clone()).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["BatchGetItem", "PutItem", "PutItem", "TransactWriteItems"]);
+    assert_eq!(shop.wire.units(), 1.0 + 2.0 + 2.0 * 3.0, "to look at each, for its one SKU, for each and the counts");
+    shop.table.count_orders(standings).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["BatchGetItem"], "told again, nothing is written");
+    let process = |order: &Order| order.decide(pay(order), Actor::Stripe, at(1));
+    let paid = shop.table.change_order(one.id, None, process).await.unwrap();
+    shop.wire.calls();
+    shop.wire.units();
+    shop.table.count_orders([Standing::from(&paid)]).await.unwrap();
+    assert_eq!((shop.wire.calls().len(), shop.wire.units()), (2, 0.5 + 2.0 * 2.0));
+    shop.table.orders(Orders::Selling(tea.sku.clone()), Placed::default(), 20, None).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["Query", "BatchGetItem"]);
+    shop.wire.units();
+    shop.table.order_counts().await.unwrap();
+    assert_eq!((shop.wire.calls(), shop.wire.units()), (vec!["GetItem".to_owned()], 0.5));
 }

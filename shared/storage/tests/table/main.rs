@@ -15,6 +15,7 @@ mod imports;
 mod lists;
 mod lost_replies;
 mod mails;
+mod order_counts;
 mod placing;
 mod pricing;
 mod search;
