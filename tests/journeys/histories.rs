@@ -273,7 +273,7 @@ async fn invoke(shop: &TestShop, function: &str, payload: Value) -> Result<Value
 async fn whatever_breaks_stock_orders_money_and_mails_add_up_in_the_end() {
     for seed in 1..=2 {
         let tally = history(seed).await;
-        let Tally { orders, paid, refunded, given_up } = tally;
+        let Tally { orders, paid, refunded, given_up, .. } = tally;
         assert!(orders > 4 && paid > 0 && refunded > 0 && given_up > 0, "seed {seed} did little: {tally:?}");
     }
 }

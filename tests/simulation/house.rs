@@ -44,7 +44,7 @@ pub const DEADLINE: Duration = Duration::from_secs(30 * 60);
 const VISIBILITY: Duration = Duration::from_secs(60);
 /// After so many tries a message is taken for lost: on AWS a dead letter, long before.
 const MOST_TRIES: u32 = 100;
-/// Records that announce gets together.
+/// Records that a reader gets together.
 const BATCH: usize = 10;
 /// How often a client asks again whose request came to nothing.
 const TRIES: usize = 100;
@@ -75,6 +75,8 @@ pub struct House {
     /// What is still on its way.
     under_way: Cell<usize>,
     records: RefCell<VecDeque<Value>>,
+    /// Those that `index` counts, which reads the stream by itself.
+    to_count: RefCell<VecDeque<Value>>,
     /// All that was told, to be told again.
     told: RefCell<Vec<Post>>,
     /// What is wrong already, whatever the books say in the end.
@@ -130,6 +132,7 @@ impl House {
             dice: RefCell::new(Dice::new(seed ^ (1 << 40))),
             under_way: Cell::new(0),
             records: RefCell::default(),
+            to_count: RefCell::default(),
             told: RefCell::default(),
             wrong: RefCell::default(),
             wire,
@@ -139,6 +142,7 @@ impl House {
         });
         spawn_local(house.clone().hand_out(arriving));
         spawn_local(house.clone().relay());
+        spawn_local(house.clone().count());
         house
     }
 
@@ -193,7 +197,8 @@ impl House {
 
     /// Waits until nothing is under way any more.
     pub async fn rest(&self) {
-        while self.under_way.get() > 0 || !self.records.borrow().is_empty() {
+        let is_read = |records: &RefCell<VecDeque<Value>>| records.borrow().is_empty();
+        while self.under_way.get() > 0 || !is_read(&self.records) || !is_read(&self.to_count) {
             sleep(Duration::from_secs(5)).await;
         }
     }
@@ -232,7 +237,13 @@ impl House {
 
     fn take(self: Rc<Self>, post: Post) {
         match post {
-            Post::Record(record) => self.records.borrow_mut().push_back(record),
+            Post::Record(record) => {
+                // As template.yaml filters them.
+                if record["dynamodb"]["Keys"]["sk"]["S"] == "ORDER" {
+                    self.to_count.borrow_mut().push_back(record.clone());
+                }
+                self.records.borrow_mut().push_back(record);
+            }
             // Some come twice.
             Post::Message { queue, body } => {
                 for _ in 0..if self.comes(10) { 2 } else { 1 } {
@@ -247,12 +258,27 @@ impl House {
         }
     }
 
-    /// Brings the table's records to announce, in order; what could not be relayed, and all of a run that was killed, comes
-    /// again, and sometimes what was.
+    /// Brings the table's records to announce.
     async fn relay(self: Rc<Self>) {
+        self.read(&self.records, "announce", |records| announce::relay(&self.sqs, &self.queues, records)).await;
+    }
+
+    /// Brings orders as they change to who counts them.
+    async fn count(self: Rc<Self>) {
+        self.read(&self.to_count, "index", |records| index::follow(&self.table, records)).await;
+    }
+
+    /// Brings records to a reader of the stream, in order; what it could not do, and all of a run that was killed, comes again,
+    /// and sometimes what was done.
+    async fn read(
+        &self,
+        waiting: &RefCell<VecDeque<Value>>,
+        reader: &str,
+        work: impl AsyncFn(Vec<Record>) -> Result<(), String>,
+    ) {
         loop {
             self.pause(400).await;
-            let records: Vec<Value> = self.records.borrow().iter().take(BATCH).cloned().collect();
+            let records: Vec<Value> = waiting.borrow().iter().take(BATCH).cloned().collect();
             if records.is_empty() {
                 continue;
             }
@@ -261,14 +287,13 @@ impl House {
                 sequence_number: number(record),
                 content: serde_json::from_value(record.clone()).map(Box::new),
             });
-            let relayed = announce::relay(&self.sqs, &self.queues, batch.collect());
-            let done = match self.wire.invoke("announce", relayed).await {
+            let done = match self.wire.invoke(reader, work(batch.collect())).await {
                 Some(Ok(())) if self.comes(5) => 0,
                 Some(Ok(())) => records.len(),
                 Some(Err(failed)) => records.iter().position(|record| number(record) == failed).unwrap_or_default(),
                 None => 0,
             };
-            self.records.borrow_mut().drain(..done);
+            waiting.borrow_mut().drain(..done);
         }
     }
 

@@ -25,7 +25,7 @@ use waybill_domain::Timestamp;
 use waybill_domain::account::Role;
 use waybill_lambda::{clock, random};
 use waybill_tests::Dice;
-use waybill_tests::books::{Tally, explained, mailed, money, sold};
+use waybill_tests::books::{Tally, counted, disputes, explained, mailed, money, sold};
 use waybill_web::Guard;
 use waybill_web::cursors::Cursors;
 use waybill_web::limits::Limits;
@@ -149,7 +149,10 @@ async fn adds_up(
         }
     }
     money(&orders, &house.events())?;
+    disputes(&orders, &house.events())?;
     stock(house, staff, &orders, corrected).await?;
+    let counts = staff.get(house, "/v1/admin/orders/counts").await.body;
+    counted(&orders, &counts)?;
     let seen = house.wire.seen();
     for (id, pages) in &seen.pages {
         let timeline = orders[id]["timeline"].as_array().unwrap().iter();
@@ -255,8 +258,9 @@ fn a_seed_is_the_same_history_again() {
 #[test]
 fn whatever_breaks_in_simulated_histories_stock_orders_money_and_mails_add_up() {
     let tally = histories(1..=20);
-    let Tally { orders, paid, refunded, given_up } = tally;
+    let Tally { orders, paid, refunded, given_up, disputed, returned } = tally;
     assert!(orders > 60 && paid > 30 && refunded > 10 && given_up > 10, "little happened: {tally:?}");
+    assert!(disputed > 3 && returned > 3, "little was disputed or came back: {tally:?}");
 }
 
 /// `WAYBILL_SEEDS=1..1000 cargo test --workspace --test waybill -- --ignored --nocapture many_simulated_histories`

@@ -168,7 +168,7 @@ impl Course<'_> {
     }
 
     async fn pay_somehow(&self, page: &str, dice: &mut Dice) {
-        match dice.roll(12) {
+        match dice.roll(14) {
             0 => {
                 tokio::join!(self.pay(page), self.cancel());
             }
@@ -207,12 +207,20 @@ impl Course<'_> {
                     self.refund(dice).await;
                 }
             }
+            8 | 9 => {
+                if self.pay(page).await {
+                    self.dispute(page, dice).await;
+                }
+            }
             way => {
                 if self.pay(page).await && self.is_paid().await {
-                    if way > 8 {
+                    if way > 10 {
                         self.refund(dice).await;
                     }
                     self.fulfil(dice).await;
+                    if dice.comes(60) {
+                        self.send_back(dice).await;
+                    }
                 }
             }
         }
@@ -254,7 +262,7 @@ impl Course<'_> {
     async fn is_paid(&self) -> bool {
         for _ in 0..10 {
             let order = self.staff.get(self.house, &format!("/v1/orders/{}", self.order)).await;
-            if order.body["payment_status"] != "pending" {
+            if !["pending", "failed"].contains(&order.text("/payment_status").as_str()) {
                 return true;
             }
             sleep(Duration::from_secs(20)).await;
@@ -293,6 +301,70 @@ impl Course<'_> {
                 self.cancel_as_staff().await;
             }
             self.house.pause(60_000).await;
+        }
+    }
+
+    /// The buyer's bank asks, or takes back at once; the shop answers it or does not, and it decides at some time.
+    async fn dispute(&self, page: &str, dice: &mut Dice) {
+        let path = format!("sessions/{page}/disputes");
+        let is_inquiry = dice.comes(40);
+        let amount = dice.comes(50).then(|| 1 + dice.roll(400));
+        let opened = if is_inquiry { "warning_needs_response" } else { "needs_response" };
+        let opened = json!({ "status": opened, "amount": amount });
+        let (status, told) = self.house.wire.control_stripe(&path, opened).await;
+        assert_eq!(status, 200, "{told}");
+        let path = format!("{path}/{}", told["disputes"][0]["id"].as_str().unwrap());
+        let says = async |status: &str| {
+            self.house.pause(20 * 60_000).await;
+            let (answer, told) = self.house.wire.control_stripe(&path, json!({ "status": status })).await;
+            assert_eq!(answer, 200, "{told}");
+        };
+        match dice.roll(4) {
+            0 => self.cancel_as_staff().await,
+            1 => self.refund(dice).await,
+            2 if self.is_paid().await => self.fulfil(dice).await,
+            _ => {}
+        }
+        if is_inquiry {
+            if dice.comes(50) {
+                return says("warning_closed").await;
+            }
+            says("needs_response").await;
+        }
+        if dice.comes(50) {
+            says("under_review").await;
+        }
+        says(if dice.comes(50) { "won" } else { "lost" }).await;
+    }
+
+    /// The buyer sends some of it back; staff refuse it, or receive it, twice at once.
+    async fn send_back(&self, dice: &mut Dice) {
+        let order = self.buyer.get(self.house, &format!("/v1/orders/{}", self.order)).await;
+        let (sku, bought) = (order.text("/lines/0/sku"), order.body["lines"][0]["quantity"].as_u64().unwrap());
+        let units = 1 + dice.roll(bought);
+        let wanted = json!({ "lines": [{ "sku": sku, "quantity": units }], "reason": "Too small" });
+        let key = dice.key();
+        let asked = self.buyer.ask(self.house, Method::POST, &self.path("returns"), &key, wanted).await;
+        // It was cancelled before it was shipped.
+        if asked.status == 409 {
+            return;
+        }
+        assert_eq!(asked.status, 201, "{}", asked.body);
+        self.house.pause(60_000).await;
+        let decide = async |what: &str, body: Value| {
+            let decided = self.staff.post(self.house, &self.admin(&format!("returns/1/{what}")), body).await;
+            assert!([200, 409].contains(&decided.status), "{}", decided.body);
+        };
+        match dice.roll(5) {
+            0 => return decide("refuse", json!({ "reason": "Worn" })).await,
+            1 => {}
+            _ => decide("approve", json!({})).await,
+        }
+        let line = json!({ "sku": sku, "quantity": units, "condition": "as_new", "restocked": dice.comes(60) });
+        let received = json!({ "lines": [line] });
+        tokio::join!(decide("receive", received.clone()), decide("receive", received.clone()));
+        if dice.comes(50) {
+            self.refund(dice).await;
         }
     }
 }

@@ -13,6 +13,8 @@ pub struct Tally {
     pub paid: usize,
     pub refunded: usize,
     pub given_up: usize,
+    pub disputed: usize,
+    pub returned: usize,
 }
 
 impl Tally {
@@ -24,6 +26,8 @@ impl Tally {
             tally.paid += usize::from(events.contains(&"order.paid"));
             tally.refunded += usize::from(events.contains(&"order.refunded"));
             tally.given_up += usize::from(order["fulfilment_status"] == "cancelled");
+            tally.disputed += usize::from(events.contains(&"order.dispute_opened"));
+            tally.returned += usize::from(events.contains(&"order.return_received"));
         }
         tally
     }
@@ -35,6 +39,8 @@ impl std::ops::AddAssign for Tally {
         self.paid += other.paid;
         self.refunded += other.refunded;
         self.given_up += other.given_up;
+        self.disputed += other.disputed;
+        self.returned += other.returned;
     }
 }
 
@@ -57,22 +63,97 @@ pub fn mailed(order: &Value) -> impl Iterator<Item = usize> {
                 | "order.dispute_opened"
                 | "order.dispute_updated"
                 | "order.dispute_closed"
+                | "order.return_requested"
         )
     };
     events(order).into_iter().enumerate().filter(move |(_, event)| is_mailed(event)).map(|(place, _)| place)
 }
 
-/// The units of each SKU that left the shelf for good.
+/// Whether an order's goods have left the shelf.
+fn is_sold(order: &Value) -> bool {
+    !is_unpaid(order) && order["fulfilment_status"] != "cancelled"
+}
+
+fn is_unpaid(order: &Value) -> bool {
+    matches!(order["payment_status"].as_str(), Some("pending" | "failed" | "expired"))
+}
+
+/// The units of each SKU that left the shelf for good: not those that came back and can be sold again.
 pub fn sold<'a>(orders: impl IntoIterator<Item = &'a Value>) -> BTreeMap<&'a str, i64> {
     let mut sold = BTreeMap::new();
     for order in orders {
-        if order["payment_status"] != "pending" && order["fulfilment_status"] != "cancelled" {
-            for line in order["lines"].as_array().unwrap() {
-                *sold.entry(line["sku"].as_str().unwrap()).or_default() += line["quantity"].as_i64().unwrap();
+        let units = |lines: &'a Value| {
+            let lines = lines.as_array().into_iter().flatten();
+            lines.map(|line| (line, line["sku"].as_str().unwrap(), line["quantity"].as_i64().unwrap()))
+        };
+        if is_sold(order) {
+            for (_, sku, quantity) in units(&order["lines"]) {
+                *sold.entry(sku).or_default() += quantity;
+            }
+        }
+        for known in order["returns"].as_array().unwrap() {
+            for (_, sku, quantity) in units(&known["received"]).filter(|(line, ..)| line["restocked"] == true) {
+                *sold.entry(sku).or_default() -= quantity;
             }
         }
     }
     sold
+}
+
+/// Whether the shop has counted so many orders of each status.
+pub fn counted(orders: &BTreeMap<String, Value>, counts: &Value) -> Result<(), String> {
+    for way in ["payment_status", "fulfilment_status"] {
+        let mut found: BTreeMap<&str, u64> = BTreeMap::new();
+        for order in orders.values() {
+            *found.entry(order[way].as_str().unwrap()).or_default() += 1;
+        }
+        let told = counts[way].as_object().unwrap().iter();
+        let told: BTreeMap<&str, u64> = told
+            .map(|(status, orders)| (status.as_str(), orders.as_u64().unwrap()))
+            .filter(|(_, orders)| *orders > 0)
+            .collect();
+        if found != told {
+            return Err(format!("{found:?} are counted as {told:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether every dispute ended on its order as it did at Stripe; of Stripe, all its events.
+pub fn disputes(orders: &BTreeMap<String, Value>, events: &[Value]) -> Result<(), String> {
+    let mut order_of = BTreeMap::new();
+    let mut last: BTreeMap<&str, &Value> = BTreeMap::new();
+    for event in events {
+        let (object, kind) = (&event["data"]["object"], event["type"].as_str().unwrap());
+        if kind == "checkout.session.completed" {
+            order_of
+                .insert(object["payment_intent"].as_str().unwrap(), object["client_reference_id"].as_str().unwrap());
+        } else if kind.starts_with("charge.dispute.") {
+            last.insert(object["id"].as_str().unwrap(), object);
+        }
+    }
+    let mut at_stripe: BTreeMap<&str, Vec<(i64, &str)>> = BTreeMap::new();
+    for dispute in last.into_values() {
+        let status = match dispute["status"].as_str().unwrap() {
+            "warning_closed" => "withdrawn",
+            status => status,
+        };
+        let order = order_of[dispute["payment_intent"].as_str().unwrap()];
+        at_stripe.entry(order).or_default().push((dispute["amount"].as_i64().unwrap(), status));
+    }
+    for (id, order) in orders {
+        let here = order["disputes"].as_array().unwrap().iter();
+        let mut here: Vec<_> = here
+            .map(|dispute| (dispute["amount"]["amount"].as_i64().unwrap(), dispute["status"].as_str().unwrap()))
+            .collect();
+        let mut there = at_stripe.remove(id.as_str()).unwrap_or_default();
+        here.sort();
+        there.sort();
+        if here != there {
+            return Err(format!("Stripe's disputes are {there:?} and the order's {here:?}: {order}"));
+        }
+    }
+    Ok(())
 }
 
 /// Whether an order that nothing more will happen to is what its timeline comes to.
@@ -98,6 +179,10 @@ pub fn explained(order: &Value) -> Result<(), String> {
             "order.shipped" => std::mem::replace(&mut goods, "shipped") == "processing",
             "order.delivered" => std::mem::replace(&mut goods, "delivered") == "shipped",
             "order.refund_requested" | "order.refunded" | "order.refund_failed" => payment == "paid",
+            "order.dispute_opened" | "order.dispute_updated" | "order.dispute_closed" => payment == "paid",
+            "order.return_requested" | "order.return_approved" | "order.return_refused" | "order.return_received" => {
+                ["shipped", "delivered"].contains(&goods)
+            }
             _ => return wrong("an event that is not known here"),
         };
         if !is_allowed {
@@ -110,14 +195,20 @@ pub fn explained(order: &Value) -> Result<(), String> {
     if payment == "pending" && goods != "cancelled" {
         return wrong("it still waits to be paid");
     }
-    if (payment == "pending") != ["pending", "expired"].contains(&order["payment_status"].as_str().unwrap()) {
+    if (payment == "pending") != is_unpaid(order) {
         return wrong("whether it is paid is not what its timeline says");
     }
     if order["refunds"].as_array().unwrap().iter().any(|refund| refund["status"] == "requested") {
         return wrong("a refund is not made yet");
     }
-    if goods == "cancelled" && payment == "paid" && order["payment_status"] != "refunded" {
+    let any = |what: &str, status: &str| order[what].as_array().unwrap().iter().any(|one| one["status"] == status);
+    // Stripe pays nothing back of what a bank has taken some of for good: then an alarm calls for a person.
+    let is_stuck = any("disputes", "lost") && any("refunds", "failed");
+    if goods == "cancelled" && payment == "paid" && order["payment_status"] != "refunded" && !is_stuck {
         return wrong("the money is still here");
+    }
+    if order["payment_status"] == "disputed" {
+        return wrong("the bank has decided and the order does not know");
     }
     Ok(())
 }
@@ -168,8 +259,7 @@ pub fn money(orders: &BTreeMap<String, Value>, events: &[Value]) -> Result<(), S
         }
         let at_stripe = paid.get(id.as_str()).cloned().unwrap_or_default();
         let total = order["total"]["amount"].as_i64().unwrap();
-        let is_unpaid = matches!(order["payment_status"].as_str(), Some("pending" | "expired"));
-        let here = if is_unpaid { vec![] } else { vec![total] };
+        let here = if is_unpaid(order) { vec![] } else { vec![total] };
         if at_stripe != here {
             return Err(format!("Stripe has taken {at_stripe:?} and the order says {here:?}: {order}"));
         }
