@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(call(&access, "OrdersFunction", "DynamoDB_20120810.Query", &list), Ok(()));
         let refused = [
             ("OrdersFunction", "DynamoDB_20120810.Scan", &get),
-            ("OrdersFunction", "DynamoDB_20120810.Query", &get),
+            ("SweepFunction", "DynamoDB_20120810.Query", &get),
             ("OrdersFunction", "DynamoDB_20120810.GetItem", &json!({ "TableName": "Other" })),
             ("EmailFunction", "DynamoDB_20120810.DeleteItem", &get),
             ("EmailFunction", "AmazonSQS.SendMessage", &json!({ "QueueUrl": "http://x/0/PushQueue" })),
@@ -239,6 +239,10 @@ mod tests {
         assert_eq!(call(&access, "OrdersFunction", target, &whole), Ok(()));
         let refused = call(&access, "SweepFunction", target, &checked).unwrap_err();
         assert!(refused.contains("dynamodb:ConditionCheckItem"), "{refused}");
+        let looked = transaction(json!([{ "Get": on }, { "Get": { "TableName": "Other" } }]));
+        let target = "DynamoDB_20120810.TransactGetItems";
+        assert_eq!(call(&access, "StockFunction", target, &transaction(json!([{ "Get": on }]))), Ok(()));
+        assert!(call(&access, "StockFunction", target, &looked).is_err());
     }
 
     #[test]
