@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use waybill_tests::{PASSWORD, Person, TestShop, address, eventually, key};
+use waybill_tests::{Answer, PASSWORD, Person, TestShop, address, eventually, key};
 
 async fn mails(shop: &TestShop, email: &str, count: usize) -> Vec<Value> {
     eventually(&format!("{count} mails"), async || {
@@ -230,10 +230,15 @@ async fn deliver(shop: &TestShop, order: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_has_all_that_the_shop_keeps_of_somebody() {
     let shop = TestShop::open().await;
-    shop.product("TEA", 450, 10).await;
+    shop.product("TEA", 450, 20).await;
     let (customer, order, unpaid) = with_orders(&shop).await;
     customer.post("/v1/account/addresses", address()).await;
     customer.put_line("TEA", 3).await;
+    deliver(&shop, &order).await;
+    let wanted = json!({ "lines": [{ "sku": "TEA", "quantity": 1 }], "reason": "Unmistakably too small" });
+    assert_eq!(customer.post_once(&format!("/v1/orders/{order}/returns"), &key(), wanted).await.status, 201);
+    shop.product("RARE", 450, 0).await;
+    assert_eq!(customer.put("/v1/stock-subscriptions/RARE", json!({})).await.status, 204);
     let export = customer.get("/v1/account/export").await;
     assert_eq!(export.status, 200, "{}", export.body);
     assert_eq!(export.text("/account/email"), customer.email);
@@ -242,8 +247,23 @@ async fn an_export_has_all_that_the_shop_keeps_of_somebody() {
     assert_eq!(export.body["sessions"].as_array().unwrap().len(), 1);
     let ids: Vec<_> = export.body["orders"].as_array().unwrap().iter().map(|order| order["id"].clone()).collect();
     assert_eq!(ids, [json!(unpaid), json!(order)]);
-    assert_eq!(export.text("/orders/1/shipping_address/line1"), "1 Main St");
+    for order in export.body["orders"].as_array().unwrap() {
+        let shown = customer.get(&format!("/v1/orders/{}", order["id"].as_str().unwrap())).await;
+        assert_eq!(*order, shown.body, "an order is exported as it is shown");
+    }
+    assert_eq!(export.text("/orders/1/returns/0/reason"), "Unmistakably too small");
+    assert_eq!(export.text("/stock_subscriptions/0/sku"), "RARE");
     assert!(export.body["next"].is_null());
+    for _ in 0..9 {
+        assert_eq!(customer.order(&[("TEA", 1)]).await.status, 201);
+    }
+    let first = customer.get("/v1/account/export").await;
+    let rest = customer.get(&format!("/v1/account/export?cursor={}", first.text("/next"))).await;
+    let count = |page: &Answer| page.body["orders"].as_array().unwrap().len();
+    assert_eq!(
+        (count(&first), count(&rest), rest.text("/orders/0/id"), &rest.body["next"]),
+        (10, 1, order, &Value::Null)
+    );
     shop.stop().await;
 }
 

@@ -3,21 +3,21 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
+use orders::OrderView;
 use serde::Serialize;
 use utoipa::ToSchema;
 use waybill_domain::Timestamp;
 use waybill_domain::account::{Account, KeptAddress, Role};
-use waybill_domain::cart::PricedLine;
-use waybill_domain::id::{AccountId, OrderId};
-use waybill_domain::message::{Actor, Sums};
-use waybill_domain::money::Money;
-use waybill_domain::order::{Address, Command, Contact, Order, Refusal, Status};
-use waybill_domain::text::{Email, PromotionCode, Sku};
+use waybill_domain::id::AccountId;
+use waybill_domain::message::Actor;
+use waybill_domain::order::{Command, Contact, Order, Refusal, Status};
+use waybill_domain::text::{PromotionCode, Sku};
 use waybill_domain::totals::Place;
 use waybill_lambda::clock;
 use waybill_lambda::links::mailbox;
 use waybill_storage::accounts::NotChanged;
 use waybill_storage::orders::Unchanged;
+use waybill_storage::waiting::Wait;
 use waybill_storage::{Cursor, Table};
 use waybill_web::query::{List, Parameters};
 use waybill_web::{Body, Caller, Kind, Leaver, Problem};
@@ -25,8 +25,10 @@ use waybill_web::{Body, Caller, Kind, Leaver, Problem};
 use crate::sessions::{self, SessionView};
 use crate::{App, Confirmed, last_administrator, not_changed};
 
-/// Orders that one page of an export has.
-const EXPORT_PAGE: u8 = 50;
+/// Orders that one page of an export has: at the 400 KB that an item can have, within the 6 MB of an answer of Lambda's.
+const EXPORT_PAGE: u8 = 10;
+/// Subscriptions that an export has.
+const EXPORTED_WAITS: u8 = 250;
 /// Orders that are looked at in one go while an account is deleted.
 const ORDERS_PAGE: u8 = 100;
 
@@ -40,8 +42,10 @@ pub struct Export {
     /// Where the cart is to go; null where it does not say.
     #[schema(required)]
     cart_destination: Option<Place>,
-    /// The newest first, fifty on a page.
-    orders: Vec<ExportedOrder>,
+    /// What the caller waits for to be back in stock: the newest 250.
+    stock_subscriptions: Vec<Wait>,
+    /// The newest first, ten on a page.
+    orders: Vec<OrderView>,
     /// What to send as `cursor` for more orders; null when there are no more.
     #[schema(required)]
     next: Option<String>,
@@ -51,40 +55,6 @@ pub struct Export {
 struct ExportedLine {
     sku: Sku,
     quantity: u32,
-}
-
-#[derive(Serialize, ToSchema)]
-struct ExportedOrder {
-    id: OrderId,
-    status: Status,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    email: Option<Email>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    shipping_address: Option<Address>,
-    lines: Vec<PricedLine>,
-    total: Money,
-    /// What the total is made of, where the order tells.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    totals: Option<Sums>,
-    placed_at: Timestamp,
-}
-
-impl From<Order> for ExportedOrder {
-    fn from(order: Order) -> Self {
-        ExportedOrder {
-            id: order.id,
-            status: order.state.status(),
-            email: order.contact.email().cloned(),
-            shipping_address: order.contact.shipping_address().cloned(),
-            lines: order.lines,
-            total: order.total,
-            totals: order.totals.as_ref().map(Sums::from),
-            placed_at: order.placed_at,
-        }
-    }
 }
 
 /// Export one's data
@@ -106,14 +76,15 @@ pub async fn export_account(
     let list = (&app.guard.cursors, list.as_str());
     let cursor = parameters.cursor(list, Cursor::among_orders);
     parameters.finish()?;
-    let (book, cart, orders) = tokio::try_join!(
+    let (book, cart, waits, orders) = tokio::try_join!(
         app.table.address_book(caller.account),
         app.table.cart(caller.account),
+        app.table.waits_of(caller.account, EXPORTED_WAITS, None),
         app.table.orders_in_full(caller.account, EXPORT_PAGE, cursor)
     )?;
     let (lines, cart_codes, cart_destination) =
         cart.map(|cart| (cart.lines, cart.codes, cart.destination)).unwrap_or_default();
-    let List { items: orders, next, .. } = List::of(orders, list);
+    let List { items: orders, next, .. } = List::<OrderView>::of(orders, list);
     Ok(Json(Export {
         account: caller.holder.account(),
         addresses: book.entries(),
@@ -121,6 +92,7 @@ pub async fn export_account(
         cart: lines.into_iter().map(|(sku, line)| ExportedLine { sku, quantity: line.quantity.get() }).collect(),
         cart_codes,
         cart_destination,
+        stock_subscriptions: waits.items,
         orders,
         next,
     }))
