@@ -355,11 +355,17 @@ async fn counting_orders_is_a_read_and_a_transaction_and_looking_at_the_counts_o
     let tea = shop.sells("TEA", 450, 5).await;
     let [one, other] = [shop.placed(&tea).await, shop.placed(&tea).await];
     let standings = [&one, &other].map(Standing::from);
+    // Other engines count otherwise, and none of them is the one that is paid for.
+    let units = |expected: f64| {
+        let units = shop.wire.units();
+        assert!(shop.is_elsewhere() || units == expected, "{units}, not {expected}");
+    };
     shop.wire.calls();
     shop.wire.units();
     shop.table.count_orders(standings.clone()).await.unwrap();
     assert_eq!(shop.wire.calls(), ["BatchGetItem", "PutItem", "PutItem", "TransactWriteItems"]);
-    assert_eq!(shop.wire.units(), 1.0 + 2.0 + 2.0 * 3.0, "to look at each, for its one SKU, for each and the counts");
+    // To look at each, for its one SKU, for each and the counts.
+    units(1.0 + 2.0 + 2.0 * 3.0);
     shop.table.count_orders(standings).await.unwrap();
     assert_eq!(shop.wire.calls(), ["BatchGetItem"], "told again, nothing is written");
     let process = |order: &Order| order.decide(pay(order), Actor::Stripe, at(1));
@@ -367,10 +373,12 @@ async fn counting_orders_is_a_read_and_a_transaction_and_looking_at_the_counts_o
     shop.wire.calls();
     shop.wire.units();
     shop.table.count_orders([Standing::from(&paid)]).await.unwrap();
-    assert_eq!((shop.wire.calls().len(), shop.wire.units()), (2, 0.5 + 2.0 * 2.0));
+    assert_eq!(shop.wire.calls().len(), 2);
+    units(0.5 + 2.0 * 2.0);
     shop.table.orders(Orders::Selling(tea.sku.clone()), Placed::default(), 20, None).await.unwrap();
     assert_eq!(shop.wire.calls(), ["Query", "BatchGetItem"]);
     shop.wire.units();
     shop.table.order_counts().await.unwrap();
-    assert_eq!((shop.wire.calls(), shop.wire.units()), (vec!["GetItem".to_owned()], 0.5));
+    assert_eq!(shop.wire.calls(), ["GetItem"]);
+    units(0.5);
 }
