@@ -69,6 +69,11 @@ pub struct PromotionCode(String);
 pub struct TaxClass(String);
 
 fn bounded(text: &str, min: usize, max: usize, breaks: bool) -> Result<String, Invalid> {
+    let forbidden = |c: char| c.is_control() && !(breaks && matches!(c, '\n' | '\r' | '\t'));
+    // Also where trimming would take it away: a tab at the end of a line is no more a line's than one within.
+    if text.chars().any(forbidden) {
+        return Err(Invalid::new("must not contain control characters"));
+    }
     let text = text.trim();
     let length = text.chars().count();
     if length < min || length > max {
@@ -76,10 +81,6 @@ fn bounded(text: &str, min: usize, max: usize, breaks: bool) -> Result<String, I
             0 => format!("must be at most {max} characters long"),
             _ => format!("must be {min} to {max} characters long"),
         }));
-    }
-    let forbidden = |c: char| c.is_control() && !(breaks && matches!(c, '\n' | '\r' | '\t'));
-    if text.chars().any(forbidden) {
-        return Err(Invalid::new("must not contain control characters"));
     }
     Ok(text.to_owned())
 }
@@ -314,7 +315,11 @@ mod tests {
         assert!("Te".parse::<Line<3, 5>>().is_err());
         assert!("Teaséé".parse::<Line<3, 5>>().is_err());
         assert!("Teasé".parse::<Line<3, 5>>().is_ok());
-        assert!("a\nb".parse::<Line<0, 9>>().is_err());
+        for within_or_around in ["a\nb", "a\n", "\ta", "a\u{85}"] {
+            assert!(within_or_around.parse::<Line<0, 9>>().is_err(), "{within_or_around:?}");
+        }
+        assert_eq!("\n a\t".parse::<Prose<0, 9>>().unwrap().as_str(), "a");
+        assert!("a\u{b}".parse::<Prose<0, 9>>().is_err());
         assert!("a\nb".parse::<Prose<0, 9>>().is_ok());
         assert!("a\u{0}b".parse::<Prose<0, 9>>().is_err());
     }
