@@ -247,6 +247,7 @@ async fn an_export_has_all_that_the_shop_keeps_of_somebody() {
     assert_eq!(export.body["sessions"].as_array().unwrap().len(), 1);
     let ids: Vec<_> = export.body["orders"].as_array().unwrap().iter().map(|order| order["id"].clone()).collect();
     assert_eq!(ids, [json!(unpaid), json!(order)]);
+    assert_eq!(export.text("/orders/1/shipping_address/line1"), "1 Main St");
     for order in export.body["orders"].as_array().unwrap() {
         let shown = customer.get(&format!("/v1/orders/{}", order["id"].as_str().unwrap())).await;
         assert_eq!(*order, shown.body, "an order is exported as it is shown");

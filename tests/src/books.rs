@@ -100,6 +100,13 @@ pub fn sold<'a>(orders: impl IntoIterator<Item = &'a Value>) -> BTreeMap<&'a str
     sold
 }
 
+/// The statuses that some orders stand at, as the shop has counted them.
+pub fn some(counts: &Value) -> BTreeMap<&str, u64> {
+    let counts = counts.as_object().unwrap().iter();
+    let counts = counts.map(|(status, orders)| (status.as_str(), orders.as_u64().unwrap()));
+    counts.filter(|(_, orders)| *orders > 0).collect()
+}
+
 /// Whether the shop has counted so many orders of each status.
 pub fn counted(orders: &BTreeMap<String, Value>, counts: &Value) -> Result<(), String> {
     for way in ["payment_status", "fulfilment_status"] {
@@ -107,11 +114,7 @@ pub fn counted(orders: &BTreeMap<String, Value>, counts: &Value) -> Result<(), S
         for order in orders.values() {
             *found.entry(order[way].as_str().unwrap()).or_default() += 1;
         }
-        let told = counts[way].as_object().unwrap().iter();
-        let told: BTreeMap<&str, u64> = told
-            .map(|(status, orders)| (status.as_str(), orders.as_u64().unwrap()))
-            .filter(|(_, orders)| *orders > 0)
-            .collect();
+        let told = some(&counts[way]);
         if found != told {
             return Err(format!("{found:?} are counted as {told:?}"));
         }
@@ -119,18 +122,28 @@ pub fn counted(orders: &BTreeMap<String, Value>, counts: &Value) -> Result<(), S
     Ok(())
 }
 
+/// The pages that were paid on, each with the event that tells of it.
+fn paid_sessions(events: &[Value]) -> impl Iterator<Item = (&Value, &Value)> {
+    let events = events.iter().filter(|event| event["type"] == "checkout.session.completed");
+    events.map(|event| (&event["data"]["object"], event))
+}
+
+/// The order of each payment intent.
+fn orders_by_payment(events: &[Value]) -> BTreeMap<&str, &str> {
+    let mut orders = BTreeMap::new();
+    for (session, _) in paid_sessions(events) {
+        orders.insert(session["payment_intent"].as_str().unwrap(), session["client_reference_id"].as_str().unwrap());
+    }
+    orders
+}
+
 /// Whether every dispute ended on its order as it did at Stripe; of Stripe, all its events.
 pub fn disputes(orders: &BTreeMap<String, Value>, events: &[Value]) -> Result<(), String> {
-    let mut order_of = BTreeMap::new();
+    let order_of = orders_by_payment(events);
     let mut last: BTreeMap<&str, &Value> = BTreeMap::new();
-    for event in events {
-        let (object, kind) = (&event["data"]["object"], event["type"].as_str().unwrap());
-        if kind == "checkout.session.completed" {
-            order_of
-                .insert(object["payment_intent"].as_str().unwrap(), object["client_reference_id"].as_str().unwrap());
-        } else if kind.starts_with("charge.dispute.") {
-            last.insert(object["id"].as_str().unwrap(), object);
-        }
+    for event in events.iter().filter(|event| event["type"].as_str().unwrap().starts_with("charge.dispute.")) {
+        let dispute = &event["data"]["object"];
+        last.insert(dispute["id"].as_str().unwrap(), dispute);
     }
     let mut at_stripe: BTreeMap<&str, Vec<(i64, &str)>> = BTreeMap::new();
     for dispute in last.into_values() {
@@ -217,11 +230,9 @@ pub fn explained(order: &Value) -> Result<(), String> {
 pub fn money(orders: &BTreeMap<String, Value>, events: &[Value]) -> Result<(), String> {
     let mut paid: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     let mut paid_at = BTreeMap::new();
-    let mut order_of = BTreeMap::new();
-    for event in events.iter().filter(|event| event["type"] == "checkout.session.completed") {
-        let session = &event["data"]["object"];
+    let order_of = orders_by_payment(events);
+    for (session, event) in paid_sessions(events) {
         let order = session["client_reference_id"].as_str().unwrap();
-        order_of.insert(session["payment_intent"].as_str().unwrap(), order);
         paid_at.insert(order, event["created"].as_i64().unwrap());
         paid.entry(order).or_default().push(session["amount_total"].as_i64().unwrap());
     }
