@@ -130,6 +130,7 @@ fn cases(order: &str, product: &str) -> Vec<(&'static str, Case)> {
             "POST /v1/orders/{id}/cancel",
             Case { other: 404, staff: 404, ..same("/v1/orders/{order}/cancel", nothing(), 200) },
         ),
+        ("POST /v1/admin/orders/{id}/capture", same("/v1/admin/orders/{order}/capture", nothing(), 409)),
         ("POST /v1/admin/orders/{id}/cancel", same("/v1/admin/orders/{order}/cancel", nothing(), 422)),
         ("POST /v1/admin/orders/{id}/refunds", same("/v1/admin/orders/{order}/refunds", nothing(), 422)),
         ("GET /v1/admin/orders", same("/v1/admin/orders?status=pending", None, 200)),

@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod bad_input;
+mod capturing;
 mod catalogue;
 mod counting;
 mod disputing;

@@ -1,7 +1,7 @@
 //! Stripe's books against the orders: what no event told of is found, and what does not fit is said.
 
 use serde_json::{Value, json};
-use waybill_tests::{Answer, TestShop, key};
+use waybill_tests::{TestShop, key};
 
 async fn compare(shop: &TestShop) -> Value {
     shop.invoke("sweep", json!({ "reconcile": { "settled_after_minutes": 0 } })).await
@@ -76,23 +76,8 @@ async fn money_that_fits_no_order_and_an_order_without_its_money_are_told_of() {
 
     // Somebody's money for an order that was never here.
     let gone = "ord_00000000000000000000000000";
-    let form = [
-        ("mode", "payment"),
-        ("line_items[0][price_data][currency]", "usd"),
-        ("line_items[0][price_data][unit_amount]", "450"),
-        ("line_items[0][price_data][product_data][name]", "Tea"),
-        ("line_items[0][quantity]", "1"),
-        ("success_url", "https://shop.example.com"),
-        ("client_reference_id", gone),
-        ("payment_intent_data[metadata][order_id]", gone),
-    ];
-    let form = form.map(|(name, value)| format!("{name}={value}")).join("&");
-    let at_stripe = shop.http().post(format!("{}/v1/checkout/sessions", shop.addresses().stripe.as_deref().unwrap()));
-    let at_stripe = at_stripe.header("authorization", format!("Bearer {}", shop.secret("StripeApiKey").await));
-    let at_stripe = at_stripe.header("content-type", "application/x-www-form-urlencoded").body(form);
-    let other = Answer::of(at_stripe.send().await.unwrap()).await;
-    assert_eq!(other.status, 200, "{}", other.body);
-    assert_eq!(shop.stripe(&format!("sessions/{}/pay", other.text("/id")), json!({})).await.status, 200);
+    let other = shop.page_at_stripe(gone, 450, &[]).await;
+    assert_eq!(shop.stripe(&format!("sessions/{other}/pay"), json!({})).await.status, 200);
 
     let compared = compare(&shop).await;
     assert_eq!(counts(&compared), [2, 0, 0, 2, 0, 2], "{compared}");

@@ -16,7 +16,7 @@ use aws_types::region::Region;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::{Method, Request};
-use payments::Stripe;
+use payments::{Capture, Stripe};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::spawn_local;
@@ -59,6 +59,8 @@ macro_rules! client {
 }
 
 pub struct House {
+    /// Whether banks hold payments until staff capture them.
+    pub is_captured_later: bool,
     pub wire: Wire,
     pub table: Table,
     pub guard: Guard,
@@ -98,10 +100,13 @@ impl House {
         let aws = aws(&wire);
         let table = Table::new(client!(aws_sdk_dynamodb, &aws), TABLE);
         let guard = guard(&table).await;
-        let stripe = Stripe::in_process(STRIPE_KEY, wire.stripe(), "https://shop.example.com");
+        let is_captured_later = seed % 3 == 0;
+        let capture = if is_captured_later { Capture::Manual } else { Capture::Automatic };
+        let stripe = Stripe::in_process(STRIPE_KEY, wire.stripe(), "https://shop.example.com").with_capture(capture);
         let browsers = client!(aws_sdk_apigatewaymanagement, &aws);
         let [mail, push, stock, import, refund] = QUEUES.map(ToOwned::to_owned);
         let house = Rc::new(House {
+            is_captured_later,
             api: api(&table, &guard, &stripe),
             webhook: waybill_web::app(
                 stripe_webhook_function::routes(stripe_webhook_function::App {

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use accounts::Signer;
+use http::Method;
 use serde_json::{Value, json};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::sleep;
@@ -98,6 +99,7 @@ async fn live(seed: u64, today: Timestamp, is_told: bool) -> Told {
     // Whatever is left is due by then, and given up by the next sweep.
     sleep(DEADLINE + Duration::from_secs(120)).await;
     house.rest().await;
+    capture(&house, &staff).await;
     let mut verdict = adds_up(&house, &buyers, &staff, &corrected).await;
     // Which costs as much as all that was before.
     if verdict.is_ok() && dice.comes(25) {
@@ -124,6 +126,19 @@ async fn fill(house: &Rc<House>, staff: &Person) {
     let product =
         json!({ "slug": "p", "title": "A product", "description": "Fine.", "category_ids": [category], "skus": skus });
     staff.stock_up(house, "/v1/admin/products", product).await;
+}
+
+/// Takes what banks still hold.
+async fn capture(house: &House, staff: &Person) {
+    let held = staff.get(house, "/v1/admin/orders?status=authorised&limit=100").await;
+    for order in held.body["items"].as_array().unwrap() {
+        let path = format!("/v1/admin/orders/{}/capture", order["id"].as_str().unwrap());
+        let captured = staff.ask(house, Method::POST, &path, "", json!({})).await;
+        assert_eq!(captured.status, 200, "{}", captured.body);
+    }
+    // What was let go of late is given up by the next sweep.
+    sleep(Duration::from_secs(120)).await;
+    house.rest().await;
 }
 
 /// What is wrong, once all that was begun has come to its end.
@@ -258,9 +273,10 @@ fn a_seed_is_the_same_history_again() {
 #[test]
 fn whatever_breaks_in_simulated_histories_stock_orders_money_and_mails_add_up() {
     let tally = histories(1..=20);
-    let Tally { orders, paid, refunded, given_up, disputed, returned } = tally;
+    let Tally { orders, paid, refunded, given_up, disputed, returned, authorised } = tally;
     assert!(orders > 60 && paid > 30 && refunded > 10 && given_up > 10, "little happened: {tally:?}");
     assert!(disputed > 3 && returned > 3, "little was disputed or came back: {tally:?}");
+    assert!(authorised > 3, "little was captured later: {tally:?}");
 }
 
 /// `WAYBILL_SEEDS=1..1000 cargo test --workspace --test waybill -- --ignored --nocapture many_simulated_histories`

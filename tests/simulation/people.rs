@@ -208,8 +208,14 @@ impl Course<'_> {
                 }
             }
             8 | 9 => {
-                if self.pay(page).await {
+                // What a bank only holds it does not dispute.
+                if self.pay(page).await && (!self.house.is_captured_later || self.is_paid().await) {
                     self.dispute(page, dice).await;
+                }
+            }
+            10 if self.house.is_captured_later => {
+                if self.pay(page).await {
+                    self.end_hold(page, dice).await;
                 }
             }
             way => {
@@ -247,6 +253,40 @@ impl Course<'_> {
         status == 200
     }
 
+    /// Before or after the shop hears that it is authorised: the bank's time is over, somebody takes it or lets go of it at Stripe,
+    /// or takes it here, twice at once, while the buyer cancels.
+    async fn end_hold(&self, page: &str, dice: &mut Dice) {
+        self.house.pause(90_000).await;
+        let at_stripe = async |what: &str| {
+            let (status, body) = self.house.wire.control_stripe(&format!("sessions/{page}/{what}"), json!({})).await;
+            assert!([200, 409].contains(&status), "{body}");
+        };
+        match dice.roll(6) {
+            0 => at_stripe("capture").await,
+            1 => {
+                tokio::join!(self.capture(), self.capture(), self.cancel());
+            }
+            2 => {
+                tokio::join!(self.capture(), at_stripe("release"));
+            }
+            3 => {
+                tokio::join!(self.cancel_as_staff(), at_stripe("capture"));
+            }
+            _ => {
+                at_stripe("release").await;
+                self.house.pause(5 * 60_000).await;
+                if let Some(next) = self.start().await {
+                    self.pay(&next).await;
+                }
+            }
+        }
+    }
+
+    async fn capture(&self) {
+        let captured = self.staff.post(self.house, &self.admin("capture"), json!({})).await;
+        assert!([200, 409].contains(&captured.status), "{}", captured.body);
+    }
+
     async fn cancel(&self) {
         let cancelled = self.buyer.post(self.house, &self.path("cancel"), json!({})).await;
         assert!([200, 409].contains(&cancelled.status), "{}", cancelled.body);
@@ -258,12 +298,14 @@ impl Course<'_> {
         assert!([200, 409].contains(&cancelled.status), "{}", cancelled.body);
     }
 
-    /// Whether the shop hears of the payment before long.
+    /// Whether the shop hears of the payment before long, and has captured it.
     async fn is_paid(&self) -> bool {
         for _ in 0..10 {
             let order = self.staff.get(self.house, &format!("/v1/orders/{}", self.order)).await;
-            if !["pending", "failed"].contains(&order.text("/payment_status").as_str()) {
-                return true;
+            match order.text("/payment_status").as_str() {
+                "pending" | "failed" => {}
+                "authorised" => self.capture().await,
+                _ => return true,
             }
             sleep(Duration::from_secs(20)).await;
         }

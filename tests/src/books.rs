@@ -15,6 +15,7 @@ pub struct Tally {
     pub given_up: usize,
     pub disputed: usize,
     pub returned: usize,
+    pub authorised: usize,
 }
 
 impl Tally {
@@ -28,6 +29,7 @@ impl Tally {
             tally.given_up += usize::from(order["fulfilment_status"] == "cancelled");
             tally.disputed += usize::from(events.contains(&"order.dispute_opened"));
             tally.returned += usize::from(events.contains(&"order.return_received"));
+            tally.authorised += usize::from(events.contains(&"order.payment_authorised"));
         }
         tally
     }
@@ -41,6 +43,7 @@ impl std::ops::AddAssign for Tally {
         self.given_up += other.given_up;
         self.disputed += other.disputed;
         self.returned += other.returned;
+        self.authorised += other.authorised;
     }
 }
 
@@ -75,7 +78,7 @@ fn is_sold(order: &Value) -> bool {
 }
 
 fn is_unpaid(order: &Value) -> bool {
-    matches!(order["payment_status"].as_str(), Some("pending" | "failed" | "expired"))
+    matches!(order["payment_status"].as_str(), Some("pending" | "failed" | "authorised" | "expired"))
 }
 
 /// The units of each SKU that left the shelf for good: not those that came back and can be sold again.
@@ -122,19 +125,18 @@ pub fn counted(orders: &BTreeMap<String, Value>, counts: &Value) -> Result<(), S
     Ok(())
 }
 
-/// The pages that were paid on, each with the event that tells of it.
-fn paid_sessions(events: &[Value]) -> impl Iterator<Item = (&Value, &Value)> {
-    let events = events.iter().filter(|event| event["type"] == "checkout.session.completed");
-    events.map(|event| (&event["data"]["object"], event))
+/// The payments that Stripe has got, each with its order and the event that tells of it.
+fn payments(events: &[Value]) -> impl Iterator<Item = (&Value, &str, &Value)> {
+    let events = events.iter().filter(|event| event["type"] == "payment_intent.succeeded");
+    events.map(|event| {
+        let payment = &event["data"]["object"];
+        (payment, payment["metadata"]["order_id"].as_str().unwrap(), event)
+    })
 }
 
 /// The order of each payment intent.
 fn orders_by_payment(events: &[Value]) -> BTreeMap<&str, &str> {
-    let mut orders = BTreeMap::new();
-    for (session, _) in paid_sessions(events) {
-        orders.insert(session["payment_intent"].as_str().unwrap(), session["client_reference_id"].as_str().unwrap());
-    }
-    orders
+    payments(events).map(|(payment, order, _)| (payment["id"].as_str().unwrap(), order)).collect()
 }
 
 /// Whether every dispute ended on its order as it did at Stripe; of Stripe, all its events.
@@ -176,11 +178,19 @@ pub fn explained(order: &Value) -> Result<(), String> {
     let (mut payment, mut goods) = ("pending", "unfulfilled");
     for (place, event) in events.iter().enumerate() {
         let is_open = payment == "pending" && goods == "unfulfilled";
+        let is_held = payment == "authorised" && goods == "unfulfilled";
         let is_allowed = match *event {
             "order.placed" => place == 0,
-            "order.payment_started" | "order.payment_declined" | "order.payment_expired" => is_open,
-            "order.paid" => is_open && std::mem::replace(&mut payment, "paid") == "pending",
+            "order.payment_started" | "order.payment_declined" => is_open,
+            "order.payment_authorised" => is_open && std::mem::replace(&mut payment, "authorised") == "pending",
+            "order.payment_expired" => is_open || is_held && std::mem::replace(&mut payment, "pending") == "authorised",
+            "order.paid" => (is_open || is_held) && std::mem::replace(&mut payment, "paid") != "paid",
             "order.paid_late" => goods == "cancelled" && std::mem::replace(&mut payment, "paid") == "pending",
+            // What the bank held was let go of before.
+            "order.cancelled" if is_held => {
+                (payment, goods) = ("pending", "cancelled");
+                true
+            }
             "order.cancelled" | "order.expired" => {
                 is_open && std::mem::replace(&mut goods, "cancelled") == "unfulfilled"
             }
@@ -205,7 +215,7 @@ pub fn explained(order: &Value) -> Result<(), String> {
     if (goods == "cancelled") != (order["fulfilment_status"] == "cancelled") {
         return wrong("it is not what its timeline says");
     }
-    if payment == "pending" && goods != "cancelled" {
+    if payment != "paid" && goods != "cancelled" {
         return wrong("it still waits to be paid");
     }
     if (payment == "pending") != is_unpaid(order) {
@@ -231,10 +241,9 @@ pub fn money(orders: &BTreeMap<String, Value>, events: &[Value]) -> Result<(), S
     let mut paid: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     let mut paid_at = BTreeMap::new();
     let order_of = orders_by_payment(events);
-    for (session, event) in paid_sessions(events) {
-        let order = session["client_reference_id"].as_str().unwrap();
+    for (payment, order, event) in payments(events) {
         paid_at.insert(order, event["created"].as_i64().unwrap());
-        paid.entry(order).or_default().push(session["amount_total"].as_i64().unwrap());
+        paid.entry(order).or_default().push(payment["amount_received"].as_i64().unwrap());
     }
     let declines = |id: &str| {
         let is_of = |event: &&Value| event.pointer("/data/object/metadata/order_id").is_some_and(|order| order == id);

@@ -295,6 +295,28 @@ impl TestShop {
         Answer::of(self.http.post(url).json(&body).send().await.unwrap()).await
     }
 
+    /// A page for an order that the shop itself has not made, over this many cents and with `more` of Stripe's parameters; its id.
+    pub async fn page_at_stripe(&self, order: &str, cents: i64, more: &[(&str, &str)]) -> String {
+        let cents = cents.to_string();
+        let form = [
+            ("mode", "payment"),
+            ("line_items[0][price_data][currency]", "usd"),
+            ("line_items[0][price_data][unit_amount]", &cents),
+            ("line_items[0][price_data][product_data][name]", "Tea"),
+            ("line_items[0][quantity]", "1"),
+            ("success_url", "https://shop.example.com"),
+            ("client_reference_id", order),
+            ("payment_intent_data[metadata][order_id]", order),
+        ];
+        let form: Vec<_> = form.iter().chain(more).map(|(name, value)| format!("{name}={value}")).collect();
+        let url = format!("{}/v1/checkout/sessions", self.addresses().stripe.as_deref().unwrap());
+        let request = self.http.post(url).header("content-type", "application/x-www-form-urlencoded");
+        let request = request.header("authorization", format!("Bearer {}", self.secret("StripeApiKey").await));
+        let answer = Answer::of(request.body(form.join("&")).send().await.unwrap()).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.text("/id")
+    }
+
     /// Brings an event as Stripe does, signed at this moment.
     pub async fn deliver(&self, event: &Value) -> Answer {
         let (body, secret) = (event.to_string(), self.secret("StripeWebhookKey").await);

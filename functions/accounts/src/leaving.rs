@@ -195,5 +195,5 @@ fn give_up(order: &Order, now: Timestamp) -> Result<Order, Refusal> {
     if order.state.status() != Status::Pending {
         return Err(Refusal::Done);
     }
-    order.decide(Command::Cancel { closed_page: None, reason: None }, Actor::Customer, now)
+    order.decide(Command::Cancel { closed: None, reason: None }, Actor::Customer, now)
 }

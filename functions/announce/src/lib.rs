@@ -135,6 +135,7 @@ fn moves_goods(event: &Event) -> bool {
         Event::PaymentStarted
         | Event::PaymentDeclined
         | Event::PaymentExpired
+        | Event::PaymentAuthorised
         | Event::Processing
         | Event::AddressChanged
         | Event::PartiallyShipped { .. }

@@ -101,6 +101,14 @@ fn words(shop: &Shop, message: &Message) -> Option<Words> {
         parcel: Vec::new(),
     };
     match &message.event {
+        Event::PaymentAuthorised => Some(plain(
+            "we have received your order",
+            "Thank you for your order",
+            &format!(
+                "Your bank has set {} aside for us. We will take it once your order is ready to be sent, and write again then.",
+                message.order.total
+            ),
+        )),
         Event::Paid if message.order.total.amount == 0 => Some(plain(
             "your order is confirmed",
             "Thank you for your order",

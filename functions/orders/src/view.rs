@@ -193,6 +193,7 @@ impl From<Order> for OrderView {
             cancellation_reason: match &order.state {
                 State::Cancelled { reason, .. } => reason.clone(),
                 State::Pending { .. }
+                | State::Authorised { .. }
                 | State::Paid { .. }
                 | State::Processing { .. }
                 | State::PartiallyShipped { .. }

@@ -23,42 +23,59 @@ pub enum Why {
 }
 
 impl Why {
-    fn command(self, closed_page: Option<String>) -> Command {
+    fn command(self, closed: Option<String>) -> Command {
         match self {
-            Why::Cancelled { reason } => Command::Cancel { closed_page, reason },
-            Why::Expired => Command::Expire { closed_page },
+            Why::Cancelled { reason } => Command::Cancel { closed, reason },
+            Why::Expired => Command::Expire { closed },
         }
     }
 }
 
 /// Gives an order up, or says why it cannot be: somebody is just paying it, or it has gone too far. A payment that Stripe has
-/// and we have not heard of yet is taken note of first: an order that is cancelled is then refunded, and one whose time is over
-/// stays. Doing it again after it was interrupted anywhere comes to the same.
+/// and we have not heard of yet is taken note of first: an order that is cancelled is then refunded, or what the bank holds let
+/// go of, and one whose time is over stays. Doing it again after it was interrupted anywhere comes to the same.
 pub async fn give_up(table: &Table, stripe: &Stripe, order: &Order, why: Why, by: Actor) -> Result<Order, Problem> {
-    let closed_page = match &order.state {
+    let closed = match &order.state {
         State::Pending { attempt: Attempt { session: Some(session), .. } } => {
             match stripe.close_page(&session.id).await? {
                 Page::Closed => Some(session.id.clone()),
                 Page::Completed { payment: Some(payment) } => {
-                    take_note(table, order.id, payment).await?;
-                    None
+                    let order = take_note(table, order.id, payment).await?;
+                    released(table, stripe, &order, &why).await?
                 }
-                Page::Completed { payment: None } | Page::Open => {
-                    return Err(Problem::new(Kind::PaymentPending, "A payment of this order is being confirmed."));
-                }
+                Page::Completed { payment: None } | Page::Open => return Err(being_confirmed()),
             }
         }
         State::Pending { .. }
+        | State::Authorised { .. }
         | State::Paid { .. }
         | State::Processing { .. }
         | State::PartiallyShipped { .. }
         | State::Shipped { .. }
         | State::Delivered { .. }
         | State::Cancelled { .. }
-        | State::Expired { .. } => None,
+        | State::Expired { .. } => released(table, stripe, order, &why).await?,
     };
-    let (command, now) = (why.command(closed_page), clock::now());
+    let (command, now) = (why.command(closed), clock::now());
     Ok(table.change_order(order.id, None, |order| order.decide(command.clone(), by, now)).await?)
+}
+
+fn being_confirmed() -> Problem {
+    Problem::new(Kind::PaymentPending, "A payment of this order is being confirmed.")
+}
+
+/// Lets go of what the bank holds for an order that is cancelled; what of it is closed then.
+async fn released(table: &Table, stripe: &Stripe, order: &Order, why: &Why) -> Result<Option<String>, Problem> {
+    let (State::Authorised { authorisation }, Why::Cancelled { .. }) = (&order.state, why) else { return Ok(None) };
+    match stripe.release(&authorisation.intent).await? {
+        Some(Command::Release { .. }) => Ok(Some(authorisation.intent.clone())),
+        // It was captured a moment before.
+        Some(paid @ Command::Pay { .. }) => {
+            take_note(table, order.id, paid).await?;
+            Ok(None)
+        }
+        Some(_) | None => Err(being_confirmed()),
+    }
 }
 
 /// Takes note of a payment that Stripe has and we have not heard of yet; whether the order has it now. It is asked for by its
@@ -74,13 +91,14 @@ pub async fn catch_up(table: &Table, stripe: &Stripe, id: OrderId, intent: &str)
 }
 
 /// Stripe's event about the payment is still on its way. What becomes of the order, its state now decides.
-async fn take_note(table: &Table, id: OrderId, payment: Command) -> Result<(), Problem> {
+async fn take_note(table: &Table, id: OrderId, payment: Command) -> Result<Order, Problem> {
     let now = clock::now();
     match table.change_order(id, None, |order| order.decide(payment.clone(), Actor::Stripe, now)).await {
-        Ok(_) | Err(Unchanged::Refused(Refusal::Done)) => {
+        Ok(order) => {
             tracing::info!(order.id = %id, "an order that was to be given up has been paid");
-            Ok(())
+            Ok(order)
         }
+        Err(Unchanged::Refused(Refusal::Done)) => table.order(id).await?.ok_or_else(|| Problem::not_found("order")),
         Err(refused) => Err(refused.into()),
     }
 }

@@ -2,7 +2,9 @@
 //! back.
 
 mod cancel;
+mod capture;
 pub mod give_up;
+pub mod hold;
 mod line;
 pub mod note;
 mod refunds;
@@ -21,7 +23,7 @@ pub use line::Counter;
 use stripe_api::{dispute_of, money, outcome, refund_of};
 
 pub use stripe::StripeError;
-pub use stripe_api::{Stripe, is_of_known_form, paid_by, payment_on, told};
+pub use stripe_api::{Capture, Stripe, is_of_known_form, order_of, paid_by, payment_on, standing_of, told};
 
 #[derive(Clone, FromRef)]
 pub struct App {
@@ -32,12 +34,19 @@ pub struct App {
 
 /// What the document tells of these routes.
 #[derive(OpenApi)]
-#[openapi(paths(start::start_payment, cancel::cancel_own_order, cancel::cancel_order, refunds::refund_order))]
+#[openapi(paths(
+    start::start_payment,
+    capture::capture_payment,
+    cancel::cancel_own_order,
+    cancel::cancel_order,
+    refunds::refund_order
+))]
 pub struct Documented;
 
 pub fn routes(app: App) -> Router {
     Router::new()
         .route("/v1/orders/{id}/payment-sessions", post(start::start_payment))
+        .route("/v1/admin/orders/{id}/capture", post(capture::capture_payment))
         .route("/v1/orders/{id}/cancel", post(cancel::cancel_own_order))
         .route("/v1/admin/orders/{id}/cancel", post(cancel::cancel_order))
         .route("/v1/admin/orders/{id}/refunds", post(refunds::refund_order))

@@ -3,7 +3,7 @@
 use aws_lambda_events::sqs::SqsEvent;
 use lambda_http::request::LambdaRequest;
 use lambda_runtime::{LambdaEvent, service_fn};
-use payments::{App, Stripe, routes, work};
+use payments::{App, Capture, Stripe, routes, work};
 use serde::Deserialize;
 use serde_json::Value;
 use tower::Service;
@@ -14,11 +14,17 @@ use waybill_web::Guard;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::start();
-    let (secret, url, shop) = settings::read(|variables| {
-        (variables.text("STRIPE_API_SECRET"), variables.text("STRIPE_API_URL"), variables.text("SHOP_URL"))
+    let (secret, url, shop, capture) = settings::read(|variables| {
+        (
+            variables.text("STRIPE_API_SECRET"),
+            variables.text("STRIPE_API_URL"),
+            variables.text("SHOP_URL"),
+            variables.text("PAYMENT_CAPTURE"),
+        )
     })?;
     let aws = Aws::from_environment()?;
-    let stripe = Stripe::new(&aws.secret(&secret).await?, &url, &shop)?;
+    let capture: Capture = capture.parse().map_err(|why| format!("PAYMENT_CAPTURE {why}"))?;
+    let stripe = Stripe::new(&aws.secret(&secret).await?, &url, &shop)?.with_capture(capture);
     let table = aws.table()?;
     let guard = Guard::start(table.clone(), clock::now()).await?;
     let limits = guard.limits.clone();

@@ -70,6 +70,9 @@ pub async fn start_payment(
 fn attempt(order: &Order) -> Result<&Attempt, Problem> {
     match &order.state {
         order::State::Pending { attempt } => Ok(attempt),
+        order::State::Authorised { .. } => {
+            Err(Problem::new(Kind::OrderState, "The order's payment has been authorised already."))
+        }
         order::State::Paid { .. }
         | order::State::Processing { .. }
         | order::State::PartiallyShipped { .. }

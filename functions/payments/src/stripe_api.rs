@@ -1,13 +1,15 @@
 //! What we ask of Stripe, by async-stripe.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 use std::time::Duration;
 
 use futures_util::Stream;
 use stripe::{ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
-    CreateCheckoutSessionPaymentIntentData, ExpireCheckoutSession, ProductData, RetrieveCheckoutSession,
+    CreateCheckoutSessionPaymentIntentData, CreateCheckoutSessionPaymentIntentDataCaptureMethod, ExpireCheckoutSession,
+    ProductData, RetrieveCheckoutSession,
 };
 use stripe_core::dispute::ListDispute;
 use stripe_core::payment_intent::{ListPaymentIntent, RetrievePaymentIntent};
@@ -40,21 +42,48 @@ const ORDER: &str = "order_id";
 /// What our refunds at Stripe name themselves by: the number within the order.
 const REFUND: &str = "refund";
 
+/// When the shop gets the money of a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capture {
+    /// As the buyer pays.
+    Automatic,
+    /// When staff capture what the buyer's bank holds until then.
+    Manual,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("must be automatic or manual")]
+pub struct UnknownCapture;
+
+impl FromStr for Capture {
+    type Err = UnknownCapture;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCapture> {
+        match text {
+            "automatic" => Ok(Capture::Automatic),
+            "manual" => Ok(Capture::Manual),
+            _ => Err(UnknownCapture),
+        }
+    }
+}
+
 #[derive(Clone)]
 pub struct Stripe {
-    client: Line,
+    pub(crate) client: Line,
     shop_url: String,
     is_live: bool,
+    capture: Capture,
 }
 
 /// What became of a payment page.
 pub enum Page {
     Open,
-    /// Somebody paid on it; None while the money is on its way, or where Stripe does not say what was paid.
+    /// Somebody paid on it, or had it authorised; None while the money is on its way, or where Stripe does not say what was
+    /// paid.
     Completed {
         payment: Option<Command>,
     },
-    /// It closed without a payment.
+    /// It closed without a payment, or with one that is not there any more.
     Closed,
 }
 
@@ -63,13 +92,20 @@ impl Stripe {
     pub fn new(secret_key: &str, url: &str, shop_url: &str) -> Result<Self, StripeError> {
         let client = ClientBuilder::new(secret_key.trim()).url(url).timeout(PATIENCE).build()?;
         let client = Line::Network(Box::new(client));
-        Ok(Stripe { client, shop_url: shop_url.trim_end_matches('/').to_owned(), is_live: is_live(secret_key) })
+        let shop_url = shop_url.trim_end_matches('/').to_owned();
+        Ok(Stripe { client, shop_url, is_live: is_live(secret_key), capture: Capture::Automatic })
+    }
+
+    /// The same, for pages that take the money so.
+    pub fn with_capture(self, capture: Capture) -> Self {
+        Stripe { capture, ..self }
     }
 
     /// A Stripe that is in this process: simulations have no sockets.
     pub fn in_process(secret_key: &str, counter: Counter, shop_url: &str) -> Self {
         let client = Line::in_process(secret_key, counter);
-        Stripe { client, shop_url: shop_url.to_owned(), is_live: is_live(secret_key) }
+        let (shop_url, is_live) = (shop_url.to_owned(), is_live(secret_key));
+        Stripe { client, shop_url, is_live, capture: Capture::Automatic }
     }
 
     /// Whether real money moves. Stripe's keys say so: `sk_live_…`, `rk_live_…`, `sk_org_live_…`.
@@ -97,10 +133,21 @@ impl Stripe {
             RetrieveCheckoutSession::new(session_id).send(&self.client).await.map_err(failed)?;
         match session.status {
             Some(CheckoutSessionStatus::Open) => Ok(Page::Open),
-            Some(CheckoutSessionStatus::Complete) => Ok(Page::Completed { payment: payment_on(&session) }),
+            Some(CheckoutSessionStatus::Complete) => self.completed(&session).await,
             Some(CheckoutSessionStatus::Expired) => Ok(Page::Closed),
             status => Err(Problem::internal(format!("a session of a status that we do not know: {status:?}"))),
         }
+    }
+
+    /// What became of the payment on a page that somebody has completed.
+    async fn completed(&self, session: &CheckoutSession) -> Result<Page, Problem> {
+        let payment = payment_on(session);
+        let intent = session.payment_intent.as_ref().filter(|_| payment.is_none());
+        let Some(intent) = intent else { return Ok(Page::Completed { payment }) };
+        Ok(match self.standing(intent.id().as_str()).await? {
+            Some(Command::Release { .. }) => Page::Closed,
+            payment => Page::Completed { payment },
+        })
     }
 
     /// Closes a page, unless somebody has paid on it. Closing it again comes to the same.
@@ -174,6 +221,11 @@ impl Stripe {
         Ok(self.intent(intent).await?.as_ref().and_then(payment))
     }
 
+    /// How a payment stands: authorised, paid, or let go of; None before that, and for one that is not there.
+    pub async fn standing(&self, intent: &str) -> Result<Option<Command>, Problem> {
+        Ok(self.intent(intent).await?.as_ref().and_then(standing))
+    }
+
     /// All payments that were begun since then, the newest first.
     pub fn payments_since(&self, since: Timestamp) -> impl Stream<Item = Result<PaymentIntent, StripeError>> + Unpin {
         ListPaymentIntent::new()
@@ -214,6 +266,10 @@ impl Stripe {
         let lines = items(order).into_iter().map(|item| item.at_stripe(currency)).collect::<Result<Vec<_>, _>>()?;
         let intent = CreateCheckoutSessionPaymentIntentData {
             metadata: Some(name_order()),
+            capture_method: match self.capture {
+                Capture::Automatic => None,
+                Capture::Manual => Some(CreateCheckoutSessionPaymentIntentDataCaptureMethod::Manual),
+            },
             ..CreateCheckoutSessionPaymentIntentData::new()
         };
         let back = format!("{}/orders/{}", self.shop_url, order.id);
@@ -235,7 +291,13 @@ pub fn paid_by(intent: &PaymentIntent) -> Option<(OrderId, Command)> {
     Some((order_of(intent)?, payment(intent)?))
 }
 
-fn order_of(intent: &PaymentIntent) -> Option<OrderId> {
+/// The order that a payment is of, and how it stands; None before it is authorised or paid, or where it is not one of ours.
+pub fn standing_of(intent: &PaymentIntent) -> Option<(OrderId, Command)> {
+    Some((order_of(intent)?, standing(intent)?))
+}
+
+/// The order that a payment is of; None for one that is not ours.
+pub fn order_of(intent: &PaymentIntent) -> Option<OrderId> {
     intent.metadata.get(ORDER)?.parse().ok()
 }
 
@@ -246,6 +308,19 @@ fn payment(intent: &PaymentIntent) -> Option<Command> {
     }
     let amount = money(intent.amount_received, &intent.currency)?;
     Some(Command::Pay { intent: intent.id.to_string(), amount })
+}
+
+/// How a payment stands; None before it is authorised or paid.
+pub(crate) fn standing(intent: &PaymentIntent) -> Option<Command> {
+    let id = intent.id.to_string();
+    match intent.status {
+        PaymentIntentStatus::Succeeded => payment(intent),
+        PaymentIntentStatus::RequiresCapture => {
+            Some(Command::Authorise { intent: id, amount: money(intent.amount_capturable, &intent.currency)? })
+        }
+        PaymentIntentStatus::Canceled => Some(Command::Release { intent: id }),
+        _ => None,
+    }
 }
 
 /// What became of a refund; None while that is not decided.
@@ -400,7 +475,7 @@ pub fn told(error: &StripeError) -> String {
 }
 
 /// The order stays as it is whatever Stripe answers, so the buyer can always start again.
-fn failed(error: StripeError) -> Problem {
+pub(crate) fn failed(error: StripeError) -> Problem {
     const LATER: &str = "The payment provider does not answer. Your order is kept; please try again in a moment.";
     match error {
         // The error's own text may quote what we sent; its type and code say enough.

@@ -75,6 +75,8 @@ pub fn warn(order: OrderId, command: &Command) {
         Command::StartPayment { .. }
         | Command::DeclinePayment
         | Command::ExpirePayment { .. }
+        | Command::Authorise { .. }
+        | Command::Release { .. }
         | Command::Pay { .. }
         | Command::Process
         | Command::ChangeAddress(_)

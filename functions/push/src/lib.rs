@@ -94,6 +94,7 @@ fn update(message: &Message) -> Update<'_> {
         | Event::PaymentStarted
         | Event::PaymentDeclined
         | Event::PaymentExpired
+        | Event::PaymentAuthorised
         | Event::Paid
         | Event::Processing
         | Event::AddressChanged

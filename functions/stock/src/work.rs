@@ -88,6 +88,7 @@ pub async fn act(table: &Table, work: Work, now: Timestamp) -> Result<(), WorkEr
             Event::PaymentStarted
             | Event::PaymentDeclined
             | Event::PaymentExpired
+            | Event::PaymentAuthorised
             | Event::Processing
             | Event::AddressChanged
             | Event::PartiallyShipped { .. }

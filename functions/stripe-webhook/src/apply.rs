@@ -1,9 +1,9 @@
 //! What an event does to its order.
 
 use payments::note::{Told, UnclearDispute};
-use payments::{is_of_known_form, payment_on};
+use payments::{hold, is_of_known_form, order_of as order_paid_by, paid_by, payment_on};
 use serde::Deserialize;
-use stripe_shared::{CheckoutSession, CheckoutSessionPaymentStatus};
+use stripe_shared::{CheckoutSession, CheckoutSessionPaymentStatus, PaymentIntent, PaymentIntentCaptureMethod};
 use stripe_webhook::{Event, EventObject};
 use waybill_domain::Timestamp;
 use waybill_domain::id::OrderId;
@@ -26,6 +26,8 @@ enum Asked {
     Change(Option<OrderId>, Command),
     /// It tells of money, but not clearly enough.
     Unclear(&'static str),
+    /// A bank holds a payment, or has let go of it.
+    Hold(OrderId, String),
     /// What became of a payment after it was made.
     Note(Told),
 }
@@ -56,6 +58,10 @@ pub async fn apply(app: &App, event: Event, payload: &str, now: Timestamp) -> Re
         Asked::Change(Some(order), command) => {
             table.change_order(order, Some(&record), |order| order.decide(command.clone(), Actor::Stripe, now)).await
         }
+        Asked::Hold(order, intent) => match hold::note(table, stripe, order, &intent, &record, now).await? {
+            Some(noted) => noted,
+            None => return Ok(IGNORED),
+        },
         Asked::Note(told) => match told.note(table, stripe, Some(&record), now).await? {
             Some((_, noted)) => noted,
             None => return Ok(IGNORED),
@@ -117,6 +123,13 @@ fn asked(object: &EventObject) -> Option<Asked> {
         EventObject::CheckoutSessionExpired(session) | EventObject::CheckoutSessionAsyncPaymentFailed(session) => {
             Some(Asked::Change(order_of(session), Command::ExpirePayment { session_id: session.id.to_string() }))
         }
+        // As with the page's own event, of which one may be lost or late.
+        EventObject::PaymentIntentSucceeded(intent) => {
+            paid_by(intent).map(|(order, command)| Asked::Change(Some(order), command))
+        }
+        EventObject::PaymentIntentAmountCapturableUpdated(intent) | EventObject::PaymentIntentCanceled(intent) => {
+            is_held(intent).then(|| Some(Asked::Hold(order_paid_by(intent)?, intent.id.to_string())))?
+        }
         EventObject::PaymentIntentPaymentFailed(intent) => {
             // Without: somebody else's payment on the same Stripe account.
             let order = intent.metadata.get("order_id")?.parse().ok()?;
@@ -139,4 +152,9 @@ fn asked(object: &EventObject) -> Option<Asked> {
 
 fn order_of(session: &CheckoutSession) -> Option<OrderId> {
     session.client_reference_id.as_ref()?.parse().ok()
+}
+
+/// Whether a bank holds the payment until it is captured. Of others Stripe tells the same when their page has closed.
+fn is_held(intent: &PaymentIntent) -> bool {
+    intent.capture_method == PaymentIntentCaptureMethod::Manual
 }

@@ -6,11 +6,11 @@ use std::collections::HashSet;
 use std::future::ready;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use payments::hold;
 use payments::note::{Noted, Told, UnclearDispute};
 use serde::{Deserialize, Serialize};
 use waybill_domain::id::OrderId;
-use waybill_domain::message::Actor;
-use waybill_domain::order::{Order, PaymentStatus, Refusal, refund};
+use waybill_domain::order::{Authorisation, Command, PaymentStatus, Refusal, State, Status, refund};
 use waybill_domain::{SignedDuration, Timestamp};
 use waybill_lambda::{Error, clock};
 use waybill_storage::order_lists::{Orders, Placed};
@@ -98,6 +98,7 @@ impl Shop {
             self.compare_disputes(afterwards, &books, &is_over).await,
             self.compare_refunds(afterwards, &books, &is_over).await,
             self.compare_orders(since, before, &books, &is_over).await,
+            self.compare_authorised(&books, &is_over).await,
         ];
         let compared = Compared {
             payments: books.payments.get(),
@@ -127,16 +128,22 @@ impl Shop {
         let payments = self.stripe.payments_since(since).map_err(told).take_while(|_| ready(!is_over()));
         payments
             .try_for_each_concurrent(AT_ONCE, async |payment| {
-                let Some((order, command)) = payments::paid_by(&payment) else { return Ok(()) };
+                let Some((order, command)) = payments::standing_of(&payment) else { return Ok(()) };
                 one_more(&books.payments);
-                books.paid.borrow_mut().insert(order);
-                let now = clock::now();
-                let decide = |order: &Order| order.decide(command.clone(), Actor::Stripe, now);
-                let noted = self.table.change_order(order, None, decide).await;
-                books.take(order, payment.id.as_str(), payment.created, noted);
+                if matches!(command, Command::Pay { .. }) {
+                    books.paid.borrow_mut().insert(order);
+                }
+                self.settle(order, command, payment.id.as_str(), payment.created, books).await;
                 Ok(())
             })
             .await
+    }
+
+    async fn settle(&self, order: OrderId, told: Command, intent: &str, created: i64, books: &Books) {
+        match hold::settle(&self.table, &self.stripe, order, told, None, clock::now()).await {
+            Ok(noted) => books.take(order, intent, created, noted),
+            Err(problem) => books.differ(Some(order), intent, i64::MAX, problem.detail()),
+        }
     }
 
     async fn compare_refunds(&self, since: Timestamp, books: &Books, is_over: &impl Fn() -> bool) -> Result<(), Error> {
@@ -196,7 +203,9 @@ impl Shop {
         while !is_over() {
             let page = self.table.orders(Orders::All, placed, ORDERS_IN_A_PAGE, from).await?;
             let is_paid = |order: &OrderSummary| match order.payment_status {
-                PaymentStatus::Pending | PaymentStatus::Failed | PaymentStatus::Expired => false,
+                PaymentStatus::Pending | PaymentStatus::Failed | PaymentStatus::Authorised | PaymentStatus::Expired => {
+                    false
+                }
                 PaymentStatus::Paid
                 | PaymentStatus::PartiallyRefunded
                 | PaymentStatus::Refunded
@@ -212,6 +221,39 @@ impl Shop {
             }
         }
         Ok(())
+    }
+
+    /// What banks hold for the shop, since when ever: whether they still do.
+    async fn compare_authorised(&self, books: &Books, is_over: &impl Fn() -> bool) -> Result<(), Error> {
+        let mut from = None;
+        while !is_over() {
+            let authorised = Orders::With(Status::Authorised);
+            let page = self.table.orders(authorised, Placed::default(), ORDERS_IN_A_PAGE, from).await?;
+            let ids = page.items.into_iter().map(|order| order.id);
+            stream::iter(ids).for_each_concurrent(AT_ONCE, |id| self.compare_hold(id, books)).await;
+            from = page.next;
+            if from.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn compare_hold(&self, id: OrderId, books: &Books) {
+        let order = match self.table.order(id).await {
+            Ok(Some(order)) => order,
+            Ok(None) => return,
+            Err(error) => return books.differ(Some(id), "", i64::MAX, &error.to_string()),
+        };
+        let State::Authorised { authorisation: Authorisation { intent, .. } } = &order.state else { return };
+        one_more(&books.orders);
+        match self.stripe.standing(intent).await {
+            Ok(Some(told)) => self.settle(id, told, intent, i64::MAX, books).await,
+            Ok(None) => {
+                books.differ(Some(id), intent, i64::MAX, "it is authorised here, and Stripe has no such payment")
+            }
+            Err(problem) => books.differ(Some(id), intent, i64::MAX, problem.detail()),
+        }
     }
 
     /// Its payment was begun before those that were looked at, or is not there.

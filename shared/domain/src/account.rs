@@ -88,6 +88,8 @@ permissions! {
     NoteOrders = "orders:note": Support Manager Administrator;
     /// Move orders on.
     FulfilOrders = "orders:fulfil": Manager Administrator;
+    /// Capture what a buyer's bank holds for an order.
+    CaptureOrders = "orders:capture": Manager Administrator;
     /// Pay back what was paid for an order.
     RefundOrders = "orders:refund": Manager Administrator;
     /// Change categories, products, prices.
@@ -193,6 +195,7 @@ mod tests {
             "orders:read     Support Manager Administrator\n\
              orders:note     Support Manager Administrator\n\
              orders:fulfil   Manager Administrator\n\
+             orders:capture  Manager Administrator\n\
              orders:refund   Manager Administrator\n\
              catalog:write   Manager Administrator\n\
              stock:read      Support Manager Administrator\n\

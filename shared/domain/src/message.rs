@@ -30,6 +30,9 @@ pub enum Event {
     /// The page closed without a payment; another one can be started.
     #[serde(rename = "order.payment_expired.v1")]
     PaymentExpired,
+    /// The buyer's bank holds the amount; the shop has still to capture it.
+    #[serde(rename = "order.payment_authorised.v1")]
+    PaymentAuthorised,
     #[serde(rename = "order.paid.v1")]
     Paid,
     #[serde(rename = "order.processing.v1")]
@@ -105,6 +108,7 @@ impl Event {
             Event::PaymentStarted => "order.payment_started",
             Event::PaymentDeclined => "order.payment_declined",
             Event::PaymentExpired => "order.payment_expired",
+            Event::PaymentAuthorised => "order.payment_authorised",
             Event::Paid => "order.paid",
             Event::Processing => "order.processing",
             Event::AddressChanged => "order.address_changed",
@@ -238,6 +242,7 @@ impl RefundMessage {
             | Event::PaymentStarted
             | Event::PaymentDeclined
             | Event::PaymentExpired
+            | Event::PaymentAuthorised
             | Event::Paid
             | Event::Processing
             | Event::AddressChanged

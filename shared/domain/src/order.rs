@@ -158,6 +158,10 @@ pub enum State {
     Pending {
         attempt: Attempt,
     },
+    /// The buyer's bank holds the amount for the shop, which has still to capture it.
+    Authorised {
+        authorisation: Authorisation,
+    },
     Paid {
         payment: Payment,
     },
@@ -214,6 +218,16 @@ pub struct PaymentSession {
     pub expires_at: Timestamp,
 }
 
+/// An amount that the buyer's bank holds, and lets go of again unless it is captured in time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authorisation {
+    /// Stripe's id of the payment intent, `pi_…`.
+    pub intent: String,
+    /// The number of the attempt that it was made by.
+    pub attempt: u32,
+    pub authorised_at: Timestamp,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {
     /// Stripe's id of the payment intent, `pi_…`; None where there was nothing to pay.
@@ -233,6 +247,8 @@ pub enum PaymentStatus {
     Pending,
     /// The buyer's bank said no to the last try; another can be made until the order expires.
     Failed,
+    /// The buyer's bank holds the amount; it is not the shop's before it is captured.
+    Authorised,
     Paid,
     /// Part of what was paid has gone back.
     PartiallyRefunded,
@@ -260,9 +276,10 @@ pub enum FulfilmentStatus {
 }
 
 impl PaymentStatus {
-    pub const ALL: [PaymentStatus; 7] = [
+    pub const ALL: [PaymentStatus; 8] = [
         PaymentStatus::Pending,
         PaymentStatus::Failed,
+        PaymentStatus::Authorised,
         PaymentStatus::Paid,
         PaymentStatus::PartiallyRefunded,
         PaymentStatus::Refunded,
@@ -288,6 +305,7 @@ impl FulfilmentStatus {
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     Pending,
+    Authorised,
     Paid,
     Processing,
     PartiallyShipped,
@@ -298,8 +316,9 @@ pub enum Status {
 }
 
 impl Status {
-    pub const ALL: [Status; 8] = [
+    pub const ALL: [Status; 9] = [
         Status::Pending,
+        Status::Authorised,
         Status::Paid,
         Status::Processing,
         Status::PartiallyShipped,
@@ -312,6 +331,7 @@ impl Status {
     pub fn as_str(self) -> &'static str {
         match self {
             Status::Pending => "pending",
+            Status::Authorised => "authorised",
             Status::Paid => "paid",
             Status::Processing => "processing",
             Status::PartiallyShipped => "partially_shipped",
@@ -327,6 +347,7 @@ impl Status {
         match self {
             Status::Cancelled | Status::Expired => true,
             Status::Pending
+            | Status::Authorised
             | Status::Paid
             | Status::Processing
             | Status::PartiallyShipped
@@ -340,6 +361,7 @@ impl State {
     pub fn status(&self) -> Status {
         match self {
             State::Pending { .. } => Status::Pending,
+            State::Authorised { .. } => Status::Authorised,
             State::Paid { .. } => Status::Paid,
             State::Processing { .. } => Status::Processing,
             State::PartiallyShipped { .. } => Status::PartiallyShipped,
@@ -353,7 +375,7 @@ impl State {
     /// What was paid, if anything.
     pub fn payment(&self) -> Option<&Payment> {
         match self {
-            State::Pending { .. } => None,
+            State::Pending { .. } | State::Authorised { .. } => None,
             State::Paid { payment }
             | State::Processing { payment }
             | State::PartiallyShipped { payment, .. }
@@ -366,7 +388,7 @@ impl State {
     /// The same with another payment, where it has one.
     fn with_payment(mut self, changed: Payment) -> State {
         match &mut self {
-            State::Pending { .. } => {}
+            State::Pending { .. } | State::Authorised { .. } => {}
             State::Paid { payment }
             | State::Processing { payment }
             | State::PartiallyShipped { payment, .. }
@@ -421,6 +443,7 @@ impl Order {
                 _ => PaymentStatus::Refunded,
             },
             (State::Expired { .. }, None) => PaymentStatus::Expired,
+            (State::Authorised { .. }, None) => PaymentStatus::Authorised,
             (State::Pending { .. }, None) if self.last_try_was_declined() => PaymentStatus::Failed,
             (_, None) => PaymentStatus::Pending,
         }
@@ -437,7 +460,7 @@ impl Order {
 
     pub fn fulfilment_status(&self) -> FulfilmentStatus {
         match self.state {
-            State::Pending { .. } | State::Paid { .. } => FulfilmentStatus::Unfulfilled,
+            State::Pending { .. } | State::Authorised { .. } | State::Paid { .. } => FulfilmentStatus::Unfulfilled,
             State::Processing { .. } => FulfilmentStatus::Processing,
             State::PartiallyShipped { .. } => FulfilmentStatus::PartiallyShipped,
             State::Shipped { .. } | State::Delivered { .. } if self.has_come_back() => FulfilmentStatus::Returned,

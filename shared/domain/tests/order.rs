@@ -83,6 +83,10 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("start payment", Command::StartPayment { attempt: 1, session: session("cs_1") }),
         ("decline payment", Command::DeclinePayment),
         ("expire payment", Command::ExpirePayment { session_id: "cs_1".into() }),
+        ("authorise", Command::Authorise { intent: "pi_1".into(), amount: usd(900) }),
+        ("authorise another", Command::Authorise { intent: "pi_2".into(), amount: usd(900) }),
+        ("authorise less", Command::Authorise { intent: "pi_1".into(), amount: usd(899) }),
+        ("release", Command::Release { intent: "pi_1".into() }),
         ("pay", Command::Pay { intent: "pi_1".into(), amount: usd(900) }),
         ("pay by another", Command::Pay { intent: "pi_2".into(), amount: usd(900) }),
         ("pay too little", Command::Pay { intent: "pi_1".into(), amount: usd(899) }),
@@ -98,9 +102,10 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("receive return", receive(1)),
         ("cancel", cancel(None)),
         ("cancel, closed", cancel(Some("cs_1".into()))),
+        ("cancel, released", cancel(Some("pi_1".into()))),
         ("cancel the rest", cancel_rest()),
-        ("expire", Command::Expire { closed_page: None }),
-        ("expire, closed", Command::Expire { closed_page: Some("cs_1".into()) }),
+        ("expire", Command::Expire { closed: None }),
+        ("expire, closed", Command::Expire { closed: Some("cs_1".into()) }),
         ("refund 400", refund("key", 400)),
         ("refund 600", refund("other", 600)),
         ("refund was made", settle(1, Outcome::Succeeded { stripe: "re_1".into() })),
@@ -136,8 +141,8 @@ fn receive(units: i64) -> Command {
     Command::Return(returns::Command::Receive { number: 1, lines: vec![line], at: None })
 }
 
-fn cancel(closed_page: Option<String>) -> Command {
-    Command::Cancel { closed_page, reason: None }
+fn cancel(closed: Option<String>) -> Command {
+    Command::Cancel { closed, reason: None }
 }
 
 fn cancel_rest() -> Command {
@@ -192,6 +197,7 @@ fn the_matrix_of_state_and_command_is_as_reviewed() {
     let states = [
         ("pending", after(&[])),
         ("pending, page open", after(&["start payment"])),
+        ("authorised", after(&["start payment", "authorise"])),
         ("paid", after(&paid)),
         ("processing", after(&["start payment", "pay", "process"])),
         ("partially shipped", after(&["start payment", "pay", "process", "ship one"])),
@@ -270,18 +276,53 @@ fn a_payment_has_failed_from_a_declined_try_until_another_is_made() {
 }
 
 #[test]
+fn what_a_bank_holds_is_captured_once_or_let_go_of_and_then_paid_again() {
+    let held = after(&["start payment", "authorise"]);
+    assert_eq!((held.payment_status(), held.state.payment()), (PaymentStatus::Authorised, None));
+    assert_eq!(RefundMessage::latest(&held), None);
+    // Nobody packs it, and its time does not run out.
+    assert!(matches!(decide(&held, Command::Process), Err(Refusal::Forbidden { .. })));
+    assert_eq!(decide(&held, Command::Expire { closed: None }), Err(Refusal::Done));
+    let captured = decide(&held, Command::Pay { intent: "pi_1".into(), amount: usd(900) }).unwrap();
+    assert_eq!(captured.payment_status(), PaymentStatus::Paid);
+    // What was let go of before it was captured, or after, is old news.
+    assert_eq!(decide(&captured, Command::Release { intent: "pi_1".into() }), Err(Refusal::Done));
+    assert_eq!(decide(&held, Command::Release { intent: "pi_2".into() }), Err(Refusal::Done));
+    let released = decide(&held, Command::Release { intent: "pi_1".into() }).unwrap();
+    assert_eq!(released.payment_status(), PaymentStatus::Pending);
+    assert_eq!(decide(&released, Command::StartPayment { attempt: 1, session: session("cs_1") }), Err(Refusal::Done));
+    assert!(decide(&released, Command::StartPayment { attempt: 2, session: session("cs_2") }).is_ok());
+    assert!(decide(&released, Command::Expire { closed: None }).is_ok());
+}
+
+#[test]
+fn no_order_is_given_up_while_the_bank_holds_its_money() {
+    let held = after(&["start payment", "authorise"]);
+    for closed in [None, Some("cs_1".to_owned()), Some("pi_2".to_owned())] {
+        assert_eq!(decide(&held, cancel(closed)), Err(Refusal::HoldOpen));
+    }
+    let cancelled = decide(&held, cancel(Some("pi_1".into()))).unwrap();
+    // Nothing was paid, so nothing goes back.
+    assert_eq!(cancelled.timeline.last().unwrap().event, Event::Cancelled);
+    for given_up in [cancelled, after(&["expire"])] {
+        let late = Command::Authorise { intent: "pi_1".into(), amount: usd(900) };
+        assert_eq!(decide(&given_up, late), Err(Refusal::ReleaseDue { intent: "pi_1".into() }));
+    }
+}
+
+#[test]
 fn no_order_is_given_up_while_somebody_may_pay_on_its_page() {
     let open = after(&["start payment"]);
-    for closed_page in [None, Some("cs_other".to_owned())] {
-        assert_eq!(decide(&open, cancel(closed_page.clone())), Err(Refusal::PageOpen));
-        assert_eq!(decide(&open, Command::Expire { closed_page }), Err(Refusal::PageOpen));
+    for closed in [None, Some("cs_other".to_owned())] {
+        assert_eq!(decide(&open, cancel(closed.clone())), Err(Refusal::PageOpen));
+        assert_eq!(decide(&open, Command::Expire { closed }), Err(Refusal::PageOpen));
     }
     let next = decide(
         &after(&["start payment", "expire payment"]),
         Command::StartPayment { attempt: 2, session: session("cs_2") },
     );
-    let closed_page = Some("cs_1".to_owned());
-    assert_eq!(decide(&next.unwrap(), Command::Expire { closed_page }), Err(Refusal::PageOpen), "another page is open");
+    let closed = Some("cs_1".to_owned());
+    assert_eq!(decide(&next.unwrap(), Command::Expire { closed }), Err(Refusal::PageOpen), "another page is open");
 }
 
 #[test]
@@ -299,7 +340,7 @@ fn a_full_timeline_takes_no_more_tries_but_always_the_payment() {
 #[test]
 fn a_buyer_is_forgotten_once_nothing_is_due_to_them_and_the_money_stays() {
     let forget = |names: &[&str]| after(names).forget_buyer(Timestamp::UNIX_EPOCH);
-    let held = [&[][..], &["start payment"], &["start payment", "expire payment"]];
+    let held = [&[][..], &["start payment"], &["start payment", "expire payment"], &["start payment", "authorise"]];
     let paid = [&["start payment", "pay"][..], &["pay", "process"], &["pay", "process", "ship"]];
     for due in held.into_iter().chain(paid) {
         assert_eq!(forget(due), None, "{due:?}");

@@ -218,7 +218,9 @@ impl From<Refusal> for Problem {
         let detail = refusal.to_string();
         match refusal {
             Refusal::Done => Problem::new(Kind::OrderState, "This has been done already."),
-            Refusal::Forbidden { .. } | Refusal::PageOpen => Problem::new(Kind::OrderState, detail),
+            Refusal::Forbidden { .. } | Refusal::PageOpen | Refusal::HoldOpen | Refusal::ReleaseDue { .. } => {
+                Problem::new(Kind::OrderState, detail)
+            }
             Refusal::WrongAmount { .. } => Problem::new(Kind::WrongAmount, detail),
             Refusal::TimelineFull => Problem::new(Kind::TooManyPayments, detail),
             Refusal::OtherDestination { country, region } => {

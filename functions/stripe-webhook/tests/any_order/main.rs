@@ -4,6 +4,7 @@
 mod goods;
 mod street;
 
+use payments::Capture;
 use waybill_domain::order::refund::{Cause, RefundStatus};
 use waybill_domain::order::{Command, FulfilmentStatus, PaymentSession, PaymentStatus};
 
@@ -202,7 +203,7 @@ async fn an_order_that_was_cancelled_and_refunded_before_the_event_of_its_paymen
     street.faults("slow_refunds").await;
     // As giving up finds it at Stripe: paid.
     let paid = Command::Pay { intent: intent.clone(), amount: street.order.total };
-    let before = vec![start(1, &page), paid, Command::Cancel { closed_page: None, reason: None }];
+    let before = vec![start(1, &page), paid, Command::Cancel { closed: None, reason: None }];
     let refund = street.refund_own(&before, &intent).await;
     street.stripe(&format!("sessions/{}/refunds/{refund}/succeed", page.id)).await;
     let told = street.told().await;
@@ -236,7 +237,7 @@ async fn an_order_that_expired_was_paid_all_the_same_and_paid_back_in_the_dashbo
         before: vec![
             start(1, &first),
             Command::ExpirePayment { session_id: first.id.clone() },
-            Command::Expire { closed_page: None },
+            Command::Expire { closed: None },
         ],
         events: [
             by("checkout.session.expired", &told).remove(0),
@@ -272,6 +273,88 @@ async fn a_payment_that_the_buyers_bank_takes_back_in_part() {
         ]
         .map(|kind| by(kind, &told).remove(0)),
         ends: sold(PaymentStatus::PartiallyRefunded, vec![]),
+    };
+    ends_the_same_in_any_order(&street, &story).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_the_bank_holds_and_that_is_captured() {
+    let street = Street::with(Capture::Manual).await;
+    let page = street.page(1).await;
+    street.stripe(&format!("sessions/{}/pay", page.id)).await;
+    street.stripe(&format!("sessions/{}/capture", page.id)).await;
+    let told = street.told().await;
+    let story = Story {
+        before: vec![start(1, &page)],
+        events: [
+            "payment_intent.amount_capturable_updated",
+            "charge.succeeded",
+            "checkout.session.completed",
+            "payment_intent.succeeded",
+            "charge.captured",
+        ]
+        .map(|kind| by(kind, &told).remove(0)),
+        ends: sold(PaymentStatus::Paid, vec![]),
+    };
+    ends_the_same_in_any_order(&street, &story).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_the_bank_lets_go_of_on_the_page_after_one_that_expired() {
+    let street = Street::with(Capture::Manual).await;
+    let first = street.page(1).await;
+    street.stripe(&format!("sessions/{}/expire", first.id)).await;
+    let second = street.page(2).await;
+    street.stripe(&format!("sessions/{}/pay", second.id)).await;
+    street.stripe(&format!("sessions/{}/release", second.id)).await;
+    let told = street.told().await;
+    let story = Story {
+        before: vec![start(1, &first), Command::ExpirePayment { session_id: first.id.clone() }, start(2, &second)],
+        events: [
+            "checkout.session.expired",
+            "payment_intent.amount_capturable_updated",
+            "charge.succeeded",
+            "checkout.session.completed",
+            "payment_intent.canceled",
+        ]
+        .map(|kind| by(kind, &told).remove(0)),
+        // It can be paid again, while there is time.
+        ends: Ending {
+            payment: PaymentStatus::Pending,
+            fulfilment: FulfilmentStatus::Unfulfilled,
+            refunds: vec![],
+            stock: (UNITS, 1, UNITS - 1),
+        },
+    };
+    ends_the_same_in_any_order(&street, &story).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_was_authorised_for_an_order_that_had_been_given_up() {
+    let street = Street::with(Capture::Manual).await;
+    let first = street.page(1).await;
+    street.stripe(&format!("sessions/{}/expire", first.id)).await;
+    // Made at Stripe, and broken off before the order heard of it.
+    let second = street.page(2).await;
+    street.stripe(&format!("sessions/{}/pay", second.id)).await;
+    // What the first shop to hear of it has Stripe do.
+    street.stripe(&format!("sessions/{}/release", second.id)).await;
+    let told = street.told().await;
+    let story = Story {
+        before: vec![
+            start(1, &first),
+            Command::ExpirePayment { session_id: first.id.clone() },
+            Command::Expire { closed: None },
+        ],
+        events: [
+            "checkout.session.expired",
+            "payment_intent.amount_capturable_updated",
+            "charge.succeeded",
+            "checkout.session.completed",
+            "payment_intent.canceled",
+        ]
+        .map(|kind| by(kind, &told).remove(0)),
+        ends: back(PaymentStatus::Expired, vec![]),
     };
     ends_the_same_in_any_order(&street, &story).await;
 }

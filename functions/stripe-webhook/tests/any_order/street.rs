@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use dynoxide::{Database, ImportOptions};
 use http::Request;
-use payments::Stripe;
+use payments::{Capture, Stripe};
 use serde_json::{Value, json};
 use stock::work::{Work, act};
 use stripe_webhook_function::{App, routes};
@@ -74,6 +74,11 @@ pub struct Shop {
 
 impl Street {
     pub async fn open() -> Street {
+        Street::with(Capture::Automatic).await
+    }
+
+    /// A street whose shops capture payments so.
+    pub async fn with(capture: Capture) -> Street {
         let database = Database::memory().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -109,7 +114,7 @@ impl Street {
             client: Client::from_conf(config),
             definition,
             tables: AtomicU32::new(0),
-            stripe: Stripe::new(KEY, &format!("{url}/"), "https://shop.example").unwrap(),
+            stripe: Stripe::new(KEY, &format!("{url}/"), "https://shop.example").unwrap().with_capture(capture),
             url,
             http: reqwest::Client::new(),
             _stand_in: stand_in,

@@ -22,7 +22,7 @@ use super::form::Parameters;
 use super::ledger::Ledger;
 use super::order::{self, Expand};
 use super::refusal::Refusal;
-use super::{Desk, lists, objects, refunds};
+use super::{Desk, holds, lists, objects, refunds};
 
 pub fn router(desk: Arc<Desk>) -> Router<Arc<Desk>> {
     Router::new()
@@ -31,6 +31,8 @@ pub fn router(desk: Arc<Desk>) -> Router<Arc<Desk>> {
         .route("/checkout/sessions/{id}/expire", post(expire_session))
         .route("/payment_intents", get(lists::list_payment_intents))
         .route("/payment_intents/{id}", get(read_payment_intent))
+        .route("/payment_intents/{id}/capture", post(holds::capture))
+        .route("/payment_intents/{id}/cancel", post(holds::cancel))
         .route("/refunds", post(refunds::create_refund).get(lists::list_refunds))
         .route("/disputes", get(lists::list_disputes))
         .route("/events/{id}", get(read_event))

@@ -39,6 +39,9 @@ pub struct Order {
     pub metadata: BTreeMap<String, String>,
     pub payment_description: Option<String>,
     pub payment_metadata: BTreeMap<String, String>,
+    /// Whether the buyer's bank only holds the amount, until it is captured.
+    #[serde(default)]
+    pub is_captured_later: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -71,6 +74,17 @@ pub struct Payment {
     pub secret: String,
     pub created: Timestamp,
     pub charges: Vec<Charge>,
+    /// Where the amount is captured later: what has become of it, once the buyer has agreed.
+    #[serde(default)]
+    pub hold: Option<Hold>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    Held,
+    Captured,
+    Released,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -155,6 +169,10 @@ pub struct Replay {
     pub answer: serde_json::Value,
 }
 
+/// The payment is not held; nothing was changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct NotHeld;
+
 /// The session is no longer open; nothing was changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct NotOpen(pub Status);
@@ -174,14 +192,20 @@ impl Checkout {
         }
     }
 
-    /// Charges the buyer: intent and charge succeed, the session is complete and paid.
+    /// Charges the buyer: intent and charge succeed, the session is complete and paid. Where it is captured later the bank holds
+    /// the amount, and the session is complete and unpaid.
     pub fn pay(&mut self, now: Timestamp) -> Result<(), NotOpen> {
         self.charge(true, now)?;
         self.status = Status::Complete;
+        let is_held = self.order.is_captured_later;
+        if let Some(payment) = self.payment.as_mut().filter(|_| is_held) {
+            payment.hold = Some(Hold::Held);
+        }
         let intent = objects::payment_intent(self);
         let charge = objects::latest_charge(self);
         let session = objects::session(self, None);
-        self.announce("payment_intent.succeeded", intent, &Cause::default(), now);
+        let kind = if is_held { "payment_intent.amount_capturable_updated" } else { "payment_intent.succeeded" };
+        self.announce(kind, intent, &Cause::default(), now);
         self.announce("charge.succeeded", charge, &Cause::default(), now);
         self.announce("checkout.session.completed", session, &Cause::default(), now);
         Ok(())
@@ -193,6 +217,40 @@ impl Checkout {
         let intent = objects::payment_intent(self);
         self.announce("payment_intent.payment_failed", intent, &Cause::default(), now);
         Ok(())
+    }
+
+    /// Takes what the bank holds.
+    pub fn capture(&mut self, cause: &Cause, now: Timestamp) -> Result<(), NotHeld> {
+        self.end_hold(Hold::Captured)?;
+        let (intent, charge) = (objects::payment_intent(self), objects::latest_charge(self));
+        self.announce("payment_intent.succeeded", intent, cause, now);
+        self.announce("charge.captured", charge, cause, now);
+        Ok(())
+    }
+
+    /// The bank holds the amount no longer.
+    pub fn release(&mut self, cause: &Cause, now: Timestamp) -> Result<(), NotHeld> {
+        self.end_hold(Hold::Released)?;
+        let intent = objects::payment_intent(self);
+        self.announce("payment_intent.canceled", intent, cause, now);
+        Ok(())
+    }
+
+    fn end_hold(&mut self, end: Hold) -> Result<(), NotHeld> {
+        match self.payment.as_mut().and_then(|payment| payment.hold.as_mut()) {
+            Some(hold) if *hold == Hold::Held => *hold = end,
+            Some(_) | None => return Err(NotHeld),
+        }
+        Ok(())
+    }
+
+    pub fn hold(&self) -> Option<Hold> {
+        self.payment.as_ref().and_then(|payment| payment.hold)
+    }
+
+    /// Whether the shop has the money.
+    pub fn is_paid(&self) -> bool {
+        self.status == Status::Complete && matches!(self.hold(), None | Some(Hold::Captured))
     }
 
     /// Ends the session unpaid.
@@ -218,7 +276,7 @@ impl Checkout {
         cause: &Cause,
         now: Timestamp,
     ) -> Result<&Refund, NotRefunded> {
-        if self.status != Status::Complete {
+        if !self.is_paid() {
             return Err(NotRefunded::Unpaid);
         }
         if self.disputes.iter().any(|dispute| dispute.status.holds_charge()) {
@@ -258,7 +316,7 @@ impl Checkout {
 
     /// The buyer's bank disputes an amount, or all; as `needs_response`, or first as an inquiry.
     pub fn dispute(&mut self, amount: Option<i64>, status: DisputeStatus, now: Timestamp) -> Result<(), NotRefunded> {
-        if self.status != Status::Complete {
+        if !self.is_paid() {
             return Err(NotRefunded::Unpaid);
         }
         let amount = amount.unwrap_or(self.order.total);
@@ -303,7 +361,8 @@ impl Checkout {
         self.must_be_open()?;
         let payment = self.payment.get_or_insert_with(|| {
             let id = objects::new_id("pi_3", 23);
-            Payment { secret: objects::new_id(&format!("{id}_secret_"), 25), id, created: now, charges: Vec::new() }
+            let secret = objects::new_id(&format!("{id}_secret_"), 25);
+            Payment { secret, id, created: now, charges: Vec::new(), hold: None }
         });
         payment.charges.push(Charge {
             id: objects::new_id("ch_3", 23),
@@ -393,6 +452,7 @@ pub mod tests {
             metadata: BTreeMap::new(),
             payment_description: None,
             payment_metadata: BTreeMap::new(),
+            is_captured_later: false,
         }
     }
 
@@ -410,6 +470,25 @@ pub mod tests {
             ["payment_intent.succeeded", "charge.succeeded", "checkout.session.completed"]
         );
         assert_eq!(checkout.events[2].body["data"]["object"]["payment_status"], "paid");
+    }
+
+    #[test]
+    fn what_a_bank_holds_is_captured_or_let_go_of_once() {
+        let (now, by_nobody) = (Timestamp::now(), Cause::default());
+        let mut held = Checkout::new(Order { is_captured_later: true, ..order("usd", 1299, 2) }, now);
+        held.pay(now).unwrap();
+        let told = ["payment_intent.amount_capturable_updated", "charge.succeeded", "checkout.session.completed"];
+        assert_eq!(announced(&held), told);
+        assert_eq!(held.events[2].body["data"]["object"]["payment_status"], "unpaid");
+        assert_eq!(held.refund(NewRefund::default(), false, &by_nobody, now).unwrap_err(), NotRefunded::Unpaid);
+        let mut released = held.clone();
+        held.capture(&by_nobody, now).unwrap();
+        assert!(held.is_paid() && announced(&held).ends_with(&["payment_intent.succeeded", "charge.captured"]));
+        released.release(&by_nobody, now).unwrap();
+        assert!(!released.is_paid() && announced(&released).ends_with(&["payment_intent.canceled"]));
+        for ended in [&mut held, &mut released] {
+            assert_eq!((ended.capture(&by_nobody, now), ended.release(&by_nobody, now)), (Err(NotHeld), Err(NotHeld)));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use waybill_lambda::clock;
 
-use super::checkout::{Checkout, DisputeStatus, NewRefund, NotOpen, NotRefunded, RefundStatus};
+use super::checkout::{Checkout, DisputeStatus, NewRefund, NotHeld, NotOpen, NotRefunded, RefundStatus};
 use super::events::{Cause, Event};
 use super::{Desk, api, objects};
 
@@ -22,6 +22,8 @@ pub fn router() -> Router<Arc<Desk>> {
         .route("/sessions/{id}/pay", post(pay))
         .route("/sessions/{id}/decline", post(decline))
         .route("/sessions/{id}/expire", post(expire))
+        .route("/sessions/{id}/capture", post(capture))
+        .route("/sessions/{id}/release", post(release))
         .route("/sessions/{id}/refund", post(refund))
         .route("/sessions/{id}/refunds/{refund}/{end}", post(settle))
         .route("/sessions/{id}/disputes", post(dispute))
@@ -77,6 +79,7 @@ impl Faults {
 pub enum StepError {
     Unknown,
     NotOpen(NotOpen),
+    NotHeld,
     NotRefunded(NotRefunded),
     NotKept(String),
 }
@@ -103,6 +106,7 @@ impl IntoResponse for StepError {
             StepError::NotOpen(NotOpen(status)) => {
                 (StatusCode::CONFLICT, format!("the session is {}", status.as_str()))
             }
+            StepError::NotHeld => (StatusCode::CONFLICT, "the payment is not held".to_owned()),
             StepError::NotRefunded(refused) => (StatusCode::CONFLICT, format!("{refused:?}")),
             StepError::NotKept(error) => (StatusCode::INTERNAL_SERVER_ERROR, error),
         };
@@ -120,6 +124,30 @@ async fn decline(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Resul
 
 async fn expire(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
     shown(&desk, step(&desk, &id, |checkout, now| checkout.expire(&Cause::default(), now))?)
+}
+
+/// As somebody does it in Stripe's dashboard.
+async fn capture(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
+    end_hold(&desk, &id, Checkout::capture)
+}
+
+/// The bank's time is over, or somebody lets go of it in Stripe's dashboard.
+async fn release(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
+    end_hold(&desk, &id, Checkout::release)
+}
+
+fn end_hold(
+    desk: &Desk,
+    id: &str,
+    end: fn(&mut Checkout, &Cause, Timestamp) -> Result<(), NotHeld>,
+) -> Result<Json<Value>, StepError> {
+    let mut ended = Ok(());
+    let checkout = step(desk, id, |checkout, now| {
+        ended = end(checkout, &Cause::default(), now);
+        Ok(())
+    })?;
+    ended.map_err(|NotHeld| StepError::NotHeld)?;
+    shown(desk, checkout)
 }
 
 #[derive(Default, Deserialize)]

@@ -7,6 +7,7 @@ mod currency;
 mod encoding;
 mod events;
 mod form;
+mod holds;
 mod in_process;
 mod ledger;
 mod lines;

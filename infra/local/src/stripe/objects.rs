@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use waybill_lambda::random;
 
-use super::checkout::{Charge, Checkout, Dispute, Line, Refund, RefundStatus, Status};
+use super::checkout::{Charge, Checkout, Dispute, Hold, Line, Refund, RefundStatus, Status};
 
 const LONGEST_ID: usize = 64;
 
@@ -58,7 +58,7 @@ pub fn session(checkout: &Checkout, url: Option<String>) -> Value {
         "payment_method_collection": "if_required",
         "payment_method_options": { "card": { "request_three_d_secure": "automatic" } },
         "payment_method_types": ["card"],
-        "payment_status": if is_complete { "paid" } else { "unpaid" },
+        "payment_status": if checkout.is_paid() { "paid" } else { "unpaid" },
         "phone_number_collection": { "enabled": false },
         "shipping_options": [],
         "status": checkout.status.as_str(),
@@ -98,14 +98,20 @@ pub fn payment_intent(checkout: &Checkout) -> Value {
     let last = payment.charges.last();
     let paid = last.filter(|charge| charge.paid);
     let declined = last.filter(|charge| !charge.paid);
+    let (status, capturable, received) = match (payment.hold, paid) {
+        (None, None) => ("requires_payment_method", 0, 0),
+        (Some(Hold::Held), _) => ("requires_capture", order.total, 0),
+        (Some(Hold::Released), _) => ("canceled", 0, 0),
+        (Some(Hold::Captured), _) | (None, Some(_)) => ("succeeded", 0, order.total),
+    };
     let set = json!({
         "id": payment.id,
         "object": "payment_intent",
         "amount": order.total,
-        "amount_capturable": 0,
+        "amount_capturable": capturable,
         "amount_details": { "tip": {} },
-        "amount_received": if paid.is_some() { order.total } else { 0 },
-        "capture_method": "automatic_async",
+        "amount_received": received,
+        "capture_method": if order.is_captured_later { "manual" } else { "automatic_async" },
         "client_secret": payment.secret,
         "confirmation_method": "automatic",
         "created": payment.created.as_second(),
@@ -126,7 +132,7 @@ pub fn payment_intent(checkout: &Checkout) -> Value {
         "payment_method": paid.map(|charge| &charge.payment_method),
         "payment_method_options": { "card": { "installments": null, "mandate_options": null, "network": null, "request_three_d_secure": "automatic" } },
         "payment_method_types": ["card"],
-        "status": if paid.is_some() { "succeeded" } else { "requires_payment_method" },
+        "status": status,
     });
     with_nulls(
         set,
@@ -147,15 +153,17 @@ pub fn latest_charge(checkout: &Checkout) -> Value {
         return Value::Null;
     };
     let order = &checkout.order;
+    let is_captured = charge.paid && matches!(payment.hold, None | Some(Hold::Captured));
+    let refunded = if payment.hold == Some(Hold::Released) { order.total } else { checkout.refunded() };
     let set = json!({
         "id": charge.id,
         "object": "charge",
         "amount": order.total,
-        "amount_captured": if charge.paid { order.total } else { 0 },
-        "amount_refunded": checkout.refunded(),
+        "amount_captured": if is_captured { order.total } else { 0 },
+        "amount_refunded": refunded,
         "billing_details": billing_details(checkout),
         "calculated_statement_descriptor": "WAYBILL LOCAL",
-        "captured": charge.paid,
+        "captured": is_captured,
         "created": charge.created.as_second(),
         "currency": order.currency,
         "description": order.payment_description,
@@ -201,7 +209,7 @@ pub fn latest_charge(checkout: &Checkout) -> Value {
             },
         },
         "radar_options": {},
-        "refunded": charge.paid && checkout.refunded() == order.total,
+        "refunded": charge.paid && refunded == order.total,
         "status": if charge.paid { "succeeded" } else { "failed" },
     });
     with_nulls(

@@ -26,10 +26,19 @@ pub fn read(body: &[u8], now: Timestamp) -> Result<(Order, Expand), Refusal> {
     let (lines, currency) = lines::read(&mut given)?;
     let total = lines::total(&lines, &currency)?;
 
-    let (payment_metadata, payment_description) = match given.nested("payment_intent_data")? {
-        None => (BTreeMap::new(), None),
+    let (payment_metadata, payment_description, is_captured_later) = match given.nested("payment_intent_data")? {
+        None => (BTreeMap::new(), None, false),
         Some(mut payment) => {
-            let read = (payment.metadata()?, payment.text("description", 1000)?);
+            let capture = payment.text("capture_method", 100)?;
+            let is_captured_later = match capture.as_deref() {
+                None | Some("automatic" | "automatic_async") => false,
+                Some("manual") => true,
+                Some(_) => {
+                    let message = "Must be one of automatic, automatic_async, or manual.";
+                    return Err(Refusal::invalid(message, "payment_intent_data[capture_method]"));
+                }
+            };
+            let read = (payment.metadata()?, payment.text("description", 1000)?, is_captured_later);
             payment.finish()?;
             read
         }
@@ -51,6 +60,7 @@ pub fn read(body: &[u8], now: Timestamp) -> Result<(Order, Expand), Refusal> {
         metadata: given.metadata()?,
         payment_description,
         payment_metadata,
+        is_captured_later,
     };
     given.finish()?;
     Ok((order, expand))
@@ -176,6 +186,7 @@ mod tests {
             ),
             (&[("line_items[0][price_data][tax]", "1")], Some("parameter_unknown"), "line_items[0][price_data][tax]"),
             (&[("discounts[0][coupon]", "x")], Some("parameter_unknown"), "discounts"),
+            (&[("payment_intent_data[capture_method]", "never")], None, "payment_intent_data[capture_method]"),
             (&[("client_reference_id", "")], Some("parameter_invalid_empty"), "client_reference_id"),
             (&[("expand[0]", "customer")], None, "expand"),
         ];

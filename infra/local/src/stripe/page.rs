@@ -11,7 +11,7 @@ use http::{StatusCode, header};
 use waybill_lambda::clock;
 
 use super::Desk;
-use super::checkout::{Checkout, NotOpen, Status};
+use super::checkout::{Checkout, Hold, NotOpen, Status};
 use super::control::{StepError, step};
 use super::currency::written_out;
 use super::events::{Delivery, Event};
@@ -53,7 +53,7 @@ fn after(step: Result<Checkout, StepError>, id: &str) -> Response {
     match step {
         Ok(checkout) => Redirect::to(&format!("/pay/{}", checkout.id)).into_response(),
         Err(StepError::NotOpen(NotOpen(_))) => Redirect::to(&format!("/pay/{id}?again")).into_response(),
-        Err(StepError::Unknown | StepError::NotRefunded(_)) => no_such_page(),
+        Err(StepError::Unknown | StepError::NotHeld | StepError::NotRefunded(_)) => no_such_page(),
         Err(StepError::NotKept(error)) => {
             let text = format!("<h1>Nothing was done</h1><p>{}</p>", escaped(&error));
             (StatusCode::INTERNAL_SERVER_ERROR, page("Nothing was done", &text)).into_response()
@@ -96,6 +96,9 @@ fn open(checkout: &Checkout) -> String {
 fn paid(checkout: &Checkout, is_again: bool) -> String {
     let notice = match is_again {
         true => "<p class=\"notice\" role=\"status\">It was paid already. Nothing was charged again.</p>",
+        false if checkout.hold() == Some(Hold::Held) => {
+            "<p class=\"notice good\" role=\"status\"><strong>Authorised.</strong> The bank holds the amount until the shop captures it.</p>"
+        }
         false => "<p class=\"notice good\" role=\"status\"><strong>Paid.</strong> The shop is being told.</p>",
     };
     let url = with_id(&checkout.order.success_url, checkout);

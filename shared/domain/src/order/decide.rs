@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::refund::{self, Cause};
 use super::{
-    Address, Attempt, Contact, Country, MAX_ENTRIES, Order, Parcel, Payment, PaymentSession, Return, State, Status,
-    dispute, returns, shipping,
+    Address, Attempt, Authorisation, Contact, Country, MAX_ENTRIES, Order, Parcel, Payment, PaymentSession, Return,
+    State, Status, dispute, returns, shipping,
 };
 use crate::message::{Actor, Entry, Event};
 use crate::money::Money;
@@ -26,7 +26,16 @@ pub enum Command {
     ExpirePayment {
         session_id: String,
     },
-    /// Stripe says that it holds the money.
+    /// Stripe says that the buyer's bank holds the amount, until it is captured.
+    Authorise {
+        intent: String,
+        amount: Money,
+    },
+    /// Stripe says that the bank holds it no longer, and that it was not captured.
+    Release {
+        intent: String,
+    },
+    /// Stripe says that it has the money.
     Pay {
         intent: String,
         amount: Money,
@@ -41,8 +50,8 @@ pub enum Command {
     },
     /// Nobody wants it any more. What was paid goes back.
     Cancel {
-        /// The page that Stripe says is closed, unpaid and for good.
-        closed_page: Option<String>,
+        /// The page, or the payment that was authorised, which Stripe says is closed, unpaid and for good.
+        closed: Option<String>,
         reason: Option<Reason>,
     },
     /// What has not been shipped will not be. It is paid back.
@@ -51,7 +60,7 @@ pub enum Command {
     },
     /// Nobody has paid it in time.
     Expire {
-        closed_page: Option<String>,
+        closed: Option<String>,
     },
     Refund(refund::Command),
     /// Stripe says how a dispute of the payment stands.
@@ -60,12 +69,35 @@ pub enum Command {
 }
 
 impl Command {
+    /// The payment by which Stripe has the money, or holds it.
+    fn intent(&self) -> Option<&String> {
+        match self {
+            Command::Authorise { intent, .. } | Command::Pay { intent, .. } => Some(intent),
+            Command::StartPayment { .. }
+            | Command::DeclinePayment
+            | Command::ExpirePayment { .. }
+            | Command::Release { .. }
+            | Command::Process
+            | Command::ChangeAddress(_)
+            | Command::Ship(_)
+            | Command::Deliver { .. }
+            | Command::Cancel { .. }
+            | Command::CancelRest { .. }
+            | Command::Expire { .. }
+            | Command::Refund(_)
+            | Command::NoteDispute(_)
+            | Command::Return(_) => None,
+        }
+    }
+
     /// As it stands in "a … order cannot be …".
     fn participle(&self) -> &'static str {
         match self {
             Command::StartPayment { .. } => "paid again",
             Command::DeclinePayment => "declined",
             Command::ExpirePayment { .. } => "expired",
+            Command::Authorise { .. } => "paid again",
+            Command::Release { .. } => "released",
             Command::Pay { .. } => "paid again",
             Command::Process => "processed",
             Command::ChangeAddress(_) => "sent elsewhere",
@@ -93,6 +125,11 @@ pub enum Refusal {
     WrongAmount { due: Money, paid: Money },
     #[error("The order's payment page is open; it can be given up once that has closed.")]
     PageOpen,
+    #[error("The order's payment is authorised; it can be given up once that has been released.")]
+    HoldOpen,
+    /// The order was given up meanwhile: what the bank holds for it is to be let go of.
+    #[error("the order was given up, and the payment that was authorised for it is to be released")]
+    ReleaseDue { intent: String },
     #[error("So much has happened to this order that nothing more can be started.")]
     TimelineFull,
     /// Shipping and tax were reckoned for the country and region that it was to go to.
@@ -113,8 +150,10 @@ fn forbidden(status: Status, command: &Command) -> String {
         Command::StartPayment { .. }
         | Command::DeclinePayment
         | Command::ExpirePayment { .. }
+        | Command::Authorise { .. }
         | Command::Pay { .. }
         | Command::Expire { .. } => "a pending order",
+        Command::Release { .. } => "an order whose payment is authorised",
         Command::Cancel { .. } | Command::ChangeAddress(_) => "an order that has not been shipped",
         Command::Process => "a paid order",
         Command::CancelRest { .. } => "an order that is shipped in part",
@@ -125,6 +164,7 @@ fn forbidden(status: Status, command: &Command) -> String {
     };
     let is = match status {
         Status::Pending => "not paid",
+        Status::Authorised => "authorised and not captured",
         Status::Processing => "processing",
         Status::PartiallyShipped => "shipped in part",
         Status::Paid => "already paid",
@@ -143,6 +183,7 @@ impl Order {
     pub fn forget_buyer(&self, now: Timestamp) -> Option<Order> {
         let is_open = match &self.state {
             State::Pending { .. }
+            | State::Authorised { .. }
             | State::Paid { .. }
             | State::Processing { .. }
             | State::PartiallyShipped { .. }
@@ -165,6 +206,8 @@ impl Order {
                 Command::StartPayment { .. } => return Err(Refusal::TimelineFull),
                 Command::DeclinePayment => return Err(Refusal::Done),
                 Command::ExpirePayment { .. }
+                | Command::Authorise { .. }
+                | Command::Release { .. }
                 | Command::Pay { .. }
                 | Command::Process
                 | Command::Cancel { .. }
@@ -204,17 +247,39 @@ impl Order {
                 // The page of an attempt that has already been given up.
                 Some(_) | None => Err(Refusal::Done),
             },
+            (S::Pending { attempt }, C::Authorise { intent, amount }) => {
+                self.check_amount(amount)?;
+                let authorisation = Authorisation { intent, attempt: attempt.number, authorised_at: now };
+                self.to(S::Authorised { authorisation }, Event::PaymentAuthorised)
+            }
+            (S::Authorised { authorisation }, C::Authorise { intent, .. }) if authorisation.intent == intent => {
+                Err(Refusal::Done)
+            }
+            // The bank's time was over, or somebody let go of it at Stripe. It can be paid again, while there is time.
+            (S::Authorised { authorisation }, C::Release { intent }) if authorisation.intent == intent => {
+                let attempt = Attempt { number: authorisation.attempt + 1, session: None };
+                self.to(S::Pending { attempt }, Event::PaymentExpired)
+            }
+            (S::Authorised { authorisation }, C::Pay { intent, amount }) if authorisation.intent == intent => {
+                let payment = self.payment(intent, amount, now)?;
+                self.to(S::Paid { payment }, Event::Paid)
+            }
             (S::Pending { .. }, C::Pay { intent, amount }) => {
                 let payment = self.payment(intent, amount, now)?;
                 self.to(S::Paid { payment }, Event::Paid)
             }
             // Somebody may be paying on a page that is open.
-            (S::Pending { attempt }, C::Cancel { closed_page, .. } | C::Expire { closed_page })
-                if attempt.session.as_ref().is_some_and(|session| closed_page.as_ref() != Some(&session.id)) =>
+            (S::Pending { attempt }, C::Cancel { closed, .. } | C::Expire { closed })
+                if attempt.session.as_ref().is_some_and(|session| closed.as_ref() != Some(&session.id)) =>
             {
                 Err(Refusal::PageOpen)
             }
-            (S::Pending { .. }, C::Cancel { reason, .. }) => {
+            (S::Authorised { authorisation }, C::Cancel { closed, .. })
+                if closed.as_ref() != Some(&authorisation.intent) =>
+            {
+                Err(Refusal::HoldOpen)
+            }
+            (S::Pending { .. } | S::Authorised { .. }, C::Cancel { reason, .. }) => {
                 self.to(S::Cancelled { cancelled_at: now, reason, payment: None }, Event::Cancelled)
             }
             (S::Pending { .. }, C::Expire { .. }) => {
@@ -230,6 +295,9 @@ impl Order {
                 self.to(state, Event::CancelledWithRefund { refund })
             }
             (S::Cancelled { .. }, C::Cancel { .. }) => Err(Refusal::Done),
+            (S::Cancelled { payment: None, .. } | S::Expired { payment: None, .. }, C::Authorise { intent, .. }) => {
+                Err(Refusal::ReleaseDue { intent })
+            }
             // The goods may be somebody else's by now, so the money goes back.
             (S::Cancelled { cancelled_at, reason, payment: None }, C::Pay { intent, amount }) => {
                 let payment = self.payment(intent, amount, now)?.with(amount, Cause::PaidLate, Vec::new(), now).0;
@@ -252,9 +320,10 @@ impl Order {
                 S::PartiallyShipped { payment, .. } | S::Shipped { payment, .. } | S::Delivered { payment, .. },
                 C::Deliver { shipment: Some(number) },
             ) => self.deliver_one(payment, number, now),
-            (S::Pending { .. } | S::Paid { .. } | S::Processing { .. }, C::ChangeAddress(address)) => {
-                self.change_address(*address)
-            }
+            (
+                S::Pending { .. } | S::Authorised { .. } | S::Paid { .. } | S::Processing { .. },
+                C::ChangeAddress(address),
+            ) => self.change_address(*address),
             (S::PartiallyShipped { payment, .. }, C::CancelRest { reason }) => self.cancel_rest(payment, reason, now),
             (S::Shipped { .. } | S::Delivered { .. }, C::CancelRest { .. }) if self.cancelled_rest.is_some() => {
                 Err(Refusal::Done)
@@ -264,7 +333,8 @@ impl Order {
             (_, C::Return(command)) => self.change_returns(command, now),
             // What Stripe or the clock tells of an order that something else has overtaken is old news.
             (
-                S::Paid { .. }
+                S::Authorised { .. }
+                | S::Paid { .. }
                 | S::Processing { .. }
                 | S::PartiallyShipped { .. }
                 | S::Shipped { .. }
@@ -272,7 +342,23 @@ impl Order {
                 | S::Cancelled { .. }
                 | S::Expired { .. },
                 C::DeclinePayment | C::ExpirePayment { .. } | C::Expire { .. },
+            )
+            | (
+                S::Pending { .. }
+                | S::Authorised { .. }
+                | S::Paid { .. }
+                | S::Processing { .. }
+                | S::PartiallyShipped { .. }
+                | S::Shipped { .. }
+                | S::Delivered { .. }
+                | S::Cancelled { .. }
+                | S::Expired { .. },
+                C::Release { .. },
             ) => Err(Refusal::Done),
+            // It was paid twice over, and the other payment is to be let go of or paid back: a person has to look at it.
+            (S::Authorised { .. }, command @ (C::Authorise { .. } | C::Pay { .. })) => {
+                Err(Refusal::Forbidden { status: self.state.status(), command })
+            }
             (
                 S::Paid { payment }
                 | S::Processing { payment }
@@ -281,15 +367,16 @@ impl Order {
                 | S::Delivered { payment, .. }
                 | S::Cancelled { payment: Some(payment), .. }
                 | S::Expired { payment: Some(payment), .. },
-                C::Pay { intent, amount },
-            ) => Err(if payment.intent.as_ref() == Some(&intent) {
+                command @ (C::Pay { .. } | C::Authorise { .. }),
+            ) => Err(if payment.intent.as_ref() == command.intent() {
                 Refusal::Done
             } else {
                 // It was paid twice over: a person has to look at it.
-                Refusal::Forbidden { status: self.state.status(), command: C::Pay { intent, amount } }
+                Refusal::Forbidden { status: self.state.status(), command }
             }),
             (
-                S::Paid { .. }
+                S::Authorised { .. }
+                | S::Paid { .. }
                 | S::Processing { .. }
                 | S::PartiallyShipped { .. }
                 | S::Shipped { .. }
@@ -300,6 +387,7 @@ impl Order {
             )
             | (
                 S::Pending { .. }
+                | S::Authorised { .. }
                 | S::Processing { .. }
                 | S::PartiallyShipped { .. }
                 | S::Shipped { .. }
@@ -310,6 +398,7 @@ impl Order {
             )
             | (
                 S::Pending { .. }
+                | S::Authorised { .. }
                 | S::Paid { .. }
                 | S::Shipped { .. }
                 | S::Delivered { .. }
@@ -319,6 +408,7 @@ impl Order {
             )
             | (
                 S::Pending { .. }
+                | S::Authorised { .. }
                 | S::Paid { .. }
                 | S::Processing { .. }
                 | S::PartiallyShipped { .. }
@@ -328,7 +418,12 @@ impl Order {
                 command @ C::Deliver { shipment: None },
             )
             | (
-                S::Pending { .. } | S::Paid { .. } | S::Processing { .. } | S::Cancelled { .. } | S::Expired { .. },
+                S::Pending { .. }
+                | S::Authorised { .. }
+                | S::Paid { .. }
+                | S::Processing { .. }
+                | S::Cancelled { .. }
+                | S::Expired { .. },
                 command @ C::Deliver { shipment: Some(_) },
             )
             | (
@@ -337,6 +432,7 @@ impl Order {
             )
             | (
                 S::Pending { .. }
+                | S::Authorised { .. }
                 | S::Paid { .. }
                 | S::Processing { .. }
                 | S::Shipped { .. }
@@ -389,9 +485,11 @@ impl Order {
 
     /// The payment that Stripe tells of, where it is of what is due.
     fn payment(&self, intent: String, amount: Money, now: Timestamp) -> Result<Payment, Refusal> {
-        if amount != self.total {
-            return Err(Refusal::WrongAmount { due: self.total, paid: amount });
-        }
+        self.check_amount(amount)?;
         Ok(Payment { intent: Some(intent), paid_at: now, refunds: Vec::new(), disputes: Vec::new() })
+    }
+
+    fn check_amount(&self, paid: Money) -> Result<(), Refusal> {
+        if paid == self.total { Ok(()) } else { Err(Refusal::WrongAmount { due: self.total, paid }) }
     }
 }

@@ -72,6 +72,7 @@ impl State {
     pub fn shipments(&self) -> &[Shipment] {
         match self {
             State::Pending { .. }
+            | State::Authorised { .. }
             | State::Paid { .. }
             | State::Processing { .. }
             | State::Cancelled { .. }

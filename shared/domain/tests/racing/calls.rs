@@ -13,6 +13,12 @@ pub enum Call {
     ClosePage(Page, Why),
     /// Closes a page that was made for an order which was given up meanwhile.
     DropPage(Page),
+    /// Takes what the bank holds.
+    Capture(Page),
+    /// Lets go of it, for an order that is to be cancelled.
+    ReleaseHold(Page, Why),
+    /// The same, for one that was given up meanwhile.
+    DropHold(Page),
     MakeRefund,
     Read(Ask, Then),
     /// Saves what was decided on the order as it was read.
@@ -51,6 +57,7 @@ impl Shop {
             }
             Call::ClosePage(page, why) => match lane.page(page) {
                 AtStripe::Paid => lane.calls.push(Call::Read(Ask::Pay(page), Then::GiveUp(why))),
+                AtStripe::Held => lane.calls.push(Call::Read(Ask::Authorise(page), Then::GiveUp(why))),
                 AtStripe::Open | AtStripe::Closed | AtStripe::NotMade => {
                     if self.broken != Some(Broken::PageIsNotClosed) {
                         *lane.page_mut(page) = AtStripe::Closed;
@@ -63,6 +70,27 @@ impl Shop {
                     *lane.page_mut(page) = AtStripe::Closed;
                 }
             }
+            Call::Capture(page) => {
+                if lane.page(page) == AtStripe::Held {
+                    *lane.page_mut(page) = AtStripe::Paid;
+                }
+                let ask = if lane.page(page) == AtStripe::Paid { Ask::Pay(page) } else { Ask::Release(page) };
+                lane.calls.push(Call::Read(ask, Then::End));
+            }
+            Call::ReleaseHold(page, why) => match lane.page(page) {
+                AtStripe::Paid => lane.calls.push(Call::Read(Ask::Pay(page), Then::GiveUp(why))),
+                AtStripe::Held | AtStripe::Closed | AtStripe::Open | AtStripe::NotMade => {
+                    if self.broken != Some(Broken::HoldIsNotReleased) {
+                        *lane.page_mut(page) = AtStripe::Closed;
+                    }
+                    lane.calls.push(Call::Read(Ask::CancelReleased(page), Then::End));
+                }
+            },
+            Call::DropHold(page) => match lane.page(page) {
+                AtStripe::Paid => lane.calls.push(Call::Read(Ask::Pay(page), Then::End)),
+                AtStripe::Held => *lane.page_mut(page) = AtStripe::Closed,
+                AtStripe::Closed | AtStripe::Open | AtStripe::NotMade => {}
+            },
             Call::MakeRefund => {
                 if lane.refunds == 0 || self.broken == Some(Broken::RefundHasNoKey) {
                     lane.refunds += 1;
@@ -93,15 +121,22 @@ impl Shop {
             // Nobody has this page's address; now nobody can pay on it.
             (Outcome::Forbidden, Ask::StartPayment(page), _) => lane.calls.push(Call::DropPage(page)),
             // Somebody else has just taken note of the payment.
-            (Outcome::Done, Ask::Pay(_), Then::GiveUp(_)) => self.go_on(lane, then),
-            (Outcome::Done | Outcome::Forbidden | Outcome::PageOpen, ..) => {}
+            (Outcome::Done, Ask::Pay(_) | Ask::Authorise(_), Then::GiveUp(_)) => self.go_on(lane, then),
+            (Outcome::ReleaseDue, Ask::Authorise(page), _) => lane.calls.push(Call::DropHold(page)),
+            (Outcome::Done | Outcome::Forbidden | Outcome::Open | Outcome::ReleaseDue, ..) => {}
         }
     }
 
     fn go_on(&self, lane: &mut Lane, then: Then) {
         match then {
             Then::End => {}
-            Then::GiveUp(why) => lane.calls.push(Call::Read(why.ask(None), Then::End)),
+            Then::GiveUp(why) => {
+                let held = lane.order.and_then(|order| self.matrix.standing(order).held);
+                lane.calls.push(match (held, why) {
+                    (Some(page), Why::Cancelled) => Call::ReleaseHold(page, why),
+                    (Some(_), Why::Expired) | (None, _) => Call::Read(why.ask(None), Then::End),
+                });
+            }
             Then::OpenPage(page) if page > self.pages => {}
             Then::OpenPage(page) => lane.calls.push(Call::OpenPage(page)),
         }

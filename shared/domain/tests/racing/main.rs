@@ -16,7 +16,7 @@ use model::{Broken, Shop};
 use properties::{LEDGER, NOT_NEITHER, PAGE_IS_CLOSED, REFUNDED_ONCE};
 
 fn shop(orders: usize, units: u8, pages: u8, at_once: usize) -> Shop {
-    Shop { matrix: Arc::new(Matrix::of(pages)), orders, units, pages, at_once, broken: None }
+    Shop { matrix: Arc::new(Matrix::of(pages)), orders, units, pages, at_once, is_captured_later: false, broken: None }
 }
 
 fn assert_that_all_holds(shop: Shop) {
@@ -38,6 +38,11 @@ fn whatever_is_under_way_for_one_order_crosses_all_else() {
 }
 
 #[test]
+fn what_is_captured_later_crosses_all_else() {
+    assert_that_all_holds(Shop { is_captured_later: true, ..shop(1, 1, 2, 3) });
+}
+
+#[test]
 #[ignore = "minutes, five million states: cargo test -p waybill-domain --release --test racing -- --ignored --nocapture"]
 fn three_orders_race_for_two_units_with_two_calls_at_every_moment() {
     assert_that_all_holds(shop(3, 2, 1, 2));
@@ -50,8 +55,10 @@ fn a_guard_that_is_taken_away_is_missed() {
         (Broken::VersionIsNotCompared, NOT_NEITHER),
         (Broken::RefundHasNoKey, REFUNDED_ONCE),
         (Broken::ReleaseHasNoId, LEDGER),
+        (Broken::HoldIsNotReleased, PAGE_IS_CLOSED),
     ] {
-        let shop = Shop { broken: Some(broken), ..shop(1, 1, 1, 2) };
+        let is_captured_later = broken == Broken::HoldIsNotReleased;
+        let shop = Shop { broken: Some(broken), is_captured_later, ..shop(1, 1, 1, 2) };
         let checker = shop.checker().finish_when(HasDiscoveries::AnyOf(BTreeSet::from([missed]))).spawn_bfs().join();
         let path = checker.discovery(missed).unwrap_or_else(|| panic!("{broken:?} is not missed"));
         println!("{broken:?}: {:?}", path.into_actions());

@@ -6,7 +6,7 @@ use serde_json::json;
 use waybill_domain::Timestamp;
 use waybill_domain::message::{Actor, Event};
 use waybill_domain::order::refund::{self, Outcome as RefundOutcome, RefundState};
-use waybill_domain::order::{Attempt, Command, Order, PaymentSession, Refusal, State};
+use waybill_domain::order::{Attempt, Authorisation, Command, Order, PaymentSession, Refusal, State};
 
 /// The number of an attempt to pay, and so of its page at Stripe.
 pub type Page = u8;
@@ -18,9 +18,17 @@ pub type Known = u8;
 pub enum Ask {
     StartPayment(Page),
     ExpirePayment(Page),
+    Authorise(Page),
+    Release(Page),
     Pay(Page),
-    Cancel { closed: Option<Page> },
-    Expire { closed: Option<Page> },
+    Cancel {
+        closed: Option<Page>,
+    },
+    /// After the bank has let go of what was authorised on this page.
+    CancelReleased(Page),
+    Expire {
+        closed: Option<Page>,
+    },
     RefundWasMade,
 }
 
@@ -29,7 +37,9 @@ pub enum Outcome {
     Becomes(Known, Told),
     Done,
     Forbidden,
-    PageOpen,
+    /// Its page is open, or the bank holds the amount.
+    Open,
+    ReleaseDue,
 }
 
 /// What a change tells the stock, by `functions/stock`.
@@ -46,6 +56,8 @@ pub enum Told {
 pub struct Standing {
     /// While it is pending: the attempt, and whether it has a page.
     pub attempt: Option<(Page, bool)>,
+    /// While it is authorised: the attempt.
+    pub held: Option<Page>,
     pub is_given_up: bool,
     pub is_paid: bool,
     pub refund: Option<Refund>,
@@ -74,6 +86,13 @@ impl Matrix {
             let from = number(matrix.standings.len());
             matrix.standings.push(standing(&order));
             for ask in asks(pages) {
+                // How it stands now is asked for, and the payment of an earlier page has ended.
+                if let (Ask::Authorise(page), Some((attempt, _))) = (ask, matrix.standing(from).attempt)
+                    && page != attempt
+                {
+                    matrix.outcomes.insert((from, ask), Outcome::Done);
+                    continue;
+                }
                 let decided = order.decide(ask.command(&order), Actor::Stripe, Timestamp::UNIX_EPOCH);
                 let outcome = match decided {
                     Ok(after) => {
@@ -88,7 +107,8 @@ impl Matrix {
                     }
                     Err(Refusal::Done) => Outcome::Done,
                     Err(Refusal::Forbidden { .. }) => Outcome::Forbidden,
-                    Err(Refusal::PageOpen) => Outcome::PageOpen,
+                    Err(Refusal::PageOpen | Refusal::HoldOpen) => Outcome::Open,
+                    Err(Refusal::ReleaseDue { .. }) => Outcome::ReleaseDue,
                     // A refund that the order does not have: there is none at Stripe either.
                     Err(Refusal::Refund(refund::Refused::Unknown)) => Outcome::Forbidden,
                     Err(refusal) => panic!("{ask:?}: {refusal}"),
@@ -131,16 +151,19 @@ impl Matrix {
 
 impl Ask {
     fn command(self, order: &Order) -> Command {
-        let id = |page: Page| format!("cs_{page}");
+        let (id, intent) = (|page: Page| format!("cs_{page}"), |page: Page| format!("pi_{page}"));
         match self {
             Ask::StartPayment(page) => {
                 let session = PaymentSession { id: id(page), url: String::new(), expires_at: Timestamp::UNIX_EPOCH };
                 Command::StartPayment { attempt: page.into(), session }
             }
             Ask::ExpirePayment(page) => Command::ExpirePayment { session_id: id(page) },
-            Ask::Pay(page) => Command::Pay { intent: format!("pi_{page}"), amount: order.total },
-            Ask::Cancel { closed } => Command::Cancel { closed_page: closed.map(id), reason: None },
-            Ask::Expire { closed } => Command::Expire { closed_page: closed.map(id) },
+            Ask::Authorise(page) => Command::Authorise { intent: intent(page), amount: order.total },
+            Ask::Release(page) => Command::Release { intent: intent(page) },
+            Ask::Pay(page) => Command::Pay { intent: intent(page), amount: order.total },
+            Ask::Cancel { closed } => Command::Cancel { closed: closed.map(id), reason: None },
+            Ask::CancelReleased(page) => Command::Cancel { closed: Some(intent(page)), reason: None },
+            Ask::Expire { closed } => Command::Expire { closed: closed.map(id) },
             Ask::RefundWasMade => {
                 let outcome = RefundOutcome::Succeeded { stripe: "re_1".into() };
                 Command::Refund(refund::Command::Settle { number: 1, outcome })
@@ -155,8 +178,11 @@ fn asks(pages: Page) -> impl Iterator<Item = Ask> {
         [
             Ask::StartPayment(page),
             Ask::ExpirePayment(page),
+            Ask::Authorise(page),
+            Ask::Release(page),
             Ask::Pay(page),
             Ask::Cancel { closed },
+            Ask::CancelReleased(page),
             Ask::Expire { closed },
         ]
     };
@@ -167,6 +193,10 @@ fn asks(pages: Page) -> impl Iterator<Item = Ask> {
 fn standing(order: &Order) -> Standing {
     let attempt = match &order.state {
         State::Pending { attempt: Attempt { number, session } } => Some((*number as Page, session.is_some())),
+        _ => None,
+    };
+    let held = match &order.state {
+        State::Authorised { authorisation: Authorisation { attempt, .. } } => Some(*attempt as Page),
         _ => None,
     };
     let payment = order.state.payment();
@@ -180,7 +210,7 @@ fn standing(order: &Order) -> Standing {
         },
         more => panic!("{} refunds", more.len()),
     };
-    Standing { attempt, is_given_up: order.state.status().is_given_up(), is_paid: payment.is_some(), refund }
+    Standing { attempt, held, is_given_up: order.state.status().is_given_up(), is_paid: payment.is_some(), refund }
 }
 
 fn told(event: &Event) -> Told {
@@ -192,6 +222,7 @@ fn told(event: &Event) -> Told {
         | Event::PaymentStarted
         | Event::PaymentDeclined
         | Event::PaymentExpired
+        | Event::PaymentAuthorised
         | Event::Processing
         | Event::AddressChanged
         | Event::PartiallyShipped { .. }

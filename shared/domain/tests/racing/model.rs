@@ -23,6 +23,8 @@ pub struct Shop {
     pub pages: Page,
     /// Calls that are under way at one moment.
     pub at_once: usize,
+    /// Whether banks hold what is paid until it is captured.
+    pub is_captured_later: bool,
     pub broken: Option<Broken>,
 }
 
@@ -37,6 +39,8 @@ pub enum Broken {
     RefundHasNoKey,
     /// The ledger takes a release whenever it is told of it.
     ReleaseHasNoId,
+    /// Who cancels says that the bank holds the amount no longer, and it does.
+    HoldIsNotReleased,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -69,7 +73,10 @@ pub enum AtStripe {
     #[default]
     NotMade,
     Open,
+    /// The bank holds the amount.
+    Held,
     Paid,
+    /// Nothing was paid on it, and nothing will be.
     Closed,
 }
 
@@ -102,8 +109,10 @@ pub enum Action {
     Kill(usize, usize),
     /// Somebody pays, whoever has told them the address.
     Pay(usize, Page),
-    /// Stripe closes a page whose time is over.
+    /// Stripe closes a page whose time is over, or the bank lets go of what it held.
     Close(usize, Page),
+    /// Staff take what the bank holds.
+    Capture(usize, Page),
     Move(usize, Movement),
 }
 
@@ -130,8 +139,10 @@ impl Model for Shop {
                 continue;
             };
             for page in 1..=self.pages {
-                if lane.page(page) == AtStripe::Open {
-                    actions.extend([Action::Pay(place, page), Action::Close(place, page)]);
+                match lane.page(page) {
+                    AtStripe::Open => actions.extend([Action::Pay(place, page), Action::Close(place, page)]),
+                    AtStripe::Held => actions.push(Action::Close(place, page)),
+                    AtStripe::NotMade | AtStripe::Paid | AtStripe::Closed => {}
                 }
             }
             actions
@@ -141,6 +152,9 @@ impl Model for Shop {
                 actions.push(Action::StartPayment(place));
                 actions.extend([Why::Cancelled, Why::Expired].map(|why| Action::GiveUp(place, why)));
                 actions.extend(lane.events().map(|ask| Action::Bring(place, ask)));
+                if let Some(page) = self.matrix.standing(order).held {
+                    actions.push(Action::Capture(place, page));
+                }
                 if self.matrix.standing(order).refund == Some(Refund::Due) {
                     actions.push(Action::MakeRefund(place));
                 }
@@ -165,9 +179,11 @@ impl Model for Shop {
             }
             Action::GiveUp(place, why) => {
                 let lane = &mut world.lanes[place];
-                match self.matrix.standing(lane.order?).attempt {
-                    Some((page, true)) => lane.calls.push(Call::ClosePage(page, why)),
-                    Some((_, false)) | None => self.read(lane, why.ask(None), Then::End),
+                let standing = self.matrix.standing(lane.order?);
+                match (standing.attempt, standing.held) {
+                    (Some((page, true)), _) => lane.calls.push(Call::ClosePage(page, why)),
+                    (_, Some(page)) if why == Why::Cancelled => lane.calls.push(Call::ReleaseHold(page, why)),
+                    (Some((_, false)) | None, _) => self.read(lane, why.ask(None), Then::End),
                 }
             }
             Action::Bring(place, ask) => self.read(&mut world.lanes[place], ask, Then::End),
@@ -178,7 +194,11 @@ impl Model for Shop {
                 self.step(lane, call);
             }
             Action::Kill(place, call) => drop(world.lanes[place].calls.remove(call)),
-            Action::Pay(place, page) => *world.lanes[place].page_mut(page) = AtStripe::Paid,
+            Action::Pay(place, page) => {
+                let paid = if self.is_captured_later { AtStripe::Held } else { AtStripe::Paid };
+                *world.lanes[place].page_mut(page) = paid;
+            }
+            Action::Capture(place, page) => world.lanes[place].calls.push(Call::Capture(page)),
             Action::Close(place, page) => *world.lanes[place].page_mut(page) = AtStripe::Closed,
             Action::Move(place, movement) => world.moves(place, movement),
         }
@@ -228,12 +248,13 @@ impl Lane {
     /// What Stripe tells of this order, once and again.
     pub fn events(&self) -> impl Iterator<Item = Ask> {
         let of_page = |(page, at_stripe): (Page, &AtStripe)| match at_stripe {
-            AtStripe::Paid => Some(Ask::Pay(page)),
-            AtStripe::Closed => Some(Ask::ExpirePayment(page)),
-            AtStripe::NotMade | AtStripe::Open => None,
+            AtStripe::Held => vec![Ask::Authorise(page)],
+            AtStripe::Paid => vec![Ask::Pay(page)],
+            AtStripe::Closed => vec![Ask::ExpirePayment(page), Ask::Release(page)],
+            AtStripe::NotMade | AtStripe::Open => vec![],
         };
         let refund = (self.refunds > 0).then_some(Ask::RefundWasMade);
-        (1..).zip(&self.pages).filter_map(of_page).chain(refund)
+        (1..).zip(&self.pages).flat_map(of_page).chain(refund)
     }
 
     pub fn announce(&mut self, ask: Ask, told: Told) {

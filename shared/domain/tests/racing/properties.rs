@@ -10,7 +10,8 @@ pub const LEDGER: &str = "the stock is what its ledger says";
 pub const CHARGED_ONCE: &str = "no order is charged twice";
 pub const REFUNDED_ONCE: &str = "nothing is refunded twice, or that was not paid";
 pub const NOT_BOTH: &str = "what is honoured is not refunded";
-pub const PAGE_IS_CLOSED: &str = "nobody can pay on the page they were given once their order is given up";
+pub const PAGE_IS_CLOSED: &str =
+    "nobody can pay on the page they were given once their order is given up, and no bank holds money";
 pub const NOT_NEITHER: &str = "whoever has paid gets the goods or the money, in the end";
 pub const BOOKS: &str = "the orders say what Stripe holds, in the end";
 pub const STOCK_SETTLED: &str = "the stock has heard of every order, in the end";
@@ -42,7 +43,8 @@ pub fn all(shop: &Shop) -> Vec<Property<Shop>> {
         Property::<Shop>::always(PAGE_IS_CLOSED, |shop, world| {
             let is_given_up = |lane: &&Lane| shop.standing(lane).is_some_and(|order| order.is_given_up);
             let is_closed = |lane: &Lane| {
-                lane.named.iter().zip(&lane.pages).all(|(is_named, page)| !is_named || *page != AtStripe::Open)
+                let is_over = |page: &AtStripe| !matches!(page, AtStripe::Open | AtStripe::Held);
+                lane.named.iter().zip(&lane.pages).all(|(is_named, page)| !is_named || is_over(page))
             };
             world.lanes.iter().filter(is_given_up).all(is_closed)
         }),
@@ -72,16 +74,28 @@ pub fn all(shop: &Shop) -> Vec<Property<Shop>> {
         Property::<Shop>::sometimes("an order is paid and sold", |shop, world| {
             shop.quiet(world).any(|(lane, order)| is_honoured(order) && lane.moved.sold)
         }),
-        Property::<Shop>::sometimes(
-            "a payment comes when the order has been given up, and goes back",
-            |shop, world| {
-                shop.quiet(world).any(|(lane, order)| lane.moved.released && order.refund == Some(Refund::Made))
-            },
-        ),
         Property::<Shop>::sometimes("a paid order is cancelled, and goes back with its money", |shop, world| {
             shop.quiet(world).any(|(lane, order)| lane.moved.returned && order.refund == Some(Refund::Made))
         }),
     ];
+    if shop.is_captured_later {
+        all.push(Property::<Shop>::always("no bank holds what nobody waits for, in the end", |shop, world| {
+            let waits = |lane: &Lane, order: Standing| order.held.is_some() || !lane.pages.contains(&AtStripe::Held);
+            shop.quiet(world).all(|(lane, order)| waits(lane, order))
+        }));
+        if shop.pages > 1 {
+            all.push(Property::<Shop>::sometimes("what a bank let go of is paid again", |shop, world| {
+                let is_second = |lane: &Lane| lane.page(1) == AtStripe::Closed && lane.page(2) == AtStripe::Paid;
+                shop.quiet(world).any(|(lane, order)| is_honoured(order) && is_second(lane))
+            }));
+        }
+    } else {
+        // What is only held when the order has been given up is never captured.
+        let late = "a payment comes when the order has been given up, and goes back";
+        all.push(Property::<Shop>::sometimes(late, |shop, world| {
+            shop.quiet(world).any(|(lane, order)| lane.moved.released && order.refund == Some(Refund::Made))
+        }));
+    }
     if shop.orders > shop.units.into() {
         all.push(Property::<Shop>::sometimes("what was given up is sold to somebody else", |shop, world| {
             let sold = world.lanes.iter().filter(|lane| lane.moved.sold && !lane.moved.returned).count();
@@ -110,7 +124,8 @@ impl Shop {
     fn quiet<'a>(&'a self, world: &'a World) -> impl Iterator<Item = (&'a Lane, Standing)> {
         world.lanes.iter().filter_map(|lane| {
             let (order, standing) = (lane.order?, self.standing(lane)?);
-            let changes = |ask: Ask| matches!(self.matrix.decide(order, ask), Outcome::Becomes(..));
+            let changes =
+                |ask: Ask| matches!(self.matrix.decide(order, ask), Outcome::Becomes(..) | Outcome::ReleaseDue);
             let is_quiet = lane.calls.is_empty()
                 && !lane.pages.contains(&AtStripe::Open)
                 && standing.refund != Some(Refund::Due)

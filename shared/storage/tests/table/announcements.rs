@@ -34,7 +34,7 @@ async fn an_order_whose_buyer_is_forgotten_is_not_announced_again() {
     let shop = Shop::open().await;
     let tea = shop.sells("TEA", 450, 5).await;
     let placed = shop.placed(&tea).await;
-    shop.command(&placed, Command::Cancel { closed_page: None, reason: None }).await;
+    shop.command(&placed, Command::Cancel { closed: None, reason: None }).await;
     let forget = |order: &Order| order.forget_buyer(at(2)).ok_or(());
     let forgotten = shop.table.change_order(placed.id, None, forget).await.unwrap();
     assert_eq!(shop.table.order(placed.id).await.unwrap().unwrap(), forgotten);

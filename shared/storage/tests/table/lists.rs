@@ -182,7 +182,7 @@ async fn the_list_of_all_orders_is_one_list_both_ways_whatever_their_statuses() 
         let command = match number % 3 {
             0 => None,
             1 => Some(pay(&order)),
-            _ => Some(Command::Cancel { closed_page: None, reason: None }),
+            _ => Some(Command::Cancel { closed: None, reason: None }),
         };
         if let Some(command) = command {
             shop.command(&order, command).await;

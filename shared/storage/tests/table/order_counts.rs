@@ -26,7 +26,7 @@ fn recount<'a>(orders: impl IntoIterator<Item = &'a Order>) -> OrderCounts {
 
 /// All that an order was: how far it comes depends on its number.
 fn life(order: Order, number: usize) -> Vec<Order> {
-    let cancel = Command::Cancel { reason: None, closed_page: None };
+    let cancel = Command::Cancel { reason: None, closed: None };
     let commands = [start_payment(), pay(&order), Command::Process, cancel];
     let mut life = vec![order];
     for command in commands.into_iter().take(number % 5) {

@@ -232,7 +232,7 @@ async fn an_order_that_is_cancelled_gives_back_its_uses_once() {
         let order = order(&format!("key-{time}"), &quote, at(0));
         shop.table.place_order(&order, &quote, "fingerprint").await.unwrap();
         assert_eq!(used().await, Uses { in_all: 1, by_customer: 1 });
-        let command = || Command::Cancel { closed_page: None, reason: None };
+        let command = || Command::Cancel { closed: None, reason: None };
         // Cancelled by two at once, whose replies are lost, it is cancelled once.
         let cancel = async || {
             let decide = |order: &Order| order.decide(command(), Actor::Customer, at(1));

@@ -48,7 +48,7 @@ async fn buy(table: Table, quote: Quote, sold: Sold, changes_their_mind: bool) -
         return Bought::Kept { units };
     }
     sold.add(-units);
-    let cancel = Command::Cancel { closed_page: None, reason: None };
+    let cancel = Command::Cancel { closed: None, reason: None };
     let decide = |order: &Order| order.decide(cancel.clone(), Actor::Customer, at(1));
     table.change_order(placed.id, None, decide).await.unwrap();
     // The queue brings it twice.

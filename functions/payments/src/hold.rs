@@ -1,0 +1,98 @@
+//! Payments that the buyer's bank holds until they are captured: how one stands, taking it, and letting go of it.
+//!
+//! Stripe's events about one come in any order, and say how it stood then. So each only says that something has happened, and
+//! how it stands now is asked for.
+
+use stripe::{IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
+use stripe_core::payment_intent::{CancelPaymentIntent, CapturePaymentIntent};
+use stripe_shared::PaymentIntent;
+use waybill_domain::Timestamp;
+use waybill_domain::id::OrderId;
+use waybill_domain::message::Actor;
+use waybill_domain::order::{Attempt, Command, Order, Refusal, State};
+use waybill_storage::Table;
+use waybill_storage::orders::{StripeEvent, Unchanged};
+use waybill_web::Problem;
+
+use crate::note::Noted;
+use crate::stripe_api::{Page, Stripe, failed, standing};
+
+impl Stripe {
+    /// Takes what the bank holds for an order, once however often this is asked; says how the payment stands then.
+    pub(crate) async fn capture(&self, order: OrderId, intent: &str) -> Result<Option<Command>, Problem> {
+        let key = IdempotencyKey::new(format!("{order}/{intent}/capture")).map_err(Problem::internal)?;
+        let request = CapturePaymentIntent::new(intent).customize().request_strategy(RequestStrategy::Idempotent(key));
+        self.ended(intent, request.send(&self.client).await).await
+    }
+
+    /// Lets go of what the bank holds, unless it has been captured; says how the payment stands then.
+    pub(crate) async fn release(&self, intent: &str) -> Result<Option<Command>, Problem> {
+        self.ended(intent, CancelPaymentIntent::new(intent).send(&self.client).await).await
+    }
+
+    async fn ended(
+        &self,
+        intent: &str,
+        answer: Result<PaymentIntent, StripeError>,
+    ) -> Result<Option<Command>, Problem> {
+        match answer {
+            Ok(intent) => Ok(standing(&intent)),
+            // Stripe refuses what was captured or let go of before; which it was is to be asked.
+            Err(StripeError::Stripe(_, 400 | 402)) => self.standing(intent).await,
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+/// Takes note of how a payment stands by now, with the event that told of it; None before it is authorised or paid.
+pub async fn note(
+    table: &Table,
+    stripe: &Stripe,
+    id: OrderId,
+    intent: &str,
+    event: &StripeEvent<'_>,
+    now: Timestamp,
+) -> Result<Option<Noted>, Problem> {
+    match stripe.standing(intent).await? {
+        Some(told) => settle(table, stripe, id, told, Some(event), now).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Takes note of how a payment stands. What nobody waits for any more the bank is to let go of.
+pub async fn settle(
+    table: &Table,
+    stripe: &Stripe,
+    id: OrderId,
+    told: Command,
+    event: Option<&StripeEvent<'_>>,
+    now: Timestamp,
+) -> Result<Noted, Problem> {
+    let change = async |command: Command| {
+        table.change_order(id, event, |order: &Order| order.decide(command.clone(), Actor::Stripe, now)).await
+    };
+    let is_released = matches!(told, Command::Release { .. });
+    Ok(match change(told).await {
+        Err(Unchanged::Refused(Refusal::ReleaseDue { intent })) => match stripe.release(&intent).await? {
+            // It was captured a moment before, and goes back.
+            Some(paid @ Command::Pay { .. }) => change(paid).await,
+            Some(_) | None => Err(Unchanged::Refused(Refusal::Done)),
+        },
+        // It was let go of before the shop heard that it was authorised: its page can be completed no more.
+        Err(Unchanged::Refused(Refusal::Done)) if is_released => match closed_page(table, stripe, id).await? {
+            Some(session_id) => change(Command::ExpirePayment { session_id }).await,
+            None => Err(Unchanged::Refused(Refusal::Done)),
+        },
+        noted => noted,
+    })
+}
+
+/// The page of an order that waits for its payment, where nobody can pay on it any more.
+async fn closed_page(table: &Table, stripe: &Stripe, id: OrderId) -> Result<Option<String>, Problem> {
+    let Some(order) = table.order(id).await? else { return Ok(None) };
+    let State::Pending { attempt: Attempt { session: Some(session), .. } } = &order.state else { return Ok(None) };
+    Ok(match stripe.page(&session.id).await? {
+        Page::Closed => Some(session.id.clone()),
+        Page::Open | Page::Completed { .. } => None,
+    })
+}
