@@ -127,6 +127,10 @@ fn cases(order: &str, product: &str) -> Vec<(&'static str, Case)> {
         ("GET /v1/orders/{id}", Case { other: 404, ..same("/v1/orders/{order}", None, 200) }),
         ("POST /v1/orders/{id}/payment-sessions", Case { other: 404, staff: 404, ..same(paying, nothing(), 201) }),
         (
+            "POST /v1/orders/{id}/payment-intents",
+            Case { other: 404, staff: 404, ..same("/v1/orders/{order}/payment-intents", nothing(), 201) },
+        ),
+        (
             "POST /v1/orders/{id}/cancel",
             Case { other: 404, staff: 404, ..same("/v1/orders/{order}/cancel", nothing(), 200) },
         ),

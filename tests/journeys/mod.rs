@@ -14,6 +14,7 @@ mod guessing;
 #[cfg(target_os = "linux")]
 mod histories;
 mod importing;
+mod intents;
 mod matrix;
 mod noting;
 mod overselling;

@@ -133,7 +133,9 @@ pub async fn buy(house: Rc<House>, buyer: &Person, staff: &Person, mut dice: Dic
         }
         let again = place().await;
         assert_eq!((again.status, &again.body["id"]), (201, &placed.body["id"]), "one key, one order");
-        Course { house: &house, buyer, staff, order: placed.text("/id"), placed: Instant::now() }.live(&mut dice).await;
+        let way = if dice.comes(30) { INTENTS } else { PAGES };
+        let (order, placed) = (placed.text("/id"), Instant::now());
+        Course { house: &house, buyer, staff, order, placed, way }.live(&mut dice).await;
     }
 }
 
@@ -144,7 +146,12 @@ struct Course<'a> {
     staff: &'a Person,
     order: String,
     placed: Instant,
+    /// What they ask for to pay by.
+    way: &'static str,
 }
+
+const PAGES: &str = "payment-sessions";
+const INTENTS: &str = "payment-intents";
 
 impl Course<'_> {
     async fn live(&self, dice: &mut Dice) {
@@ -168,7 +175,14 @@ impl Course<'_> {
     }
 
     async fn pay_somehow(&self, page: &str, dice: &mut Dice) {
-        match dice.roll(14) {
+        match dice.roll(15) {
+            14 => {
+                // On another device, and on both.
+                let other = if self.way == PAGES { INTENTS } else { PAGES };
+                if let Some(other) = self.start_by(other).await {
+                    tokio::join!(self.pay(page), self.pay(&other));
+                }
+            }
             0 => {
                 tokio::join!(self.pay(page), self.cancel());
             }
@@ -242,7 +256,11 @@ impl Course<'_> {
 
     /// The page to pay on; None where it is too late.
     async fn start(&self) -> Option<String> {
-        let session = self.buyer.post(self.house, &self.path("payment-sessions"), json!({})).await;
+        self.start_by(self.way).await
+    }
+
+    async fn start_by(&self, way: &str) -> Option<String> {
+        let session = self.buyer.post(self.house, &self.path(way), json!({})).await;
         assert!([200, 201, 409].contains(&session.status), "{}", session.body);
         (session.status != 409).then(|| session.text("/id"))
     }

@@ -271,7 +271,8 @@ impl Wire {
                 self.delay(200).await;
                 let (head, body) = answer.into_parts();
                 let body = to_bytes(body, usize::MAX).await.map_err(|error| error.to_string())?;
-                if asked == "POST /v1/checkout/sessions" && head.status.is_success() {
+                let makes = ["POST /v1/checkout/sessions", "POST /v1/payment_intents"].contains(&asked.as_str());
+                if makes && head.status.is_success() {
                     self.note_page(&body);
                 }
                 match fate {
@@ -294,9 +295,10 @@ impl Wire {
 
     fn note_page(&self, session: &[u8]) {
         let session: Value = serde_json::from_slice(session).unwrap();
-        let text = |name: &str| session[name].as_str().unwrap().to_owned();
+        let order = session.get("client_reference_id").unwrap_or(&session["metadata"]["order_id"]);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
         let mut state = self.0.state.lock().unwrap();
-        state.seen.pages.entry(text("client_reference_id")).or_default().insert(text("id"));
+        state.seen.pages.entry(text(order)).or_default().insert(text(&session["id"]));
     }
 
     /// What is done at Stripe by others than the shop: on its pages, and in its dashboard.

@@ -36,16 +36,14 @@ impl Why {
 /// go of, and one whose time is over stays. Doing it again after it was interrupted anywhere comes to the same.
 pub async fn give_up(table: &Table, stripe: &Stripe, order: &Order, why: Why, by: Actor) -> Result<Order, Problem> {
     let closed = match &order.state {
-        State::Pending { attempt: Attempt { session: Some(session), .. } } => {
-            match stripe.close_page(&session.id).await? {
-                Page::Closed => Some(session.id.clone()),
-                Page::Completed { payment: Some(payment) } => {
-                    let order = take_note(table, order.id, payment).await?;
-                    released(table, stripe, &order, &why).await?
-                }
-                Page::Completed { payment: None } | Page::Open => return Err(being_confirmed()),
+        State::Pending { attempt: Attempt { session: Some(session), .. } } => match stripe.close(session).await? {
+            Page::Closed => Some(session.id().to_owned()),
+            Page::Completed { payment: Some(payment) } => {
+                let order = take_note(table, order.id, payment).await?;
+                released(table, stripe, &order, &why).await?
             }
-        }
+            Page::Completed { payment: None } | Page::Open => return Err(being_confirmed()),
+        },
         State::Pending { .. }
         | State::Authorised { .. }
         | State::Paid { .. }

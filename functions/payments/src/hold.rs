@@ -78,7 +78,7 @@ pub async fn settle(
             Some(paid @ Command::Pay { .. }) => change(paid).await,
             Some(_) | None => Err(Unchanged::Refused(Refusal::Done)),
         },
-        // It was let go of before the shop heard that it was authorised: its page can be completed no more.
+        // It was cancelled, or let go of before the shop heard that it was authorised: nobody can pay by it any more.
         Err(Unchanged::Refused(Refusal::Done)) if is_released => match closed_page(table, stripe, id).await? {
             Some(session_id) => change(Command::ExpirePayment { session_id }).await,
             None => Err(Unchanged::Refused(Refusal::Done)),
@@ -87,12 +87,12 @@ pub async fn settle(
     })
 }
 
-/// The page of an order that waits for its payment, where nobody can pay on it any more.
+/// What an order that waits for its payment was to be paid by, where nobody can any more.
 async fn closed_page(table: &Table, stripe: &Stripe, id: OrderId) -> Result<Option<String>, Problem> {
     let Some(order) = table.order(id).await? else { return Ok(None) };
     let State::Pending { attempt: Attempt { session: Some(session), .. } } = &order.state else { return Ok(None) };
-    Ok(match stripe.page(&session.id).await? {
-        Page::Closed => Some(session.id.clone()),
+    Ok(match stripe.look(session).await? {
+        Page::Closed => Some(session.id().to_owned()),
         Page::Open | Page::Completed { .. } => None,
     })
 }

@@ -1,10 +1,11 @@
-//! Payment sessions: a page at Stripe on which the buyer pays exactly what the order says; what closes them, and what pays
-//! back.
+//! Payments: a page at Stripe on which the buyer pays exactly what the order says, or a payment intent over it; what closes
+//! them, what captures, and what pays back.
 
 mod cancel;
 mod capture;
 pub mod give_up;
 pub mod hold;
+mod intent;
 mod line;
 pub mod note;
 mod refunds;
@@ -36,6 +37,7 @@ pub struct App {
 #[derive(OpenApi)]
 #[openapi(paths(
     start::start_payment,
+    intent::start_payment_intent,
     capture::capture_payment,
     cancel::cancel_own_order,
     cancel::cancel_order,
@@ -46,6 +48,7 @@ pub struct Documented;
 pub fn routes(app: App) -> Router {
     Router::new()
         .route("/v1/orders/{id}/payment-sessions", post(start::start_payment))
+        .route("/v1/orders/{id}/payment-intents", post(intent::start_payment_intent))
         .route("/v1/admin/orders/{id}/capture", post(capture::capture_payment))
         .route("/v1/orders/{id}/cancel", post(cancel::cancel_own_order))
         .route("/v1/admin/orders/{id}/cancel", post(cancel::cancel_order))

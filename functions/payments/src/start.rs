@@ -50,24 +50,35 @@ pub async fn start_payment(
     address: Address,
     Segment(id): Segment,
 ) -> Result<Answer, Problem> {
+    take_limits(&app, &caller, &address).await?;
+    let order = own_order(&app.table, &caller, &id).await?;
+    match attempt(&order)? {
+        Attempt { number, session: None } => open_page(&app, &order, *number).await,
+        Attempt { session: Some(page @ order::PaymentSession::Page { expires_at, .. }), .. }
+            if *expires_at > clock::now() =>
+        {
+            answer(StatusCode::OK, page)
+        }
+        // Only Stripe knows whether somebody paid on a page in the last moment; an intent makes way for a page.
+        Attempt { number, session: Some(session) } => {
+            let order = close_attempt(&app, &order, session).await?;
+            open_page(&app, &order, number + 1).await
+        }
+    }
+}
+
+pub(crate) async fn take_limits(app: &App, caller: &Caller, address: &Address) -> Result<(), Problem> {
     let (limits, now) = (&app.guard.limits, clock::now());
     let account = caller.account.to_string();
     tokio::try_join!(
         limits.take(Limit::PaymentAccount, &account, now),
         limits.take(Limit::PaymentAddress, &address.0, now)
     )?;
-    let order = own_order(&app.table, &caller, &id).await?;
-    match attempt(&order)? {
-        Attempt { number, session: None } => open_page(&app, &order, *number).await,
-        Attempt { number, session: Some(session) } if session.expires_at <= clock::now() => {
-            next_page(&app, &order, *number, &session.id).await
-        }
-        Attempt { session: Some(session), .. } => Ok(answer(StatusCode::OK, session)),
-    }
+    Ok(())
 }
 
 /// The attempt of an order that can still be paid.
-fn attempt(order: &Order) -> Result<&Attempt, Problem> {
+pub(crate) fn attempt(order: &Order) -> Result<&Attempt, Problem> {
     match &order.state {
         order::State::Pending { attempt } => Ok(attempt),
         order::State::Authorised { .. } => {
@@ -86,52 +97,65 @@ fn attempt(order: &Order) -> Result<&Attempt, Problem> {
 }
 
 async fn open_page(app: &App, order: &Order, number: u32) -> Result<Answer, Problem> {
-    let session = app.stripe.open_page(order, number).await?;
-    let session_id = session.id.clone();
-    let command = Command::StartPayment { attempt: number, session };
+    let page = app.stripe.open_page(order, number).await?;
+    let order = save(app, order.id, number, page).await?;
+    match &attempt(&order)?.session {
+        Some(page @ order::PaymentSession::Page { .. }) => answer(StatusCode::CREATED, page),
+        Some(order::PaymentSession::Intent { .. }) | None => {
+            Err(Problem::new(Kind::PaymentExpired, "The payment page has just closed. Please start again."))
+        }
+    }
+}
+
+/// Keeps what the buyer can pay an attempt by; the order as it is then.
+pub(crate) async fn save(
+    app: &App,
+    id: OrderId,
+    number: u32,
+    session: order::PaymentSession,
+) -> Result<Order, Problem> {
+    let command = Command::StartPayment { attempt: number, session: session.clone() };
     let now = clock::now();
-    let saved = app.table.change_order(order.id, None, |order| order.decide(command.clone(), Actor::Customer, now));
-    let order = match saved.await {
-        Ok(order) => order,
-        // The same page was saved by a request at the same moment, or its event was faster than we are.
+    let saved = app.table.change_order(id, None, |order| order.decide(command.clone(), Actor::Customer, now));
+    match saved.await {
+        Ok(order) => Ok(order),
+        // The same was saved by a request at the same moment, its event was faster than we are, or somebody pays in another way.
         Err(Unchanged::Refused(Refusal::Done)) => {
-            app.table.order(order.id).await?.ok_or_else(|| Problem::not_found("order"))?
+            let order = app.table.order(id).await?.ok_or_else(|| Problem::not_found("order"))?;
+            let kept = attempt(&order).ok().and_then(|attempt| attempt.session.as_ref());
+            if kept.is_some_and(|kept| kept.id() != session.id()) {
+                close(app, &session).await;
+            }
+            Ok(order)
         }
         // It was given up meanwhile, by who saw no page yet. Nobody has this one's address; now nobody can pay on it.
         Err(Unchanged::Refused(refusal @ Refusal::Forbidden { .. })) => {
-            close(app, &session_id).await;
-            return Err(refusal.into());
+            close(app, &session).await;
+            Err(refusal.into())
         }
-        Err(refused) => return Err(refused.into()),
-    };
-    match &attempt(&order)?.session {
-        Some(session) => Ok(answer(StatusCode::CREATED, session)),
-        None => Err(Problem::new(Kind::PaymentExpired, "The payment page has just closed. Please start again.")),
+        Err(refused) => Err(refused.into()),
     }
 }
 
-/// Closes a page that is of no use. That it cannot be closed changes nothing for the caller.
-async fn close(app: &App, session_id: &str) {
-    match app.stripe.close_page(session_id).await {
+/// Closes what is of no use. That it cannot be closed changes nothing for the caller.
+async fn close(app: &App, session: &order::PaymentSession) {
+    match app.stripe.close(session).await {
         Ok(Page::Closed) => {}
         Ok(Page::Open | Page::Completed { .. }) => {
-            tracing::error!("a page of an order that was given up is not closed")
+            tracing::error!("what nobody is to pay by is not closed")
         }
-        Err(_) => tracing::warn!("a page of an order that was given up could not be closed"),
+        Err(_) => tracing::warn!("what nobody is to pay by could not be closed"),
     }
 }
 
-/// The page's time is over, but only Stripe knows whether somebody paid on it in the last moment.
-async fn next_page(app: &App, order: &Order, number: u32, session_id: &str) -> Result<Answer, Problem> {
-    match app.stripe.page(session_id).await? {
+/// Closes what the attempt could be paid by; the order then waits for the next. Stripe says whether that was in time.
+pub(crate) async fn close_attempt(app: &App, order: &Order, session: &order::PaymentSession) -> Result<Order, Problem> {
+    match app.stripe.close(session).await? {
         Page::Closed => {
-            let command = Command::ExpirePayment { session_id: session_id.to_owned() };
+            let command = Command::ExpirePayment { session_id: session.id().to_owned() };
             let now = clock::now();
             let decide = |order: &Order| order.decide(command.clone(), Actor::Stripe, now);
-            match app.table.change_order(order.id, None, decide).await {
-                Ok(order) => open_page(app, &order, number + 1).await,
-                Err(refused) => Err(refused.into()),
-            }
+            Ok(app.table.change_order(order.id, None, decide).await?)
         }
         Page::Open | Page::Completed { .. } => {
             Err(Problem::new(Kind::PaymentPending, "A payment of this order is being confirmed."))
@@ -139,9 +163,13 @@ async fn next_page(app: &App, order: &Order, number: u32, session_id: &str) -> R
     }
 }
 
-fn answer(status: StatusCode, session: &order::PaymentSession) -> Answer {
-    let order::PaymentSession { id, url, expires_at } = session.clone();
-    (status, Json(PaymentSession { id, url, expires_at }))
+fn answer(status: StatusCode, session: &order::PaymentSession) -> Result<Answer, Problem> {
+    match session.clone() {
+        order::PaymentSession::Page { id, url, expires_at } => {
+            Ok((status, Json(PaymentSession { id, url, expires_at })))
+        }
+        order::PaymentSession::Intent { .. } => Err(Problem::internal("a payment intent has no page")),
+    }
 }
 
 /// Kept here so that a reader finds both ends of the key: what [`crate::Stripe::open_page`] sends.

@@ -29,6 +29,7 @@ use waybill_domain::totals::{Prices, Shipping, Tax};
 use waybill_domain::{SignedDuration, Timestamp};
 use waybill_web::{Kind, Problem};
 
+use crate::intent::outcome_of;
 use crate::line::{Counter, Line};
 use crate::start::idempotency_key;
 
@@ -72,7 +73,7 @@ pub struct Stripe {
     pub(crate) client: Line,
     shop_url: String,
     is_live: bool,
-    capture: Capture,
+    pub(crate) capture: Capture,
 }
 
 /// What became of a payment page.
@@ -125,10 +126,26 @@ impl Stripe {
         }
         let expires_at = Timestamp::from_second(session.expires_at).map_err(Problem::internal)?;
         let url = session.url.ok_or_else(|| Problem::internal("Stripe made a session without a page"))?;
-        Ok(PaymentSession { id: session.id.to_string(), url, expires_at })
+        Ok(PaymentSession::Page { id: session.id.to_string(), url, expires_at })
     }
 
-    pub async fn page(&self, session_id: &str) -> Result<Page, Problem> {
+    /// What became of what the buyer can pay by.
+    pub async fn look(&self, session: &PaymentSession) -> Result<Page, Problem> {
+        match session {
+            PaymentSession::Page { id, .. } => self.page(id).await,
+            PaymentSession::Intent { intent } => Ok(outcome_of(self.intent(intent).await?.as_ref())),
+        }
+    }
+
+    /// Closes what the buyer can pay by, unless somebody has. Closing it again comes to the same.
+    pub async fn close(&self, session: &PaymentSession) -> Result<Page, Problem> {
+        match session {
+            PaymentSession::Page { id, .. } => self.close_page(id).await,
+            PaymentSession::Intent { intent } => self.close_intent(intent).await,
+        }
+    }
+
+    async fn page(&self, session_id: &str) -> Result<Page, Problem> {
         let session: CheckoutSession =
             RetrieveCheckoutSession::new(session_id).send(&self.client).await.map_err(failed)?;
         match session.status {
@@ -151,7 +168,7 @@ impl Stripe {
     }
 
     /// Closes a page, unless somebody has paid on it. Closing it again comes to the same.
-    pub async fn close_page(&self, session_id: &str) -> Result<Page, Problem> {
+    async fn close_page(&self, session_id: &str) -> Result<Page, Problem> {
         match ExpireCheckoutSession::new(session_id).send(&self.client).await {
             Ok(_) => Ok(Page::Closed),
             // Stripe refuses one that is not open; what it is instead is to be asked.
@@ -226,6 +243,15 @@ impl Stripe {
         Ok(self.intent(intent).await?.as_ref().and_then(standing))
     }
 
+    /// As the front needs it to have the buyer pay.
+    pub(crate) async fn intent(&self, intent: &str) -> Result<Option<PaymentIntent>, Problem> {
+        match RetrievePaymentIntent::new(intent).send(&self.client).await {
+            Ok(intent) => Ok(Some(intent)),
+            Err(StripeError::Stripe(errors, _)) if is_missing(&errors) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
     /// All payments that were begun since then, the newest first.
     pub fn payments_since(&self, since: Timestamp) -> impl Stream<Item = Result<PaymentIntent, StripeError>> + Unpin {
         ListPaymentIntent::new()
@@ -251,17 +277,9 @@ impl Stripe {
         ListDispute::new().created(RangeQueryTs::gte(since.as_second())).limit(100).paginate().stream(&self.client)
     }
 
-    async fn intent(&self, intent: &str) -> Result<Option<PaymentIntent>, Problem> {
-        match RetrievePaymentIntent::new(intent).send(&self.client).await {
-            Ok(intent) => Ok(Some(intent)),
-            Err(StripeError::Stripe(errors, _)) if is_missing(&errors) => Ok(None),
-            Err(error) => Err(failed(error)),
-        }
-    }
-
     /// Nothing in it depends on the time: an idempotency key goes with the very same request only.
     fn request(&self, order: &Order) -> Result<CreateCheckoutSession, Problem> {
-        let name_order = || HashMap::from([(ORDER.to_owned(), order.id.to_string())]);
+        let name_order = || name(order.id);
         let currency = order.total.currency;
         let lines = items(order).into_iter().map(|item| item.at_stripe(currency)).collect::<Result<Vec<_>, _>>()?;
         let intent = CreateCheckoutSessionPaymentIntentData {
@@ -284,6 +302,11 @@ impl Stripe {
             .success_url(format!("{back}?payment=success"))
             .cancel_url(format!("{back}?payment=cancelled")))
     }
+}
+
+/// What our payments at Stripe know their order by.
+pub(crate) fn name(order: OrderId) -> HashMap<String, String> {
+    HashMap::from([(ORDER.to_owned(), order.to_string())])
 }
 
 /// The order that a payment is of, and the payment; None where the money is not here, or it is not one of ours.
@@ -436,8 +459,7 @@ impl Item {
     }
 
     fn at_stripe(self, currency: Currency) -> Result<CreateCheckoutSessionLineItems, Problem> {
-        let currency: stripe_types::Currency =
-            currency.code().to_lowercase().parse().map_err(|_| Problem::internal("a currency that Stripe has not"))?;
+        let currency = at_stripe(currency)?;
         let price = CreateCheckoutSessionLineItemsPriceData {
             unit_amount: Some(self.unit_amount),
             product_data: Some(ProductData::new(self.name)),
@@ -449,6 +471,10 @@ impl Item {
             ..CreateCheckoutSessionLineItems::new()
         })
     }
+}
+
+pub(crate) fn at_stripe(currency: Currency) -> Result<stripe_types::Currency, Problem> {
+    currency.code().to_lowercase().parse().map_err(|_| Problem::internal("a currency that Stripe has not"))
 }
 
 /// Whether Stripe will never make a refund: not where it does not know the address, or the key was used for another.

@@ -128,7 +128,14 @@ fn asked(object: &EventObject) -> Option<Asked> {
             paid_by(intent).map(|(order, command)| Asked::Change(Some(order), command))
         }
         EventObject::PaymentIntentAmountCapturableUpdated(intent) | EventObject::PaymentIntentCanceled(intent) => {
-            is_held(intent).then(|| Some(Asked::Hold(order_paid_by(intent)?, intent.id.to_string())))?
+            let order = order_paid_by(intent)?;
+            Some(match (is_held(intent), object) {
+                (true, _) => Asked::Hold(order, intent.id.to_string()),
+                (false, EventObject::PaymentIntentCanceled(_)) => {
+                    Asked::Change(Some(order), Command::ExpirePayment { session_id: intent.id.to_string() })
+                }
+                (false, _) => return None,
+            })
         }
         EventObject::PaymentIntentPaymentFailed(intent) => {
             // Without: somebody else's payment on the same Stripe account.
@@ -154,7 +161,7 @@ fn order_of(session: &CheckoutSession) -> Option<OrderId> {
     session.client_reference_id.as_ref()?.parse().ok()
 }
 
-/// Whether a bank holds the payment until it is captured. Of others Stripe tells the same when their page has closed.
+/// Whether a bank holds the payment until it is captured.
 fn is_held(intent: &PaymentIntent) -> bool {
     intent.capture_method == PaymentIntentCaptureMethod::Manual
 }

@@ -209,13 +209,32 @@ pub struct Attempt {
     pub session: Option<PaymentSession>,
 }
 
-/// A page at Stripe on which the buyer can pay.
+/// By what the buyer can pay: one at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PaymentSession {
-    /// Stripe's id, `cs_…`.
-    pub id: String,
-    pub url: String,
-    pub expires_at: Timestamp,
+#[serde(untagged)]
+pub enum PaymentSession {
+    /// A page at Stripe.
+    Page {
+        /// Stripe's id, `cs_…`.
+        id: String,
+        url: String,
+        expires_at: Timestamp,
+    },
+    /// A payment intent, for the shop's own front.
+    Intent {
+        /// Stripe's id, `pi_…`. Its secret is asked for when somebody pays, and kept nowhere.
+        intent: String,
+    },
+}
+
+impl PaymentSession {
+    /// Stripe's id.
+    pub fn id(&self) -> &str {
+        match self {
+            PaymentSession::Page { id, .. } => id,
+            PaymentSession::Intent { intent } => intent,
+        }
+    }
 }
 
 /// An amount that the buyer's bank holds, and lets go of again unless it is captured in time.

@@ -75,7 +75,7 @@ fn address(line1: &str) -> order::Address {
 }
 
 fn session(id: &str) -> PaymentSession {
-    PaymentSession { id: id.into(), url: format!("https://pay.example/{id}"), expires_at: Timestamp::UNIX_EPOCH }
+    PaymentSession::Page { id: id.into(), url: format!("https://pay.example/{id}"), expires_at: Timestamp::UNIX_EPOCH }
 }
 
 fn commands() -> Vec<(&'static str, Command)> {

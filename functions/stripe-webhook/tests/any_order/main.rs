@@ -101,10 +101,10 @@ fn back(payment: PaymentStatus, refunds: Vec<Refunded>) -> Ending {
 async fn a_slow_payment_that_is_refunded_in_part_in_the_dashboard() {
     let street = Street::open().await;
     let page = street.page(1).await;
-    street.stripe(&format!("sessions/{}/pay", page.id)).await;
+    street.stripe(&format!("sessions/{}/pay", page.id())).await;
     street.faults("slow_refunds").await;
     let refund = street.refund(&page, 100).await;
-    street.stripe(&format!("sessions/{}/refunds/{refund}/succeed", page.id)).await;
+    street.stripe(&format!("sessions/{}/refunds/{refund}/succeed", page.id())).await;
     let told = street.told().await;
     let completed = by("checkout.session.completed", &told).remove(0);
     let story = Story {
@@ -125,9 +125,9 @@ async fn a_slow_payment_that_is_refunded_in_part_in_the_dashboard() {
 async fn a_refund_of_the_dashboard_that_the_bank_sends_back() {
     let street = Street::open().await;
     let page = street.page(1).await;
-    street.stripe(&format!("sessions/{}/pay", page.id)).await;
+    street.stripe(&format!("sessions/{}/pay", page.id())).await;
     let refund = street.refund(&page, TOTAL).await;
-    street.stripe(&format!("sessions/{}/refunds/{refund}/fail", page.id)).await;
+    street.stripe(&format!("sessions/{}/refunds/{refund}/fail", page.id())).await;
     let told = street.told().await;
     let mut updated = by("refund.updated", &told);
     let story = Story {
@@ -148,13 +148,13 @@ async fn a_refund_of_the_dashboard_that_the_bank_sends_back() {
 async fn a_card_that_is_declined_and_then_taken_on_the_page_after_one_that_expired() {
     let street = Street::open().await;
     let first = street.page(1).await;
-    street.stripe(&format!("sessions/{}/expire", first.id)).await;
+    street.stripe(&format!("sessions/{}/expire", first.id())).await;
     let second = street.page(2).await;
-    street.stripe(&format!("sessions/{}/decline", second.id)).await;
-    street.stripe(&format!("sessions/{}/pay", second.id)).await;
+    street.stripe(&format!("sessions/{}/decline", second.id())).await;
+    street.stripe(&format!("sessions/{}/pay", second.id())).await;
     let told = street.told().await;
     let story = Story {
-        before: vec![start(1, &first), Command::ExpirePayment { session_id: first.id.clone() }, start(2, &second)],
+        before: vec![start(1, &first), Command::ExpirePayment { session_id: first.id().to_owned() }, start(2, &second)],
         events: [
             "checkout.session.expired",
             "payment_intent.payment_failed",
@@ -172,16 +172,16 @@ async fn a_card_that_is_declined_and_then_taken_on_the_page_after_one_that_expir
 async fn a_slow_payment_that_fails_and_another_that_does_not() {
     let street = Street::open().await;
     let first = street.page(1).await;
-    street.stripe(&format!("sessions/{}/decline", first.id)).await;
-    street.stripe(&format!("sessions/{}/pay", first.id)).await;
+    street.stripe(&format!("sessions/{}/decline", first.id())).await;
+    street.stripe(&format!("sessions/{}/pay", first.id())).await;
     let failed = unpaid(&by("checkout.session.completed", &street.told().await).remove(0));
     let second = street.page(2).await;
-    street.stripe(&format!("sessions/{}/pay", second.id)).await;
+    street.stripe(&format!("sessions/{}/pay", second.id())).await;
     let told = street.told().await;
     let completed = by("checkout.session.completed", &told).remove(1);
     let story = Story {
         // The second page was made once the first delivery of the failure had been heard.
-        before: vec![start(1, &first), Command::ExpirePayment { session_id: first.id.clone() }, start(2, &second)],
+        before: vec![start(1, &first), Command::ExpirePayment { session_id: first.id().to_owned() }, start(2, &second)],
         events: [
             failed.clone(),
             later(&failed, FAILED_LATER),
@@ -198,14 +198,14 @@ async fn a_slow_payment_that_fails_and_another_that_does_not() {
 async fn an_order_that_was_cancelled_and_refunded_before_the_event_of_its_payment_came() {
     let street = Street::open().await;
     let page = street.page(1).await;
-    street.stripe(&format!("sessions/{}/pay", page.id)).await;
+    street.stripe(&format!("sessions/{}/pay", page.id())).await;
     let intent = street.intent(&page).await;
     street.faults("slow_refunds").await;
     // As giving up finds it at Stripe: paid.
     let paid = Command::Pay { intent: intent.clone(), amount: street.order.total };
     let before = vec![start(1, &page), paid, Command::Cancel { closed: None, reason: None }];
     let refund = street.refund_own(&before, &intent).await;
-    street.stripe(&format!("sessions/{}/refunds/{refund}/succeed", page.id)).await;
+    street.stripe(&format!("sessions/{}/refunds/{refund}/succeed", page.id())).await;
     let told = street.told().await;
     let mut updated = by("refund.updated", &told);
     let story = Story {
@@ -226,17 +226,17 @@ async fn an_order_that_was_cancelled_and_refunded_before_the_event_of_its_paymen
 async fn an_order_that_expired_was_paid_all_the_same_and_paid_back_in_the_dashboard() {
     let street = Street::open().await;
     let first = street.page(1).await;
-    street.stripe(&format!("sessions/{}/expire", first.id)).await;
+    street.stripe(&format!("sessions/{}/expire", first.id())).await;
     // Made at Stripe, and broken off before the order heard of it.
     let second = street.page(2).await;
-    street.stripe(&format!("sessions/{}/pay", second.id)).await;
+    street.stripe(&format!("sessions/{}/pay", second.id())).await;
     street.refund(&second, TOTAL).await;
     let told = street.told().await;
     let completed = by("checkout.session.completed", &told).remove(0);
     let story = Story {
         before: vec![
             start(1, &first),
-            Command::ExpirePayment { session_id: first.id.clone() },
+            Command::ExpirePayment { session_id: first.id().to_owned() },
             Command::Expire { closed: None },
         ],
         events: [
@@ -259,7 +259,7 @@ async fn an_order_that_expired_was_paid_all_the_same_and_paid_back_in_the_dashbo
 async fn a_payment_that_the_buyers_bank_takes_back_in_part() {
     let street = Street::open().await;
     let page = street.page(1).await;
-    street.stripe(&format!("sessions/{}/pay", page.id)).await;
+    street.stripe(&format!("sessions/{}/pay", page.id())).await;
     street.lose_dispute(&page, 100).await;
     let told = street.told().await;
     let story = Story {
@@ -281,8 +281,8 @@ async fn a_payment_that_the_buyers_bank_takes_back_in_part() {
 async fn a_payment_that_the_bank_holds_and_that_is_captured() {
     let street = Street::with(Capture::Manual).await;
     let page = street.page(1).await;
-    street.stripe(&format!("sessions/{}/pay", page.id)).await;
-    street.stripe(&format!("sessions/{}/capture", page.id)).await;
+    street.stripe(&format!("sessions/{}/pay", page.id())).await;
+    street.stripe(&format!("sessions/{}/capture", page.id())).await;
     let told = street.told().await;
     let story = Story {
         before: vec![start(1, &page)],
@@ -303,13 +303,13 @@ async fn a_payment_that_the_bank_holds_and_that_is_captured() {
 async fn a_payment_that_the_bank_lets_go_of_on_the_page_after_one_that_expired() {
     let street = Street::with(Capture::Manual).await;
     let first = street.page(1).await;
-    street.stripe(&format!("sessions/{}/expire", first.id)).await;
+    street.stripe(&format!("sessions/{}/expire", first.id())).await;
     let second = street.page(2).await;
-    street.stripe(&format!("sessions/{}/pay", second.id)).await;
-    street.stripe(&format!("sessions/{}/release", second.id)).await;
+    street.stripe(&format!("sessions/{}/pay", second.id())).await;
+    street.stripe(&format!("sessions/{}/release", second.id())).await;
     let told = street.told().await;
     let story = Story {
-        before: vec![start(1, &first), Command::ExpirePayment { session_id: first.id.clone() }, start(2, &second)],
+        before: vec![start(1, &first), Command::ExpirePayment { session_id: first.id().to_owned() }, start(2, &second)],
         events: [
             "checkout.session.expired",
             "payment_intent.amount_capturable_updated",
@@ -333,17 +333,17 @@ async fn a_payment_that_the_bank_lets_go_of_on_the_page_after_one_that_expired()
 async fn a_payment_that_was_authorised_for_an_order_that_had_been_given_up() {
     let street = Street::with(Capture::Manual).await;
     let first = street.page(1).await;
-    street.stripe(&format!("sessions/{}/expire", first.id)).await;
+    street.stripe(&format!("sessions/{}/expire", first.id())).await;
     // Made at Stripe, and broken off before the order heard of it.
     let second = street.page(2).await;
-    street.stripe(&format!("sessions/{}/pay", second.id)).await;
+    street.stripe(&format!("sessions/{}/pay", second.id())).await;
     // What the first shop to hear of it has Stripe do.
-    street.stripe(&format!("sessions/{}/release", second.id)).await;
+    street.stripe(&format!("sessions/{}/release", second.id())).await;
     let told = street.told().await;
     let story = Story {
         before: vec![
             start(1, &first),
-            Command::ExpirePayment { session_id: first.id.clone() },
+            Command::ExpirePayment { session_id: first.id().to_owned() },
             Command::Expire { closed: None },
         ],
         events: [

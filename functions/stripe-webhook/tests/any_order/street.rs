@@ -141,13 +141,13 @@ impl Street {
 
     /// A refund as somebody makes it in the dashboard; its id.
     pub async fn refund(&self, page: &PaymentSession, cents: i64) -> String {
-        let made = self.control(&format!("sessions/{}/refund", page.id), json!({ "amount": cents })).await;
+        let made = self.control(&format!("sessions/{}/refund", page.id()), json!({ "amount": cents })).await;
         made["refunds"][0]["id"].as_str().unwrap().to_owned()
     }
 
     /// The buyer's bank takes so much of a payment, and decides for the buyer after the shop has answered.
     pub async fn lose_dispute(&self, page: &PaymentSession, cents: i64) {
-        let path = format!("sessions/{}/disputes", page.id);
+        let path = format!("sessions/{}/disputes", page.id());
         let made = self.control(&path, json!({ "amount": cents, "status": "needs_response" })).await;
         let dispute = made["disputes"][0]["id"].as_str().unwrap().to_owned();
         for status in ["under_review", "lost"] {
@@ -170,7 +170,7 @@ impl Street {
     pub async fn intent(&self, page: &PaymentSession) -> String {
         let told = self.told().await;
         let completed = by("checkout.session.completed", &told);
-        let of_page = completed.iter().map(|event| &event["data"]["object"]).find(|session| session["id"] == page.id);
+        let of_page = completed.iter().map(|event| &event["data"]["object"]).find(|session| session["id"] == page.id());
         of_page.unwrap()["payment_intent"].as_str().unwrap().to_owned()
     }
 

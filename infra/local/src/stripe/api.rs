@@ -29,7 +29,7 @@ pub fn router(desk: Arc<Desk>) -> Router<Arc<Desk>> {
         .route("/checkout/sessions", post(create_session))
         .route("/checkout/sessions/{id}", get(read_session))
         .route("/checkout/sessions/{id}/expire", post(expire_session))
-        .route("/payment_intents", get(lists::list_payment_intents))
+        .route("/payment_intents", post(create_payment_intent).get(lists::list_payment_intents))
         .route("/payment_intents/{id}", get(read_payment_intent))
         .route("/payment_intents/{id}/capture", post(holds::capture))
         .route("/payment_intents/{id}/cancel", post(holds::cancel))
@@ -82,6 +82,18 @@ async fn create_session(
         let (order, expand) = order::read(&body, now)?;
         let checkout = Checkout::new(order, now);
         let answer = show_session(&desk, &checkout, &expand);
+        Ok((checkout, answer))
+    })
+}
+
+async fn create_payment_intent(
+    State(desk): State<Arc<Desk>>,
+    Extension(call): Extension<Call>,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    once(&desk, &call, "POST /v1/payment_intents", &body, |_, now| {
+        let checkout = Checkout::intent(order::read_intent(&body, now)?, now);
+        let answer = objects::payment_intent(&checkout);
         Ok((checkout, answer))
     })
 }

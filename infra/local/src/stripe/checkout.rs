@@ -42,6 +42,9 @@ pub struct Order {
     /// Whether the buyer's bank only holds the amount, until it is captured.
     #[serde(default)]
     pub is_captured_later: bool,
+    /// Whether it is a payment intent without a page.
+    #[serde(default)]
+    pub has_no_page: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -77,6 +80,14 @@ pub struct Payment {
     /// Where the amount is captured later: what has become of it, once the buyer has agreed.
     #[serde(default)]
     pub hold: Option<Hold>,
+}
+
+impl Payment {
+    fn new(now: Timestamp) -> Payment {
+        let id = objects::new_id("pi_3", 23);
+        let secret = objects::new_id(&format!("{id}_secret_"), 25);
+        Payment { secret, id, created: now, charges: Vec::new(), hold: None }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -192,6 +203,12 @@ impl Checkout {
         }
     }
 
+    /// A payment intent that the shop's own front has the buyer pay by; its id is the checkout's.
+    pub fn intent(order: Order, now: Timestamp) -> Checkout {
+        let payment = Payment::new(now);
+        Checkout { id: payment.id.clone(), payment: Some(payment), ..Checkout::new(order, now) }
+    }
+
     /// Charges the buyer: intent and charge succeed, the session is complete and paid. Where it is captured later the bank holds
     /// the amount, and the session is complete and unpaid.
     pub fn pay(&mut self, now: Timestamp) -> Result<(), NotOpen> {
@@ -203,11 +220,13 @@ impl Checkout {
         }
         let intent = objects::payment_intent(self);
         let charge = objects::latest_charge(self);
-        let session = objects::session(self, None);
+        let session = (!self.order.has_no_page).then(|| objects::session(self, None));
         let kind = if is_held { "payment_intent.amount_capturable_updated" } else { "payment_intent.succeeded" };
         self.announce(kind, intent, &Cause::default(), now);
         self.announce("charge.succeeded", charge, &Cause::default(), now);
-        self.announce("checkout.session.completed", session, &Cause::default(), now);
+        if let Some(session) = session {
+            self.announce("checkout.session.completed", session, &Cause::default(), now);
+        }
         Ok(())
     }
 
@@ -253,10 +272,15 @@ impl Checkout {
         self.status == Status::Complete && matches!(self.hold(), None | Some(Hold::Captured))
     }
 
-    /// Ends the session unpaid.
+    /// Ends the session unpaid, or cancels the intent.
     pub fn expire(&mut self, cause: &Cause, now: Timestamp) -> Result<(), NotOpen> {
         self.must_be_open()?;
         self.status = Status::Expired;
+        if self.order.has_no_page {
+            let intent = objects::payment_intent(self);
+            self.announce("payment_intent.canceled", intent, cause, now);
+            return Ok(());
+        }
         let session = objects::session(self, None);
         self.announce("checkout.session.expired", session, cause, now);
         Ok(())
@@ -349,21 +373,17 @@ impl Checkout {
 
     /// Its time has run out, but nobody has expired it yet.
     pub fn is_overdue(&self, now: Timestamp) -> bool {
-        self.status == Status::Open && self.order.expires_at <= now
+        self.status == Status::Open && !self.order.has_no_page && self.order.expires_at <= now
     }
 
     /// The buyer's last attempt to pay was declined.
     pub fn was_declined(&self) -> bool {
-        self.status == Status::Open && self.payment.is_some()
+        self.status == Status::Open && self.payment.as_ref().is_some_and(|payment| !payment.charges.is_empty())
     }
 
     fn charge(&mut self, paid: bool, now: Timestamp) -> Result<(), NotOpen> {
         self.must_be_open()?;
-        let payment = self.payment.get_or_insert_with(|| {
-            let id = objects::new_id("pi_3", 23);
-            let secret = objects::new_id(&format!("{id}_secret_"), 25);
-            Payment { secret, id, created: now, charges: Vec::new(), hold: None }
-        });
+        let payment = self.payment.get_or_insert_with(|| Payment::new(now));
         payment.charges.push(Charge {
             id: objects::new_id("ch_3", 23),
             payment_method: objects::new_id("pm_1", 23),
@@ -453,6 +473,7 @@ pub mod tests {
             payment_description: None,
             payment_metadata: BTreeMap::new(),
             is_captured_later: false,
+            has_no_page: false,
         }
     }
 
@@ -489,6 +510,21 @@ pub mod tests {
         for ended in [&mut held, &mut released] {
             assert_eq!((ended.capture(&by_nobody, now), ended.release(&by_nobody, now)), (Err(NotHeld), Err(NotHeld)));
         }
+    }
+
+    #[test]
+    fn an_intent_without_a_page_is_paid_after_a_decline_or_cancelled() {
+        let now = Timestamp::now();
+        let mut intent = Checkout::intent(Order { has_no_page: true, ..order("usd", 1299, 2) }, now);
+        assert!(intent.id.starts_with("pi_") && !intent.was_declined());
+        let mut cancelled = intent.clone();
+        intent.decline(now).unwrap();
+        intent.pay(now).unwrap();
+        let told = ["payment_intent.payment_failed", "payment_intent.succeeded", "charge.succeeded"];
+        assert_eq!(announced(&intent), told);
+        cancelled.expire(&Cause::default(), now).unwrap();
+        assert_eq!(announced(&cancelled), ["payment_intent.canceled"]);
+        assert_eq!(cancelled.events[0].body["data"]["object"]["status"], "canceled");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 
 use super::api::{Call, once};
-use super::checkout::{Checkout, Hold, NotHeld};
+use super::checkout::{Checkout, Hold, NotHeld, Status};
 use super::events::Cause;
 use super::form::Parameters;
 use super::refusal::Refusal;
@@ -31,7 +31,13 @@ pub async fn cancel(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    end(&desk, &call, &id, &body, ("cancel", "canceled"), Checkout::release)
+    end(&desk, &call, &id, &body, ("cancel", "canceled"), |checkout, cause, now| {
+        // Those of pages are cancelled with their page.
+        if checkout.order.has_no_page && checkout.expire(cause, now).is_ok() {
+            return Ok(());
+        }
+        checkout.release(cause, now)
+    })
 }
 
 /// All of it: amounts are not known here.
@@ -57,6 +63,7 @@ fn end(
 fn not_held(checkout: &Checkout, participle: &str) -> Refusal {
     let status = match checkout.hold() {
         Some(Hold::Released) => "canceled",
+        None if checkout.status == Status::Expired => "canceled",
         Some(Hold::Held | Hold::Captured) => "succeeded",
         None if checkout.is_paid() => "succeeded",
         None => "requires_payment_method",

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::checkout::Order;
 use super::form::Parameters;
-use super::lines;
 use super::refusal::Refusal;
+use super::{currency, lines};
 
 /// Which objects an answer shows in full instead of their ids.
 pub type Expand = Vec<String>;
@@ -29,15 +29,7 @@ pub fn read(body: &[u8], now: Timestamp) -> Result<(Order, Expand), Refusal> {
     let (payment_metadata, payment_description, is_captured_later) = match given.nested("payment_intent_data")? {
         None => (BTreeMap::new(), None, false),
         Some(mut payment) => {
-            let capture = payment.text("capture_method", 100)?;
-            let is_captured_later = match capture.as_deref() {
-                None | Some("automatic" | "automatic_async") => false,
-                Some("manual") => true,
-                Some(_) => {
-                    let message = "Must be one of automatic, automatic_async, or manual.";
-                    return Err(Refusal::invalid(message, "payment_intent_data[capture_method]"));
-                }
-            };
+            let is_captured_later = is_captured_later(&mut payment, "payment_intent_data[capture_method]")?;
             let read = (payment.metadata()?, payment.text("description", 1000)?, is_captured_later);
             payment.finish()?;
             read
@@ -61,9 +53,58 @@ pub fn read(body: &[u8], now: Timestamp) -> Result<(Order, Expand), Refusal> {
         payment_description,
         payment_metadata,
         is_captured_later,
+        has_no_page: false,
     };
     given.finish()?;
     Ok((order, expand))
+}
+
+/// What `POST /v1/payment_intents` is asked for with.
+pub fn read_intent(body: &[u8], now: Timestamp) -> Result<Order, Refusal> {
+    let mut given = Parameters::read(body)?;
+    let total = given.integer("amount")?.ok_or_else(|| Refusal::missing("amount"))?;
+    let currency = given.required_text("currency", 10)?;
+    let (least, largest) = (currency::least_charge(&currency), currency::largest_charge(&currency));
+    if currency::minor_digits(&currency).is_none() {
+        return Err(Refusal::invalid(format!("Invalid currency: {currency}"), "currency"));
+    }
+    if total < least {
+        return Err(Refusal::coded("amount_too_small", "Amount is below the minimum of the currency.", "amount"));
+    }
+    if total > largest {
+        return Err(Refusal::coded("amount_too_large", "Amount is above the maximum of the currency.", "amount"));
+    }
+    if let Some(mut methods) = given.nested("automatic_payment_methods")? {
+        methods.text("enabled", 10)?;
+        methods.finish()?;
+    }
+    let is_captured_later = is_captured_later(&mut given, "capture_method")?;
+    let order = Order {
+        currency,
+        lines: Vec::new(),
+        total,
+        expires_at: now,
+        success_url: String::new(),
+        cancel_url: None,
+        client_reference_id: None,
+        customer_email: None,
+        locale: None,
+        metadata: BTreeMap::new(),
+        payment_description: given.text("description", 1000)?,
+        payment_metadata: given.metadata()?,
+        is_captured_later,
+        has_no_page: true,
+    };
+    given.finish()?;
+    Ok(order)
+}
+
+fn is_captured_later(given: &mut Parameters, name: &str) -> Result<bool, Refusal> {
+    match given.text("capture_method", 100)?.as_deref() {
+        None | Some("automatic" | "automatic_async") => Ok(false),
+        Some("manual") => Ok(true),
+        Some(_) => Err(Refusal::invalid("Must be one of automatic, automatic_async, or manual.", name)),
+    }
 }
 
 /// Takes `expand[]`; only what a checkout can show in full is understood.

@@ -15,14 +15,14 @@ use crate::totals::{Place, Region, Shipping, Tax};
 /// What can be asked of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Stripe made a page for this attempt.
+    /// Stripe made a page, or a payment intent, for this attempt.
     StartPayment {
         attempt: u32,
         session: PaymentSession,
     },
     /// Stripe says that a try to pay failed.
     DeclinePayment,
-    /// Stripe says that a page closed unpaid.
+    /// Stripe says that a page closed unpaid, or that an intent was cancelled.
     ExpirePayment {
         session_id: String,
     },
@@ -240,7 +240,7 @@ impl Order {
             }
             (S::Pending { attempt }, C::DeclinePayment) => self.to(S::Pending { attempt }, Event::PaymentDeclined),
             (S::Pending { attempt }, C::ExpirePayment { session_id }) => match attempt.session {
-                Some(session) if session.id == session_id => {
+                Some(session) if session.id() == session_id => {
                     let attempt = Attempt { number: attempt.number + 1, session: None };
                     self.to(S::Pending { attempt }, Event::PaymentExpired)
                 }
@@ -270,7 +270,7 @@ impl Order {
             }
             // Somebody may be paying on a page that is open.
             (S::Pending { attempt }, C::Cancel { closed, .. } | C::Expire { closed })
-                if attempt.session.as_ref().is_some_and(|session| closed.as_ref() != Some(&session.id)) =>
+                if attempt.session.as_ref().is_some_and(|session| closed.as_deref() != Some(session.id())) =>
             {
                 Err(Refusal::PageOpen)
             }

@@ -154,7 +154,8 @@ impl Ask {
         let (id, intent) = (|page: Page| format!("cs_{page}"), |page: Page| format!("pi_{page}"));
         match self {
             Ask::StartPayment(page) => {
-                let session = PaymentSession { id: id(page), url: String::new(), expires_at: Timestamp::UNIX_EPOCH };
+                let session =
+                    PaymentSession::Page { id: id(page), url: String::new(), expires_at: Timestamp::UNIX_EPOCH };
                 Command::StartPayment { attempt: page.into(), session }
             }
             Ask::ExpirePayment(page) => Command::ExpirePayment { session_id: id(page) },

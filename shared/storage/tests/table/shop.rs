@@ -367,7 +367,8 @@ pub fn pay(order: &Order) -> Command {
 }
 
 pub fn start_payment() -> Command {
-    let session = PaymentSession { id: "cs_1".into(), url: "https://pay.example/cs_1".into(), expires_at: at(1800) };
+    let session =
+        PaymentSession::Page { id: "cs_1".into(), url: "https://pay.example/cs_1".into(), expires_at: at(1800) };
     Command::StartPayment { attempt: 1, session }
 }
 

@@ -1,0 +1,137 @@
+//! Payment intents: the shop's own front has the buyer pay, with Stripe's Elements, instead of sending them to a page.
+//!
+//! An attempt is paid by one of both. Where the other is open, it is closed first, and Stripe says whether that was in time.
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use orders::own_order;
+use serde::Serialize;
+use stripe::{IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
+use stripe_core::payment_intent::{
+    CancelPaymentIntent, CreatePaymentIntent, CreatePaymentIntentAutomaticPaymentMethods,
+};
+use stripe_shared::{PaymentIntent as AtStripe, PaymentIntentCaptureMethod, PaymentIntentStatus};
+use utoipa::ToSchema;
+use waybill_domain::id::OrderId;
+use waybill_domain::money::Money;
+use waybill_domain::order::{Attempt, Command, Order, PaymentSession};
+use waybill_web::limits::Address;
+use waybill_web::{Caller, Kind, Problem, Segment};
+
+use crate::App;
+use crate::start::{attempt, close_attempt, save, take_limits};
+use crate::stripe_api::{Capture, Page, Stripe, at_stripe, failed, name, standing};
+
+#[derive(Serialize, ToSchema)]
+pub struct PaymentIntent {
+    /// Stripe's id of it.
+    id: String,
+    /// What Stripe's Elements confirm the payment with. Whoever has it can pay, and see how the payment stands.
+    client_secret: String,
+    amount: Money,
+}
+
+type Answer = (StatusCode, Json<PaymentIntent>);
+
+/// Start the payment of an order in one's own front
+///
+/// Answers a payment intent at Stripe over exactly the order's total, for Stripe's Elements. However often this is asked, one
+/// intent or page is open at a time, and no order is charged twice: a page that was open is closed.
+#[utoipa::path(
+    post,
+    path = "/v1/orders/{id}/payment-intents",
+    params(("id" = OrderId, Path)),
+    responses((status = 201, description = "A new payment intent.", body = PaymentIntent), (status = 200, description = "The payment intent that is still open.", body = PaymentIntent), (status = 409, description = "order-state, amount-too-small, amount-too-large, too-many-payments, payment-expired, payment-pending")),
+    security(("bearer" = [])),
+)]
+pub async fn start_payment_intent(
+    State(app): State<App>,
+    caller: Caller,
+    address: Address,
+    Segment(id): Segment,
+) -> Result<Answer, Problem> {
+    take_limits(&app, &caller, &address).await?;
+    let order = own_order(&app.table, &caller, &id).await?;
+    match attempt(&order)? {
+        Attempt { number, session: None } => open(&app, &order, *number).await,
+        Attempt { number, session: Some(PaymentSession::Intent { intent }) } => {
+            let made = app.stripe.intent(intent).await?;
+            match outcome_of(made.as_ref()) {
+                Page::Open => answer(StatusCode::OK, &order, made),
+                Page::Closed | Page::Completed { .. } => {
+                    let order = close_attempt(&app, &order, &PaymentSession::Intent { intent: intent.clone() }).await?;
+                    open(&app, &order, number + 1).await
+                }
+            }
+        }
+        Attempt { number, session: Some(page @ PaymentSession::Page { .. }) } => {
+            let order = close_attempt(&app, &order, page).await?;
+            open(&app, &order, number + 1).await
+        }
+    }
+}
+
+async fn open(app: &App, order: &Order, number: u32) -> Result<Answer, Problem> {
+    let made = app.stripe.open_intent(order, number).await?;
+    let session = PaymentSession::Intent { intent: made.id.to_string() };
+    let order = save(app, order.id, number, session).await?;
+    match &attempt(&order)?.session {
+        // Asked again, Stripe answers as it was made; somebody may have paid since.
+        Some(PaymentSession::Intent { intent }) if *intent == made.id.as_str() => {
+            answer(StatusCode::CREATED, &order, Some(made))
+        }
+        Some(_) | None => {
+            Err(Problem::new(Kind::PaymentExpired, "Another payment has just been started. Please look again."))
+        }
+    }
+}
+
+fn answer(status: StatusCode, order: &Order, made: Option<AtStripe>) -> Result<Answer, Problem> {
+    let made = made.ok_or_else(|| Problem::internal("Stripe does not know a payment intent that it made"))?;
+    let client_secret = made.client_secret.ok_or_else(|| Problem::internal("a payment intent without a secret"))?;
+    Ok((status, Json(PaymentIntent { id: made.id.to_string(), client_secret, amount: order.total })))
+}
+
+impl Stripe {
+    /// An intent for one attempt to pay an order. Asking again for the same attempt answers the same.
+    async fn open_intent(&self, order: &Order, attempt: u32) -> Result<AtStripe, Problem> {
+        let key = IdempotencyKey::new(format!("{}/{attempt}/intent", order.id)).map_err(Problem::internal)?;
+        let any_method = CreatePaymentIntentAutomaticPaymentMethods::new(true);
+        let request = CreatePaymentIntent::new(order.total.amount, at_stripe(order.total.currency)?)
+            .automatic_payment_methods(any_method)
+            .metadata(name(order.id));
+        let request = match self.capture {
+            Capture::Automatic => request,
+            Capture::Manual => request.capture_method(PaymentIntentCaptureMethod::Manual),
+        };
+        let request = request.customize().request_strategy(RequestStrategy::Idempotent(key));
+        request.send(&self.client).await.map_err(failed)
+    }
+
+    /// Cancels an intent, unless somebody has paid by it.
+    pub(crate) async fn close_intent(&self, intent: &str) -> Result<Page, Problem> {
+        // Cancelling would also let go of what the bank holds by now.
+        match outcome_of(self.intent(intent).await?.as_ref()) {
+            Page::Open => {}
+            ended @ (Page::Closed | Page::Completed { .. }) => return Ok(ended),
+        }
+        match CancelPaymentIntent::new(intent).send(&self.client).await {
+            Ok(cancelled) => Ok(outcome_of(Some(&cancelled))),
+            // Somebody has just paid.
+            Err(StripeError::Stripe(_, 400)) => Ok(outcome_of(self.intent(intent).await?.as_ref())),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+/// What became of a payment intent that the buyer can pay by; nobody can by one that is not there.
+pub(crate) fn outcome_of(intent: Option<&AtStripe>) -> Page {
+    let Some(intent) = intent else { return Page::Closed };
+    match (standing(intent), &intent.status) {
+        (Some(Command::Release { .. }), _) => Page::Closed,
+        (Some(payment), _) => Page::Completed { payment: Some(payment) },
+        (None, PaymentIntentStatus::Processing | PaymentIntentStatus::Succeeded) => Page::Completed { payment: None },
+        (None, _) => Page::Open,
+    }
+}
