@@ -23,10 +23,6 @@ use crate::table::{StorageError, Table, from_item};
 const KEPT: usize = 24 * 1024 * 1024;
 /// Letters of a word from which on it is also found by its beginning. Shorter ones begin too many words.
 const PREFIX: usize = 3;
-/// Where at least one of so many products is found, those that are shown are looked for along all products in their order,
-/// once a column is asked for again; where fewer are, those are sorted.
-const DENSE: u64 = 16;
-
 /// What is looked for. Everything that is given has to be true of a product.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -169,7 +165,7 @@ impl Search {
         let all = matching.all(None);
         let (page, before, after) = match &column {
             None => newest(&all, limit, wanted),
-            Some(column) => match sorted(order, column, &all) {
+            Some(column) => match sorted(order, column, &all, limit) {
                 Some(sorted) => walk(&sorted, order, column, &all, limit, wanted),
                 None => {
                     let mut marks: Vec<Mark> = all.iter().map(|number| mark(order, column, number)).collect();
@@ -254,9 +250,15 @@ impl Partition {
                     partition.bytes += 2 * size_of::<u32>() * bytes.as_ref().len() / column.width();
                 }
                 None => {
-                    let numbers = bitmap(bytes.as_ref())?;
-                    let numbers = numbers.into_iter().map(|low| chunk * CHUNK + low);
-                    partition.sets.entry(value.to_owned()).or_default().extend(numbers);
+                    let low = bitmap(bytes.as_ref())?;
+                    let set = partition.sets.entry(value.to_owned()).or_default();
+                    if chunk == 0 {
+                        *set |= low;
+                    } else {
+                        // In order, as chunks come: the quickest way to put them behind those before.
+                        let numbers = low.into_iter().map(|low| chunk * CHUNK + low);
+                        set.append(numbers).map_err(|_| broken())?;
+                    }
                 }
             }
         }
@@ -405,10 +407,12 @@ fn rows((column, values): &(Column, Arc<Partition>), all: &RoaringBitmap) -> u64
     rows.max(all.max().map_or(0, |highest| u64::from(highest) + 1))
 }
 
-/// All numbers in the order of a list, made once for each reading of its column. None where it is quicker without.
-fn sorted(order: Order, column: &(Column, Arc<Partition>), all: &RoaringBitmap) -> Option<Arc<Vec<u32>>> {
+/// All numbers in the order of a list, made once for each reading of its column, when it is asked for again. None where it is
+/// quicker to sort what was found than to look for `limit` of it along all of them.
+fn sorted(order: Order, column: &(Column, Arc<Partition>), all: &RoaringBitmap, limit: usize) -> Option<Arc<Vec<u32>>> {
     let rows = rows(column, all);
-    if all.len() * DENSE < rows {
+    // One of rows / all.len() is found.
+    if all.len().saturating_mul(all.len()) < rows.saturating_mul(limit as u64) {
         return None;
     }
     let mut sorted = column.1.sorted[usize::from(order.is_falling())].lock().unwrap_or_else(PoisonError::into_inner);
@@ -541,7 +545,7 @@ mod tests {
             let order = Order::Price { currency, falling };
             let all: RoaringBitmap = found.into_iter().collect();
             let from = turned(&mark(order, &column, from));
-            let (once, again) = (sorted(order, &column, &all), sorted(order, &column, &all));
+            let (once, again) = (sorted(order, &column, &all, limit), sorted(order, &column, &all, limit));
             prop_assert!(once.is_none());
             // Too few to walk for, or all that there are.
             let Some(numbers) = again else { return Ok(()) };
