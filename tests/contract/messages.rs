@@ -7,8 +7,8 @@ use jsonschema::{Draft, Validator};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use waybill_domain::message::{
-    AccountEvent, AccountMessage, Event, ImportEvent, ImportMessage, Message, RefundEvent, RefundMessage, StockEvent,
-    StockMessage,
+    AccountEvent, AccountMessage, DocumentEvent, DocumentMessage, Event, ImportEvent, ImportMessage, Message,
+    RefundEvent, RefundMessage, StockEvent, StockMessage,
 };
 use waybill_lambda::batch::Mailable;
 use waybill_local::workspace;
@@ -16,12 +16,13 @@ use waybill_local::workspace;
 use super::template;
 
 /// What each queue is to the contract: its channel.
-const QUEUES: [(&str, &str); 5] = [
+const QUEUES: [(&str, &str); 6] = [
     ("MailQueue", "mailQueue"),
     ("PushQueue", "pushQueue"),
     ("StockQueue", "stockQueue"),
     ("ImportQueue", "importQueue"),
     ("RefundQueue", "refundQueue"),
+    ("DocumentQueue", "documentQueue"),
 ];
 
 fn read(path: &Path) -> Value {
@@ -74,6 +75,7 @@ fn tags() -> BTreeSet<String> {
         .chain(stock_tags())
         .chain(tags_of::<ImportEvent>())
         .chain(tags_of::<RefundEvent>())
+        .chain(tags_of::<DocumentEvent>())
         .collect()
 }
 
@@ -84,6 +86,7 @@ enum Read {
     Account(AccountMessage),
     Import(ImportMessage),
     Refund(RefundMessage),
+    Document(DocumentMessage),
     Stock(StockMessage),
 }
 
@@ -93,6 +96,9 @@ fn parse(message: &Value) -> Result<Read, serde_json::Error> {
     }
     if message["event"]["type"].as_str().is_some_and(|tag| tag.starts_with("refund.")) {
         return serde_json::from_value(message.clone()).map(Read::Refund);
+    }
+    if message["event"]["type"].as_str().is_some_and(|tag| tag.starts_with("document.")) {
+        return serde_json::from_value(message.clone()).map(Read::Document);
     }
     Ok(match serde_json::from_value(message.clone())? {
         Mailable::Order(message) => Read::Order(message),
@@ -107,6 +113,7 @@ fn written(read: &Read) -> Value {
         Read::Account(message) => serde_json::to_value(message),
         Read::Import(message) => serde_json::to_value(message),
         Read::Refund(message) => serde_json::to_value(message),
+        Read::Document(message) => serde_json::to_value(message),
         Read::Stock(message) => serde_json::to_value(message),
     }
     .unwrap()
@@ -172,7 +179,7 @@ fn every_event_of_the_domain_has_a_recorded_message_and_a_recorded_update() {
     assert_eq!(messages.keys().cloned().collect::<BTreeSet<_>>(), tags());
     let shown = messages.values().filter_map(|message| match parse(message).unwrap() {
         Read::Order(message) => Some(message.event.name().to_owned()),
-        Read::Account(_) | Read::Import(_) | Read::Refund(_) | Read::Stock(_) => None,
+        Read::Account(_) | Read::Import(_) | Read::Refund(_) | Read::Document(_) | Read::Stock(_) => None,
     });
     let shown: BTreeSet<_> = shown.collect();
     assert_eq!(updates.keys().cloned().collect::<BTreeSet<_>>(), shown);
@@ -205,6 +212,7 @@ fn the_contract_sends_and_takes_every_event_and_nothing_else() {
         ("stockQueue", stock_tags()),
         ("importQueue", tags_of::<ImportEvent>()),
         ("refundQueue", tags_of::<RefundEvent>()),
+        ("documentQueue", tags_of::<DocumentEvent>()),
     ] {
         assert_eq!(names(&contract["channels"][channel]["messages"]), tags, "{channel}");
     }
@@ -221,6 +229,9 @@ fn the_contract_sends_and_takes_every_event_and_nothing_else() {
     }
     for operation in ["announceToRefund", "makeTheRefunds"] {
         assert_eq!(of_operation(operation), tags_of::<RefundEvent>(), "{operation}");
+    }
+    for operation in ["announceToDocument", "issueTheDocuments"] {
+        assert_eq!(of_operation(operation), tags_of::<DocumentEvent>(), "{operation}");
     }
     for operation in ["announceToPush", "takeUpdates"] {
         assert_eq!(of_operation(operation), order_tags(), "{operation}");

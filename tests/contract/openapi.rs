@@ -17,6 +17,7 @@ fn generated() -> Value {
         part("Carts", "The caller's own cart.", carts::Documented::openapi()),
         part("Pricing", "Promotions, shipping methods and taxes.", pricing::Documented::openapi()),
         part("Orders", "Placing, reading and fulfilling orders.", orders::Documented::openapi()),
+        part("Documents", "Invoices and credit notes.", documents::Documented::openapi()),
         part("Stock", "What is on hand, its ledger, and waiting for what is sold out.", stock::Documented::openapi()),
         part("Payments", "Paying at Stripe.", payments::Documented::openapi()),
         part("This document", "For programs and for people.", catalog::about::Documented::openapi()),

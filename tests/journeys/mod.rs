@@ -7,6 +7,7 @@ mod capturing;
 mod catalogue;
 mod counting;
 mod disputing;
+mod documenting;
 mod expiring;
 mod failures;
 mod fulfilment;

@@ -73,6 +73,12 @@ async fn work(shop: &TestShop) {
     assert_eq!(staff.post(&cancel, json!({ "reason": "Lost" })).await.status, 200);
     socket.until("order.refunded").await;
     eventually("the mail", async || shop.order_mails_to(&customer.email).await.pop()).await;
+    let documents = format!("/v1/orders/{order}/documents");
+    let number = eventually("an invoice and a credit note", async || {
+        customer.get(&documents).await.body["items"][1]["number"].as_str().map(ToOwned::to_owned)
+    });
+    assert_eq!(customer.get(&format!("{documents}/{}", number.await)).await.status, 200);
+    assert_eq!(staff.get("/v1/admin/documents?series=invoice").await.status, 200);
     socket.close().await;
     customer.delete("/v1/sessions/current").await;
 

@@ -23,6 +23,7 @@ use tokio::task::spawn_local;
 use tokio::time::sleep;
 use tower::ServiceExt;
 use waybill_domain::SignedDuration;
+use waybill_domain::document::{Letterhead, Seller};
 use waybill_lambda::links::Links;
 use waybill_lambda::stream::Record;
 use waybill_lambda::{batch, clock};
@@ -48,7 +49,7 @@ const MOST_TRIES: u32 = 100;
 const BATCH: usize = 10;
 /// How often a client asks again whose request came to nothing.
 const TRIES: usize = 100;
-const QUEUES: [&str; 5] = ["mail", "push", "stock", "import", "refund"];
+const QUEUES: [&str; 6] = ["mail", "push", "stock", "import", "refund", "document"];
 
 /// A client of a service. How much is left to be retried is its own: else the SDK keeps it for the whole process.
 macro_rules! client {
@@ -72,6 +73,8 @@ pub struct House {
     queues: announce::Queues,
     mail: email::Sender,
     letterhead: (email::Shop, Links),
+    /// What invoices say of the shop.
+    seller: Letterhead,
     browsers: aws_sdk_apigatewaymanagement::Client,
     dice: RefCell<Dice>,
     /// What is still on its way.
@@ -104,7 +107,7 @@ impl House {
         let capture = if is_captured_later { Capture::Manual } else { Capture::Automatic };
         let stripe = Stripe::in_process(STRIPE_KEY, wire.stripe(), "https://shop.example.com").with_capture(capture);
         let browsers = client!(aws_sdk_apigatewaymanagement, &aws);
-        let [mail, push, stock, import, refund] = QUEUES.map(ToOwned::to_owned);
+        let [mail, push, stock, import, refund, document] = QUEUES.map(ToOwned::to_owned);
         let house = Rc::new(House {
             is_captured_later,
             api: api(&table, &guard, &stripe),
@@ -122,7 +125,7 @@ impl House {
                 deadline: SignedDuration::try_from(DEADLINE).unwrap(),
             },
             sqs: client!(aws_sdk_sqs, &aws),
-            queues: announce::Queues { mail, push, stock, import, refund },
+            queues: announce::Queues { mail, push, stock, import, refund, document },
             mail: email::Sender {
                 client: client!(aws_sdk_sesv2, &aws),
                 table: table.clone(),
@@ -133,6 +136,7 @@ impl House {
                 email::Shop { name: "Shop".into(), url: "https://shop.example.com".into() },
                 Links::new("simulated"),
             ),
+            seller: letterhead(),
             browsers,
             dice: RefCell::new(Dice::new(seed ^ (1 << 40))),
             under_way: Cell::new(0),
@@ -334,6 +338,10 @@ impl House {
                     let stripe = &self.stripe;
                     batch::work_off(&|message| payments::work::refund(table, stripe, message, now), event).await
                 }
+                "document" => {
+                    let seller = &self.seller;
+                    batch::work_off(&|message| documents::work::issue(table, seller, message, now), event).await
+                }
                 other => panic!("nobody works off {other}"),
             }
         };
@@ -392,6 +400,11 @@ impl House {
     }
 }
 
+fn letterhead() -> Letterhead {
+    let [invoices, credit_notes, reversals] = ["INV-", "CN-", "RV-"].map(|prefix| prefix.parse().unwrap());
+    Letterhead { seller: Seller::new("Shop", "1 Main St", "").unwrap(), invoices, credit_notes, reversals }
+}
+
 fn api(table: &Table, guard: &Guard, stripe: &Stripe) -> Router {
     let (table, guard, seal) = (table.clone(), guard.clone(), Seal::new("simulated"));
     let limits = Some(guard.limits.clone());
@@ -406,7 +419,9 @@ fn api(table: &Table, guard: &Guard, stripe: &Stripe) -> Router {
     };
     let orders = orders::App { table: table.clone(), guard: guard.clone(), seal };
     let payments = payments::App { table: table.clone(), guard: guard.clone(), stripe: stripe.clone() };
+    let documents = documents::App { table: table.clone(), guard: guard.clone() };
     let routes = orders::routes(orders).merge(carts::routes(carts)).merge(payments::routes(payments));
+    let routes = routes.merge(documents::routes(documents));
     waybill_web::app(routes.merge(stock::routes(stock::App { table, guard })), limits)
 }
 

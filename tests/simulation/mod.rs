@@ -24,9 +24,10 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::sleep;
 use waybill_domain::Timestamp;
 use waybill_domain::account::Role;
+use waybill_domain::document::Series;
 use waybill_lambda::{clock, random};
 use waybill_tests::Dice;
-use waybill_tests::books::{Tally, counted, disputes, explained, mailed, money, sold};
+use waybill_tests::books::{Tally, counted, disputes, documented, explained, mailed, money, sold};
 use waybill_web::Guard;
 use waybill_web::cursors::Cursors;
 use waybill_web::limits::Limits;
@@ -166,6 +167,7 @@ async fn adds_up(
     money(&orders, &house.events())?;
     disputes(&orders, &house.events())?;
     stock(house, staff, &orders, corrected).await?;
+    documented(&orders, &documents(house, staff).await)?;
     let counts = staff.get(house, "/v1/admin/orders/counts").await.body;
     counted(&orders, &counts)?;
     let seen = house.wire.seen();
@@ -200,6 +202,24 @@ async fn adds_up(
         return Err(format!("browsers were not told the same as happened: {differ:?}"));
     }
     Ok(Tally::of(orders.values()))
+}
+
+/// All documents of each series.
+async fn documents(house: &House, staff: &Person) -> BTreeMap<&'static str, Vec<Value>> {
+    let mut all = BTreeMap::new();
+    for series in Series::ALL.map(Series::as_str) {
+        let documents: &mut Vec<Value> = all.entry(series).or_default();
+        let mut more = String::new();
+        loop {
+            let page = staff.get(house, &format!("/v1/admin/documents?series={series}&limit=20{more}")).await.body;
+            documents.extend(page["items"].as_array().unwrap().iter().cloned());
+            match page["next"].as_str() {
+                Some(next) => more = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+    }
+    all
 }
 
 async fn stock(

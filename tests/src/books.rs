@@ -292,3 +292,39 @@ pub fn money(orders: &BTreeMap<String, Value>, events: &[Value]) -> Result<(), S
     }
     Ok(())
 }
+
+/// Whether each order has the documents that its money calls for, and each series every number once; of the documents, all of
+/// each series.
+pub fn documented(orders: &BTreeMap<String, Value>, series: &BTreeMap<&str, Vec<Value>>) -> Result<(), String> {
+    let mut of: BTreeMap<(&str, &str), Vec<i64>> = BTreeMap::new();
+    for (kind, documents) in series {
+        let number =
+            |document: &Value| document["number"].as_str().unwrap().rsplit('-').next().unwrap().parse().unwrap();
+        let mut numbers: Vec<usize> = documents.iter().map(number).collect();
+        numbers.sort();
+        if numbers != (1..=documents.len()).collect::<Vec<_>>() {
+            return Err(format!("the numbers of {kind} are {numbers:?}"));
+        }
+        for document in documents {
+            let total = document["total"]["amount"].as_i64().unwrap();
+            of.entry((document["order_id"].as_str().unwrap(), kind)).or_default().push(total);
+        }
+    }
+    for (id, order) in orders {
+        let mut has = |kind| of.remove(&(id.as_str(), kind)).unwrap_or_default();
+        let (invoices, notes, reversals) = (has("invoice"), has("credit_note"), has("reversal"));
+        let was_paid = events(order).contains(&"order.paid");
+        let total = order["total"]["amount"].as_i64().unwrap();
+        let refunds = order["refunds"].as_array().unwrap().iter().filter(|refund| refund["status"] == "succeeded");
+        let refunds: Vec<_> = refunds.map(|refund| refund["amount"]["amount"].as_i64().unwrap()).collect();
+        let refunds = if was_paid { refunds } else { Vec::new() };
+        let sum = |amounts: &[i64]| amounts.iter().sum::<i64>();
+        if invoices != if was_paid { vec![total] } else { vec![] }
+            || notes.len() != refunds.len() + reversals.len()
+            || sum(&notes) - sum(&reversals) != sum(&refunds)
+        {
+            return Err(format!("{invoices:?}, {notes:?} and {reversals:?} are not the documents of {order}"));
+        }
+    }
+    of.into_keys().next().map_or(Ok(()), |stray| Err(format!("a document of {stray:?}, which is not there")))
+}

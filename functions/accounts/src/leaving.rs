@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use waybill_domain::Timestamp;
 use waybill_domain::account::{Account, KeptAddress, Role};
+use waybill_domain::document::DocumentSummary;
 use waybill_domain::id::AccountId;
 use waybill_domain::message::Actor;
 use waybill_domain::order::{Command, Contact, Order, Refusal, Status};
@@ -29,6 +30,8 @@ use crate::{App, Confirmed, last_administrator, not_changed};
 const EXPORT_PAGE: u8 = 10;
 /// Subscriptions that an export has.
 const EXPORTED_WAITS: u8 = 250;
+/// Documents that an export has.
+const EXPORTED_DOCUMENTS: u8 = 250;
 /// Orders that are looked at in one go while an account is deleted.
 const ORDERS_PAGE: u8 = 100;
 
@@ -44,6 +47,8 @@ pub struct Export {
     cart_destination: Option<Place>,
     /// What the caller waits for to be back in stock: the newest 250.
     stock_subscriptions: Vec<Wait>,
+    /// Invoices and what corrects them: the newest 250. Those of older orders can be listed by the order.
+    documents: Vec<DocumentSummary>,
     /// The newest first, ten on a page.
     orders: Vec<OrderView>,
     /// What to send as `cursor` for more orders; null when there are no more.
@@ -76,10 +81,11 @@ pub async fn export_account(
     let list = (&app.guard.cursors, list.as_str());
     let cursor = parameters.cursor(list, Cursor::among_orders);
     parameters.finish()?;
-    let (book, cart, waits, orders) = tokio::try_join!(
+    let (book, cart, waits, documents, orders) = tokio::try_join!(
         app.table.address_book(caller.account),
         app.table.cart(caller.account),
         app.table.waits_of(caller.account, EXPORTED_WAITS, None),
+        app.table.documents_for(caller.account, EXPORTED_DOCUMENTS),
         app.table.orders_in_full(caller.account, EXPORT_PAGE, cursor)
     )?;
     let (lines, cart_codes, cart_destination) =
@@ -93,6 +99,7 @@ pub async fn export_account(
         cart_codes,
         cart_destination,
         stock_subscriptions: waits.items,
+        documents,
         orders,
         next,
     }))
@@ -101,7 +108,7 @@ pub async fn export_account(
 /// Delete one's account
 ///
 /// At once and for good. Orders keep their lines and totals, and lose who they were for; those that were never to be paid are
-/// cancelled. Refused while an order is paid and not delivered, or its payment page is open. Should it be interrupted, log in and ask again: it goes on where it was.
+/// cancelled. Invoices that were issued stay as they are, with name and address, for as long as books have to be kept. Refused while an order is paid and not delivered, or its payment page is open. Should it be interrupted, log in and ask again: it goes on where it was.
 #[utoipa::path(
     post,
     path = "/v1/account/deletion",

@@ -1,5 +1,5 @@
-//! The outbox relay: every change of an order, refunds that are due, every letter about an account, what there is to tell of
-//! stock, and every part of an import, from the table's stream to the queues.
+//! The outbox relay: every change of an order, refunds and documents that are due, every letter about an account, what there is
+//! to tell of stock, and every part of an import, from the table's stream to the queues.
 
 #[cfg(test)]
 mod tests;
@@ -30,10 +30,12 @@ struct Audience {
     stock: bool,
     import: bool,
     refund: bool,
+    document: bool,
 }
 
 impl Audience {
-    const NOBODY: Audience = Audience { mail: false, push: false, stock: false, import: false, refund: false };
+    const NOBODY: Audience =
+        Audience { mail: false, push: false, stock: false, import: false, refund: false, document: false };
 }
 
 /// The queues' addresses.
@@ -43,6 +45,7 @@ pub struct Queues {
     pub stock: String,
     pub import: String,
     pub refund: String,
+    pub document: String,
 }
 
 /// Sends what the records announce, in order. Answers the first record that some queue did not take; it and those behind it
@@ -57,6 +60,7 @@ pub async fn relay(client: &aws_sdk_sqs::Client, queues: &Queues, records: Vec<R
             (&queues.stock, |to| to.stock),
             (&queues.import, |to| to.import),
             (&queues.refund, |to| to.refund),
+            (&queues.document, |to| to.document),
         ] {
             let heard: Vec<_> = batch.iter().filter(|announced| hears(announced.to)).collect();
             // The other queues are told all the same: what is before the record that one did not take does not come again.
@@ -97,13 +101,16 @@ fn read(records: Vec<Record>) -> (Vec<Announced>, Option<String>) {
 fn texts(announcement: Announcement) -> Result<Vec<(String, Audience)>, serde_json::Error> {
     let mut texts = Vec::new();
     match announcement {
-        Announcement::Order { message, refund } => {
+        Announcement::Order { message, refund, document } => {
             if let Some(message) = message {
                 let to = Audience { mail: true, push: true, stock: moves_goods(&message.event), ..Audience::NOBODY };
                 texts.push((serde_json::to_string(&message)?, to));
             }
             if let Some(message) = refund {
                 texts.push((serde_json::to_string(&message)?, Audience { refund: true, ..Audience::NOBODY }));
+            }
+            if let Some(message) = document {
+                texts.push((serde_json::to_string(&message)?, Audience { document: true, ..Audience::NOBODY }));
             }
         }
         Announcement::Letter(message) => {

@@ -14,6 +14,7 @@ async fn main() -> Result<(), Error> {
         import: variables.text("IMPORT_QUEUE_URL"),
         stock: variables.text("STOCK_QUEUE_URL"),
         refund: variables.text("REFUND_QUEUE_URL"),
+        document: variables.text("DOCUMENT_QUEUE_URL"),
     })?;
     stream::run(|records| relay(&client, &queues, records)).await
 }

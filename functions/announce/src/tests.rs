@@ -60,8 +60,9 @@ fn records() -> Vec<Record> {
 async fn every_queue_is_told_of_what_comes_before_a_record_that_one_of_them_did_not_take() {
     let (client, taken) = sqs().await;
     let url = |name: &str| format!("https://sqs.us-east-1.amazonaws.com/123456789012/{name}");
-    let [mail, push, stock, import, refund] = ["mail", "push", "stock", "import", "refund"].map(url);
-    let queues = Queues { mail, push, stock, import, refund };
+    let [mail, push, stock, import, refund, document] =
+        ["mail", "push", "stock", "import", "refund", "document"].map(url);
+    let queues = Queues { mail, push, stock, import, refund, document };
     let (announced, _) = read(records());
     let mailed: Vec<_> = announced.iter().filter(|announced| announced.to.mail).collect();
     assert!(mailed.len() >= 2, "a record that is not the first has to be refused");

@@ -267,6 +267,60 @@ impl RefundMessage {
     }
 }
 
+/// What is to be done about the documents of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum DocumentEvent {
+    /// Its invoice, a credit note or a reversal waits to be issued.
+    #[serde(rename = "document.due.v1")]
+    Due,
+}
+
+/// A message about documents of an order. `id` is the order's id and version, as of its own message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentMessage {
+    pub id: String,
+    pub at: Timestamp,
+    pub order_id: OrderId,
+    pub event: DocumentEvent,
+}
+
+impl DocumentMessage {
+    /// What an order's latest change calls for. Which document it is, the order itself says.
+    pub fn latest(order: &Order) -> Option<DocumentMessage> {
+        let entry = order.timeline.last()?;
+        let is_due = match entry.event {
+            Event::Paid | Event::Refunded { .. } | Event::RefundFailed { .. } => true,
+            Event::Placed
+            | Event::PaymentStarted
+            | Event::PaymentDeclined
+            | Event::PaymentExpired
+            | Event::PaymentAuthorised
+            | Event::Processing
+            | Event::AddressChanged
+            | Event::PartiallyShipped { .. }
+            | Event::Shipped { .. }
+            | Event::ShipmentDelivered { .. }
+            | Event::Delivered
+            | Event::Cancelled
+            | Event::Expired
+            | Event::CancelledWithRefund { .. }
+            | Event::RestCancelled { .. }
+            | Event::PaidLate { .. }
+            | Event::RefundRequested { .. }
+            | Event::DisputeOpened { .. }
+            | Event::DisputeUpdated { .. }
+            | Event::DisputeClosed { .. }
+            | Event::ReturnRequested { .. }
+            | Event::ReturnApproved { .. }
+            | Event::ReturnRefused { .. }
+            | Event::ReturnReceived { .. } => false,
+        };
+        let id = format!("{}/{}", order.id, order.version());
+        is_due.then(|| DocumentMessage { id, at: entry.at, order_id: order.id, event: DocumentEvent::Due })
+    }
+}
+
 /// What happened to the stock of a SKU.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]

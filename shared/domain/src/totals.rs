@@ -46,7 +46,7 @@ mod choice;
 mod discount;
 mod eligible;
 mod promotion;
-mod rounding;
+pub(crate) mod rounding;
 mod shipping;
 mod tax;
 #[cfg(test)]

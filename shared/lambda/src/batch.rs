@@ -7,7 +7,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tracing::Instrument;
-use waybill_domain::message::{AccountMessage, ImportMessage, Message, RefundMessage, StockMessage};
+use waybill_domain::message::{AccountMessage, DocumentMessage, ImportMessage, Message, RefundMessage, StockMessage};
 
 /// What the queue is told: the messages that are to come back.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -35,6 +35,12 @@ impl Queued for Message {
 }
 
 impl Queued for RefundMessage {
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+}
+
+impl Queued for DocumentMessage {
     fn id(&self) -> String {
         self.id.clone()
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use waybill_domain::Timestamp;
+use waybill_domain::document::Series;
 use waybill_domain::id::{
     AccountId, CategoryId, ImportId, LetterId, MovementId, NoteId, OrderId, OrderNumber, ProductId, PromotionId,
     ShippingMethodId,
@@ -383,6 +384,45 @@ pub fn orders_by_status(status: Status, placed_at: Timestamp, id: OrderId) -> Pl
 /// Milliseconds of fixed width, so that text sorts as time does.
 pub fn by_time(at: Timestamp, id: impl std::fmt::Display) -> String {
     format!("{:013}#{id}", at.as_millisecond().max(0))
+}
+
+/// How far a series of documents has come.
+pub fn series(series: Series) -> Key {
+    Key { pk: format!("SERIES#{}", series.as_str()), sk: "SERIES".into() }
+}
+
+/// What the sort key of every document begins with.
+pub const DOCUMENT: &str = "DOCUMENT#";
+
+/// The documents of an order. They have a partition of their own, for they outlive what is known of the buyer.
+pub fn documents_of(order: OrderNumber) -> String {
+    format!("DOCUMENTS#{order}")
+}
+
+/// The place of a document among its order's, 0 for the first. Fixed width, so that text sorts as numbers do.
+pub fn document(order: OrderNumber, place: usize) -> Key {
+    Key { pk: documents_of(order), sk: format!("{DOCUMENT}{place:04}") }
+}
+
+pub fn documents_for(buyer: AccountId) -> String {
+    format!("ACCOUNT#{buyer}#DOCUMENTS")
+}
+
+pub fn own_document(buyer: AccountId, issued_at: Timestamp, order: OrderNumber, place: usize) -> Place {
+    let sk = by_time(issued_at, format_args!("{order}#{place:04}"));
+    Place { index: Index::Gsi1, pk: documents_for(buyer), sk }
+}
+
+pub fn documents_in(series: Series) -> String {
+    format!("DOCUMENTS#{}", series.as_str())
+}
+
+pub fn document_by_number(series: Series, serial: u64, order: OrderNumber, place: usize) -> Place {
+    Place { index: Index::Gsi2, pk: documents_in(series), sk: by_serial(serial, order, place) }
+}
+
+pub fn by_serial(serial: u64, order: OrderNumber, place: usize) -> String {
+    format!("{serial:012}#{order}#{place:04}")
 }
 
 pub fn stripe_event(id: &str) -> Key {

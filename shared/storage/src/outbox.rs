@@ -2,7 +2,7 @@
 //! it, and the table's stream carries it on.
 
 use waybill_domain::import::Import;
-use waybill_domain::message::{AccountMessage, ImportMessage, Message, RefundMessage, StockMessage};
+use waybill_domain::message::{AccountMessage, DocumentMessage, ImportMessage, Message, RefundMessage, StockMessage};
 use waybill_domain::order::Order;
 
 use crate::keys;
@@ -13,8 +13,8 @@ use crate::{stock, waiting};
 /// What an item in the stream calls for.
 #[derive(Clone, Debug)]
 pub enum Announcement {
-    /// An order's latest change, while there is somebody to be told; and what is to be done about its money.
-    Order { message: Option<Box<Message>>, refund: Option<RefundMessage> },
+    /// An order's latest change, while there is somebody to be told; and what is to be done about its money and its documents.
+    Order { message: Option<Box<Message>>, refund: Option<RefundMessage>, document: Option<DocumentMessage> },
     /// A mail about an account.
     Letter(AccountMessage),
     /// Something about the stock of a SKU.
@@ -30,8 +30,9 @@ pub fn announcement(image: serde_dynamo::Item) -> Result<Option<Announcement>, S
         Some(serde_dynamo::AttributeValue::S(sk)) if sk == keys::ORDER => {
             let order: Order = serde_dynamo::from_item(image).map_err(unreadable)?;
             let (message, refund) = (Message::latest(&order).map(Box::new), RefundMessage::latest(&order));
-            let is_told = message.is_some() || refund.is_some();
-            Ok(is_told.then_some(Announcement::Order { message, refund }))
+            let document = DocumentMessage::latest(&order);
+            let is_told = message.is_some() || refund.is_some() || document.is_some();
+            Ok(is_told.then_some(Announcement::Order { message, refund, document }))
         }
         Some(serde_dynamo::AttributeValue::S(sk)) if sk.starts_with(keys::LETTER) => {
             let letter: Letter = serde_dynamo::from_item(image).map_err(unreadable)?;

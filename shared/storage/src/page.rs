@@ -72,6 +72,16 @@ impl Cursor {
         Some(Cursor { sort: keys::by_time(at, id), key: keys::note(order, id), back })
     }
 
+    /// Reads a cursor of a series of documents.
+    pub fn among_documents(text: &str) -> Option<Cursor> {
+        let (text, back) = direction(text);
+        let mut parts = text.split('.');
+        let serial = parts.next()?.parse().ok()?;
+        let (order, place) = (parts.next()?.parse::<OrderNumber>().ok()?, parts.next()?.parse().ok()?);
+        Some(Cursor { sort: keys::by_serial(serial, order, place), key: keys::document(order, place), back })
+            .filter(|_| parts.next().is_none())
+    }
+
     /// Reads a cursor of what an account waits for.
     pub fn among_waits(account: AccountId, text: &str) -> Option<Cursor> {
         let (text, back) = direction(text);

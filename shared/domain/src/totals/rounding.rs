@@ -21,7 +21,7 @@ pub(super) fn sum(amounts: impl IntoIterator<Item = i64>) -> Result<i64, MoneyEr
 }
 
 /// `amount * numerator / denominator`, half away from zero. None of them is negative.
-pub(super) fn part(amount: i64, numerator: i64, denominator: i64) -> Result<i64, MoneyError> {
+pub(crate) fn part(amount: i64, numerator: i64, denominator: i64) -> Result<i64, MoneyError> {
     let (amount, numerator, denominator) = (i128::from(amount), i128::from(numerator), i128::from(denominator));
     let exact = amount * numerator;
     let rounded = exact / denominator + i128::from(exact % denominator * 2 >= denominator);
@@ -30,7 +30,7 @@ pub(super) fn part(amount: i64, numerator: i64, denominator: i64) -> Result<i64,
 
 /// `amount` in parts proportional to `weights`, to the last minor unit: what is left after rounding down goes to the
 /// largest remainders, the first of equal ones. With an amount of at most the weights' sum, no part is above its weight.
-pub(super) fn spread(amount: i64, weights: &[i64]) -> Result<Vec<i64>, MoneyError> {
+pub(crate) fn spread(amount: i64, weights: &[i64]) -> Result<Vec<i64>, MoneyError> {
     let whole = i128::from(sum(weights.iter().copied())?);
     if whole == 0 {
         return Ok(vec![0; weights.len()]);

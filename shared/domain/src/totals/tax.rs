@@ -64,7 +64,7 @@ impl TaxRate {
     }
 
     /// The tax contained in an amount, or to be added to it.
-    fn on(self, amount: i64, prices: Prices) -> Result<i64, MoneyError> {
+    pub(crate) fn on(self, amount: i64, prices: Prices) -> Result<i64, MoneyError> {
         let rate = i64::from(self.0);
         match prices {
             Prices::IncludeTax => part(amount, rate, WHOLE + rate),

@@ -1,5 +1,6 @@
 //! How many calls each use of the table makes. A call more is money and time on every request.
 
+use waybill_domain::document::Series;
 use waybill_domain::id::NoteId;
 use waybill_domain::import::Counts;
 use waybill_domain::message::Actor;
@@ -17,6 +18,7 @@ use waybill_storage::waiting::Wait;
 
 use crate::accounts::ann;
 use crate::changing::stripe_event;
+use crate::documents::{letterhead, paid};
 use crate::imports::{import, parts};
 use crate::pricing::promotion;
 use crate::sessions::{known, session};
@@ -60,6 +62,21 @@ async fn a_note_is_one_call_to_write_to_list_and_to_delete() {
     assert_eq!(refused, NotNoted::Written(Box::new(note)));
     shop.table.delete_note(order, id).await.unwrap();
     assert_eq!(shop.wire.calls(), ["TransactWriteItems", "Query", "TransactWriteItems", "DeleteItem"]);
+}
+
+#[tokio::test]
+async fn a_document_is_a_query_two_reads_and_a_transaction_and_none_only_the_query_and_a_read() {
+    let shop = Shop::open().await;
+    let order = paid(&shop).await;
+    shop.wire.calls();
+    assert_eq!(shop.table.issue_documents(order.id, &letterhead(), at(2)).await.unwrap().len(), 1);
+    assert_eq!(shop.wire.calls(), ["Query", "GetItem", "GetItem", "TransactWriteItems"]);
+    assert_eq!(shop.table.issue_documents(order.id, &letterhead(), at(3)).await.unwrap(), []);
+    assert_eq!(shop.wire.calls(), ["Query", "GetItem"]);
+    shop.table.documents(order.id.number()).await.unwrap();
+    shop.table.documents_in(Series::Invoice, 20, None).await.unwrap();
+    shop.table.documents_for(order.buyer, 250).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["Query"; 3]);
 }
 
 #[tokio::test]
