@@ -6,6 +6,7 @@ mod bad_input;
 mod catalogue;
 mod counting;
 mod disputing;
+mod drafting;
 mod expiring;
 mod failures;
 mod fulfilment;

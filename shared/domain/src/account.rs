@@ -86,6 +86,8 @@ permissions! {
     ReadOrders = "orders:read": Support Manager Administrator;
     /// Note something about orders, for other staff.
     NoteOrders = "orders:note": Support Manager Administrator;
+    /// Put orders together for customers, and place them.
+    PlaceOrders = "orders:place": Support Manager Administrator;
     /// Move orders on.
     FulfilOrders = "orders:fulfil": Manager Administrator;
     /// Pay back what was paid for an order.
@@ -192,6 +194,7 @@ mod tests {
             table,
             "orders:read     Support Manager Administrator\n\
              orders:note     Support Manager Administrator\n\
+             orders:place    Support Manager Administrator\n\
              orders:fulfil   Manager Administrator\n\
              orders:refund   Manager Administrator\n\
              catalog:write   Manager Administrator\n\

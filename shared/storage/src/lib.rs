@@ -6,6 +6,7 @@ pub mod carts;
 pub mod catalog;
 pub mod categories;
 pub mod connections;
+pub mod drafts;
 pub mod imports;
 mod keys;
 pub mod letters;

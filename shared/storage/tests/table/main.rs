@@ -11,6 +11,7 @@ mod catalog;
 mod categories;
 mod changing;
 mod connections;
+mod drafts;
 mod imports;
 mod lists;
 mod lost_replies;
