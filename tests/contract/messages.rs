@@ -309,6 +309,17 @@ fn a_message_that_tells_how_the_total_is_made_keeps_the_contract_too() {
 }
 
 #[test]
+fn a_message_that_tells_that_staff_placed_the_order_keeps_the_contract_too() {
+    let closed = closed(&contract());
+    for (name, mut message) in recorded("messages").into_iter().filter(|(name, _)| name.starts_with("order.")) {
+        message["order"]["placed_by_staff"] = json!(true);
+        let complaints = complaints(&validator(&closed, &name), &message);
+        assert!(complaints.is_empty(), "{name}: {complaints:#?}");
+        assert_eq!(written(&parse(&message).unwrap()), message, "{name}");
+    }
+}
+
+#[test]
 fn the_queues_are_as_the_contract_says() {
     let contract = contract();
     let queues = template().queues;

@@ -14,7 +14,7 @@ fn generated() -> Value {
     document(vec![
         part("Catalogue", "Categories, products and their SKUs.", catalog::Documented::openapi()),
         part("Accounts", "Sign-up, log-in and tokens.", accounts::Documented::openapi()),
-        part("Carts", "The caller's own cart.", carts::Documented::openapi()),
+        part("Carts", "The caller's own cart, and drafts that staff fill for customers.", carts::Documented::openapi()),
         part("Pricing", "Promotions, shipping methods and taxes.", pricing::Documented::openapi()),
         part("Orders", "Placing, reading and fulfilling orders.", orders::Documented::openapi()),
         part("Documents", "Invoices and credit notes.", documents::Documented::openapi()),

@@ -63,6 +63,9 @@ fn routes() -> Vec<Route> {
         .collect()
 }
 
+/// A draft that is not there.
+const DRAFT: &str = "/v1/admin/drafts/drf_00000000000000000000000000";
+
 /// For every route, in the order in which they are asked: the last two end sessions.
 fn cases(order: &str, product: &str) -> Vec<(&'static str, Case)> {
     let same = |path: &str, body: Option<Value>, status: u16| Case {
@@ -122,6 +125,18 @@ fn cases(order: &str, product: &str) -> Vec<(&'static str, Case)> {
         ("DELETE /v1/cart/lines/{sku}", same("/v1/cart/lines/TEA", None, 200)),
         ("PATCH /v1/cart", same("/v1/cart", nothing(), 200)),
         ("DELETE /v1/cart", same("/v1/cart", None, 200)),
+        // The matrix has no keys.
+        ("POST /v1/admin/drafts", same("/v1/admin/drafts", nothing(), 422)),
+        ("GET /v1/admin/drafts", same("/v1/admin/drafts", None, 200)),
+        ("GET /v1/admin/drafts/{id}", same(DRAFT, None, 404)),
+        ("PATCH /v1/admin/drafts/{id}", same(DRAFT, nothing(), 404)),
+        ("DELETE /v1/admin/drafts/{id}", same(DRAFT, None, 204)),
+        (
+            "PUT /v1/admin/drafts/{id}/lines/{sku}",
+            same(&format!("{DRAFT}/lines/TEA"), Some(json!({ "quantity": 1 })), 404),
+        ),
+        ("DELETE /v1/admin/drafts/{id}/lines/{sku}", same(&format!("{DRAFT}/lines/TEA"), None, 404)),
+        ("POST /v1/admin/drafts/{id}/orders", same(&format!("{DRAFT}/orders"), nothing(), 422)),
         ("GET /v1/orders", same("/v1/orders", None, 200)),
         ("POST /v1/orders", same("/v1/orders", nothing(), 422)),
         ("GET /v1/orders/{id}", Case { other: 404, ..same("/v1/orders/{order}", None, 200) }),
@@ -414,6 +429,10 @@ async fn no_route_takes_a_field_that_is_the_servers_own() {
         ("PATCH /v1/cart", json!({ "codes": ["SALE"] })),
         ("PATCH /v1/guest-cart", json!({ "codes": ["SALE"] })),
         ("POST /v1/cart/merge", json!({ "cart_token": "x" })),
+        ("POST /v1/admin/drafts", json!({ "email": owner.email })),
+        ("PATCH /v1/admin/drafts/{id}", json!({ "codes": ["SALE"] })),
+        ("PUT /v1/admin/drafts/{id}/lines/{sku}", json!({ "quantity": 7 })),
+        ("POST /v1/admin/drafts/{id}/orders", json!({ "quote": quote, "shipping_address": address() })),
         ("POST /v1/orders", json!({ "quote": quote, "shipping_address": address() })),
         ("POST /v1/admin/orders/{id}/ship", json!({ "carrier": "UPS", "tracking_number": "1Z" })),
         ("POST /v1/admin/orders/{id}/cancel", json!({ "reason": "Lost" })),

@@ -8,6 +8,7 @@ mod catalogue;
 mod counting;
 mod disputing;
 mod documenting;
+mod drafting;
 mod expiring;
 mod failures;
 mod fulfilment;

@@ -82,6 +82,7 @@ async fn work(shop: &TestShop) {
     socket.close().await;
     customer.delete("/v1/sessions/current").await;
 
+    draft(shop, staff).await;
     shop.order_to_pay("TEA").await;
     let swept = shop.invoke("sweep", json!({ "expire_orders": { "older_than_minutes": 0 } })).await;
     assert_eq!(swept["expired"], 1);
@@ -101,6 +102,18 @@ async fn work(shop: &TestShop) {
     leaver.get("/v1/account/export").await;
     let left = leaver.post("/v1/account/deletion", json!({ "password": PASSWORD })).await;
     assert_eq!(left.status, 204, "{}", left.body);
+}
+
+/// Has staff order something for a customer who leaves it unpaid.
+async fn draft(shop: &TestShop, staff: &Person) {
+    let customer = shop.customer().await;
+    let draft = staff.post_once("/v1/admin/drafts", &key(), json!({ "email": customer.email })).await.text("/id");
+    assert_eq!(staff.get("/v1/admin/drafts").await.text("/items/0/id"), draft);
+    let path = format!("/v1/admin/drafts/{draft}");
+    let quote = staff.put(&format!("{path}/lines/TEA"), json!({ "quantity": 1 })).await.text("/cart/quote");
+    let body = json!({ "quote": quote, "shipping_address": address() });
+    let order = staff.post_once(&format!("{path}/orders"), &key(), body).await.text("/id");
+    assert_eq!(staff.post(&format!("/v1/admin/orders/{order}/cancel"), json!({ "reason": "Test" })).await.status, 200);
 }
 
 /// Makes a product by an import, or changes it.

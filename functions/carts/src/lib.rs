@@ -1,7 +1,8 @@
-//! Carts, of customers and of guests. Every answer is the whole cart at today's prices, for customers with the quote to
-//! order it by.
+//! Carts, of customers and of guests, and the drafts that staff fill for customers. Every answer is the whole cart at
+//! today's prices, for customers with the quote to order it by.
 
 mod change;
+mod drafts;
 mod guest;
 mod view;
 
@@ -12,7 +13,7 @@ use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
-use waybill_domain::cart::{self, Cart, CartLine, Quantity, Quote};
+use waybill_domain::cart::{self, Cart, CartLine, Quantity, Quote, QuotedDraft};
 use waybill_domain::id::{AccountId, CartId, ProductId};
 use waybill_domain::money::Currency;
 use waybill_domain::product::Offer;
@@ -20,6 +21,7 @@ use waybill_domain::text::Sku;
 use waybill_lambda::{clock, random};
 use waybill_storage::Table;
 use waybill_storage::carts::{CartOwner, NewCart};
+use waybill_storage::drafts::Draft;
 use waybill_storage::pricing::Shelf;
 use waybill_web::Guard;
 use waybill_web::quote::Seal;
@@ -53,7 +55,14 @@ pub struct App {
     guest::change_guest_cart,
     guest::clear_guest_cart,
     guest::set_guest_line,
-    guest::remove_guest_line
+    guest::remove_guest_line,
+    drafts::begin_draft,
+    drafts::list_drafts,
+    drafts::read_draft,
+    drafts::change_draft,
+    drafts::delete_draft,
+    drafts::set_draft_line,
+    drafts::remove_draft_line
 ))]
 pub struct Documented;
 
@@ -66,6 +75,10 @@ pub fn routes(app: App) -> Router {
         .route("/v1/guest-cart", get(guest::read_guest_cart).patch(guest::change_guest_cart))
         .route("/v1/guest-cart", delete(guest::clear_guest_cart))
         .route("/v1/guest-cart/lines/{sku}", put(guest::set_guest_line).delete(guest::remove_guest_line))
+        .route("/v1/admin/drafts", post(drafts::begin_draft).get(drafts::list_drafts))
+        .route("/v1/admin/drafts/{id}", get(drafts::read_draft).patch(drafts::change_draft))
+        .route("/v1/admin/drafts/{id}", delete(drafts::delete_draft))
+        .route("/v1/admin/drafts/{id}/lines/{sku}", put(drafts::set_draft_line).delete(drafts::remove_draft_line))
         .with_state(app)
 }
 
@@ -79,7 +92,7 @@ pub fn routes(app: App) -> Router {
     security(("bearer" = [])),
 )]
 async fn read_cart(State(app): State<App>, caller: Caller) -> Result<Json<CartView>, Problem> {
-    app.look_at(caller.account.into(), Some(caller.account)).await
+    app.look_at(caller.account.into()).await
 }
 
 /// Change what the cart says beside its lines
@@ -97,7 +110,7 @@ async fn change_cart(
     caller: Caller,
     Body(body): Body<CartChange>,
 ) -> Result<Json<CartView>, Problem> {
-    app.change(caller.account.into(), body, Some(caller.account)).await
+    app.change(caller.account.into(), body).await
 }
 
 /// Empty the cart
@@ -137,7 +150,7 @@ async fn set_line(
     Segment(sku): Segment,
     Body(body): Body<Line>,
 ) -> Result<Json<CartView>, Problem> {
-    app.set_line(caller.account.into(), &sku, body, Some(caller.account)).await
+    app.set_line(caller.account.into(), &sku, body).await
 }
 
 /// Take a SKU out of the cart
@@ -151,32 +164,68 @@ async fn set_line(
     security(("bearer" = [])),
 )]
 async fn remove_line(State(app): State<App>, caller: Caller, Segment(sku): Segment) -> Result<Json<CartView>, Problem> {
-    app.remove_line(caller.account.into(), &sku, Some(caller.account)).await
+    let left = app.remove_line(caller.account.into(), &sku).await?;
+    Ok(left.unwrap_or_else(|| Json(CartView::empty())))
+}
+
+/// A cart, and who may order it.
+#[derive(Clone, Copy)]
+struct Whose {
+    owner: CartOwner,
+    /// Nobody may order a guest's.
+    buyer: Option<AccountId>,
+    draft: Option<QuotedDraft>,
+}
+
+impl From<AccountId> for Whose {
+    fn from(account: AccountId) -> Self {
+        Whose { owner: account.into(), buyer: Some(account), draft: None }
+    }
+}
+
+impl From<CartId> for Whose {
+    fn from(guest: CartId) -> Self {
+        Whose { owner: guest.into(), buyer: None, draft: None }
+    }
+}
+
+impl From<&Draft> for Whose {
+    fn from(draft: &Draft) -> Self {
+        let quoted = QuotedDraft { id: draft.id };
+        Whose { owner: draft.id.into(), buyer: Some(draft.account_id), draft: Some(quoted) }
+    }
 }
 
 impl App {
-    /// A cart as its owner sees it; `buyer` is who may order it.
-    async fn look_at(&self, owner: CartOwner, buyer: Option<AccountId>) -> Result<Json<CartView>, Problem> {
-        let Some(cart) = self.table.cart(owner).await? else { return Ok(Json(CartView::empty())) };
-        let (view, ()) = tokio::try_join!(self.shown(&cart, buyer), async {
-            Ok(self.table.renew_cart(owner, &cart, clock::now()).await?)
+    /// A cart as its owner sees it.
+    async fn look_at(&self, whose: Whose) -> Result<Json<CartView>, Problem> {
+        match self.table.cart(whose.owner).await? {
+            Some(cart) => self.used(&cart, whose).await,
+            None => Ok(Json(CartView::empty())),
+        }
+    }
+
+    /// A cart that was read is one that was used.
+    async fn used(&self, cart: &Cart, whose: Whose) -> Result<Json<CartView>, Problem> {
+        let (view, ()) = tokio::try_join!(self.shown(cart, whose), async {
+            Ok(self.table.renew_cart(whose.owner, cart, clock::now()).await?)
         })?;
         Ok(view)
     }
 
-    async fn set_line(
-        &self,
-        owner: CartOwner,
-        sku: &str,
-        body: Line,
-        buyer: Option<AccountId>,
-    ) -> Result<Json<CartView>, Problem> {
+    /// What a cart begins with that was begun now.
+    fn fresh_cart(&self) -> NewCart {
+        let now = clock::now();
+        NewCart { id: CartId::new(random::uuid_at(now)), currency: self.currency, now }
+    }
+
+    async fn set_line(&self, whose: Whose, sku: &str, body: Line) -> Result<Json<CartView>, Problem> {
         let mut fields = Fields::default();
         let quantity = fields.take("/quantity", body.quantity.try_into());
         let quantity = fields.finish(|| quantity)?;
         let unknown = || Problem::not_found("SKU");
         let sku: Sku = sku.parse().map_err(|_| unknown())?;
-        let (product_id, known) = tokio::try_join!(self.table.owner_of(&sku), self.table.cart(owner))?;
+        let (product_id, known) = tokio::try_join!(self.table.owner_of(&sku), self.table.cart(whose.owner))?;
         let product_id = product_id.ok_or_else(unknown)?;
         let (currency, mut skus) =
             known.map_or((self.currency, BTreeMap::new()), |cart| (cart.currency, products_of(&cart)));
@@ -184,44 +233,31 @@ impl App {
         let offers = self.offers(&skus).await?;
         // A line says what its SKU cost when it was set.
         let price = offers.get(&sku).and_then(|offer| offer.price_in(currency)).map(|price| price.amount);
-        let now = clock::now();
-        let fresh = NewCart { id: CartId::new(random::uuid_at(now)), currency: self.currency, now };
         let line = CartLine { product_id, quantity, price };
-        let cart = self.table.set_cart_line(owner, &sku, line, fresh).await?;
+        let cart = self.table.set_cart_line(whose.owner, &sku, line, self.fresh_cart()).await?;
         // Another device may have put in what was not looked at.
         let is_known = products_of(&cart).iter().all(|(sku, product)| skus.get(sku) == Some(product));
-        if is_known { self.shown_at(&cart, offers, buyer).await } else { self.shown(&cart, buyer).await }
+        if is_known { self.shown_at(&cart, offers, whose).await } else { self.shown(&cart, whose).await }
     }
 
-    async fn change(
-        &self,
-        owner: CartOwner,
-        body: CartChange,
-        buyer: Option<AccountId>,
-    ) -> Result<Json<CartView>, Problem> {
+    async fn change(&self, whose: Whose, body: CartChange) -> Result<Json<CartView>, Problem> {
         let wishes = body.check(&self.shelf.look().await?.pricing)?;
-        let now = clock::now();
-        let fresh = NewCart { id: CartId::new(random::uuid_at(now)), currency: self.currency, now };
-        let cart = self.table.wish_in_cart(owner, &wishes, fresh).await?;
-        self.shown(&cart, buyer).await
+        let cart = self.table.wish_in_cart(whose.owner, &wishes, self.fresh_cart()).await?;
+        self.shown(&cart, whose).await
     }
 
-    async fn remove_line(
-        &self,
-        owner: CartOwner,
-        sku: &str,
-        buyer: Option<AccountId>,
-    ) -> Result<Json<CartView>, Problem> {
+    /// The cart without a SKU; None where there is no cart.
+    async fn remove_line(&self, whose: Whose, sku: &str) -> Result<Option<Json<CartView>>, Problem> {
         let sku = sku.parse().map_err(|_| Problem::not_found("SKU"))?;
-        match self.table.remove_cart_line(owner, &sku).await? {
-            Some(cart) => self.shown(&cart, buyer).await,
-            None => Ok(Json(CartView::empty())),
+        match self.table.remove_cart_line(whose.owner, &sku).await? {
+            Some(cart) => self.shown(&cart, whose).await.map(Some),
+            None => Ok(None),
         }
     }
 
-    async fn shown(&self, cart: &Cart, buyer: Option<AccountId>) -> Result<Json<CartView>, Problem> {
+    async fn shown(&self, cart: &Cart, whose: Whose) -> Result<Json<CartView>, Problem> {
         let offers = self.offers(&products_of(cart)).await?;
-        self.shown_at(cart, offers, buyer).await
+        self.shown_at(cart, offers, whose).await
     }
 
     async fn offers(&self, skus: &BTreeMap<Sku, ProductId>) -> Result<HashMap<Sku, Offer>, Problem> {
@@ -235,7 +271,7 @@ impl App {
         &self,
         cart: &Cart,
         offers: HashMap<Sku, Offer>,
-        buyer: Option<AccountId>,
+        Whose { buyer, draft, .. }: Whose,
     ) -> Result<Json<CartView>, Problem> {
         let shelf = self.shelf.look().await?;
         let priced = cart::price(cart, &offers).map_err(Problem::internal)?;
@@ -244,7 +280,8 @@ impl App {
         let uses = self.table.promotion_uses(&reckoning.limited(), buyer).await?;
         let reckoned = reckoning.reckon(&uses).map_err(Problem::internal)?;
         let quote = buyer.and_then(|buyer| Quote::of(buyer, cart, &priced, &reckoned, now));
-        let quote = quote.map(|quote| self.seal.close(&quote)).transpose().map_err(Problem::internal)?;
+        let quote =
+            quote.map(|quote| self.seal.close(&Quote { draft, ..quote })).transpose().map_err(Problem::internal)?;
         Ok(Json(CartView::of(cart, priced, reckoned, quote)))
     }
 }

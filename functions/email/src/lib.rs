@@ -109,6 +109,13 @@ fn words(shop: &Shop, message: &Message) -> Option<Words> {
                 message.order.total
             ),
         )),
+        // Those who place one themselves are on its page.
+        Event::Placed if message.order.placed_by_staff => Some(plain(
+            "please pay your order",
+            "We have placed your order",
+            "As you have asked us to, we have put this order together for you. Please log in to see it and to pay it; it is given \
+             up when it is not paid in time.",
+        )),
         Event::Paid if message.order.total.amount == 0 => Some(plain(
             "your order is confirmed",
             "Thank you for your order",

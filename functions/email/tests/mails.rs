@@ -41,6 +41,7 @@ fn message(event: Event) -> Message {
             payment_status: waybill_domain::order::PaymentStatus::Paid,
             fulfilment_status: waybill_domain::order::FulfilmentStatus::Unfulfilled,
             placed_at: "2026-11-23T08:59:00Z".parse().unwrap(),
+            placed_by_staff: false,
         },
         event,
     }
@@ -139,6 +140,14 @@ fn each_step_after_the_payment_is_mailed_and_none_before_it() {
     for event in [Event::Placed, Event::PaymentStarted, Event::PaymentDeclined, Event::PaymentExpired] {
         assert!(!mails(event));
     }
+}
+
+#[test]
+fn the_mail_of_an_order_that_staff_placed_asks_for_its_payment() {
+    let mut placed = message(Event::Placed);
+    placed.order.placed_by_staff = true;
+    let mail = compose(&shop(), &placed).unwrap().unwrap();
+    insta::assert_snapshot!("placed_by_staff", format!("Subject: {}\n\n{}", mail.subject, mail.text));
 }
 
 #[test]

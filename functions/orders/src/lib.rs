@@ -2,6 +2,7 @@
 
 mod address;
 mod change;
+mod drafts;
 mod fulfil;
 mod notes;
 mod place;
@@ -36,6 +37,7 @@ pub struct App {
 #[openapi(
     paths(
         place::place_order,
+        drafts::place_draft,
         read::list_own_orders,
         read::read_order,
         read::list_orders,
@@ -62,6 +64,7 @@ pub struct Documented;
 pub fn routes(app: App) -> Router {
     Router::new()
         .route("/v1/orders", post(place::place_order).get(read::list_own_orders))
+        .route("/v1/admin/drafts/{id}/orders", post(drafts::place_draft))
         .route("/v1/orders/{id}", get(read::read_order))
         .route("/v1/admin/orders", get(read::list_orders))
         .route("/v1/admin/orders/counts", get(read::count_orders))

@@ -7,10 +7,13 @@ use http::StatusCode;
 use http::header::LOCATION;
 use serde::Deserialize;
 use utoipa::ToSchema;
+use waybill_domain::cart::Quote;
 use waybill_domain::id::OrderId;
+use waybill_domain::message::Actor;
 use waybill_domain::money::Currency;
 use waybill_domain::order::{self, Order};
 use waybill_domain::product::Offer;
+use waybill_domain::text::Email;
 use waybill_domain::totals::Place;
 use waybill_lambda::{clock, random};
 use waybill_storage::orders::NotPlaced;
@@ -27,7 +30,7 @@ use crate::view::OrderView;
 #[serde(deny_unknown_fields)]
 pub struct NewOrder {
     /// The cart's `quote`.
-    quote: String,
+    pub quote: String,
     shipping_address: NewAddress,
 }
 
@@ -56,26 +59,67 @@ pub async fn place_order(
         limits.take(Limit::OrderAccount, &account, now),
         limits.take(Limit::OrderAddress, &address.0, now)
     )?;
-    let quote = app.seal.open(&body.quote).filter(|quote| quote.buyer == caller.account);
+    // What staff have put together, they place.
+    let quote = app.seal.open(&body.quote).filter(|quote| quote.buyer == caller.account && quote.draft.is_none());
     let quote = quote.ok_or_else(|| Problem::invalid_field("/quote", "must be the quote of your cart"))?;
-    let mut fields = Fields::default();
-    let address = body.shipping_address.check("/shipping_address", &mut fields);
-    if let (Some(address), Some(destination)) = (&address, &quote.destination) {
-        check_destination(address, destination, &mut fields);
+    let placing = body.check(quote, OrderId::for_placement(caller.account, &key))?;
+    if !placing.quote.is_good_at(now) {
+        return placing.before(&app.table, quote_expired()).await;
     }
-    let address = fields.finish(|| address)?;
-    let fingerprint = fingerprint(&body.quote, &address)?;
-    // A repeated request comes to the same id, and so meets the order of the first.
-    let id = OrderId::for_placement(caller.account, &key);
-    if !quote.is_good_at(now) {
-        return too_late(&app.table, id, &fingerprint).await;
+    placing.place(&app.table, caller.holder.email, Actor::Customer).await
+}
+
+/// A request for an order that can be placed. A repeated one comes to the same id, and so meets the order of the first.
+pub struct Placing {
+    pub quote: Quote,
+    id: OrderId,
+    address: order::Address,
+    /// Tells two requests with the same key apart.
+    fingerprint: String,
+}
+
+impl NewOrder {
+    /// The request for an order of this id, with its opened quote.
+    pub fn check(self, quote: Quote, id: OrderId) -> Result<Placing, Problem> {
+        let mut fields = Fields::default();
+        let address = self.shipping_address.check("/shipping_address", &mut fields);
+        if let (Some(address), Some(destination)) = (&address, &quote.destination) {
+            check_destination(address, destination, &mut fields);
+        }
+        let address = fields.finish(|| address)?;
+        let fingerprint = fingerprint(&self.quote, &address)?;
+        Ok(Placing { quote, id, address, fingerprint })
     }
-    let order = order::place(id, quote.clone(), caller.holder.email, address, now);
-    match app.table.place_order(&order, &quote, &fingerprint).await {
-        Ok(()) => Ok(created(order, false)),
-        Err(Refused::By(reasons)) => not_placed(reasons, &fingerprint, &order),
-        Err(Refused::Failed(error)) => Err(error.into()),
+}
+
+impl Placing {
+    /// Places the order of a quote that is still good.
+    pub async fn place(self, table: &Table, email: Email, by: Actor) -> Result<Response, Problem> {
+        let Placing { quote, id, address, fingerprint } = self;
+        let order = order::place(id, quote.clone(), email, address, by, clock::now());
+        match table.place_order(&order, &quote, &fingerprint).await {
+            Ok(()) => Ok(created(order, false)),
+            Err(Refused::By(reasons)) => not_placed(reasons, &fingerprint, &order),
+            Err(Refused::Failed(error)) => Err(error.into()),
+        }
     }
+
+    /// It cannot be placed any more; but a request before this one may have done so in time.
+    pub async fn before(&self, table: &Table, refusal: Problem) -> Result<Response, Problem> {
+        match table.placed_order(self.id).await? {
+            Some((order, first)) if first == self.fingerprint => Ok(created(order, true)),
+            Some(_) => Err(key_used()),
+            None => Err(refusal),
+        }
+    }
+}
+
+pub fn quote_expired() -> Problem {
+    Problem::new(Kind::QuoteExpired, "The quote has expired. Please look at the cart again.")
+}
+
+pub fn buyer_left() -> Problem {
+    Problem::new(Kind::CustomerLeft, "The customer has deleted their account, or is about to.")
 }
 
 /// An order goes where its shipping and its tax were quoted for.
@@ -85,15 +129,6 @@ fn check_destination(address: &order::Address, destination: &Place, fields: &mut
         fields.refuse("/shipping_address/country", format!("must be {country}, the destination of the cart"));
     } else if let Some(region) = destination.region.as_ref().filter(|_| !destination.covers(&address.into())) {
         fields.refuse("/shipping_address/region", format!("must be {region}, the destination of the cart"));
-    }
-}
-
-/// The quote has expired; but the order that it was for may have been placed in time, by a request before this one.
-async fn too_late(table: &Table, id: OrderId, fingerprint: &str) -> Result<Response, Problem> {
-    match table.placed_order(id).await? {
-        Some((order, first)) if first == fingerprint => Ok(created(order, true)),
-        Some(_) => Err(key_used()),
-        None => Err(Problem::new(Kind::QuoteExpired, "The quote has expired. Please look at the cart again.")),
     }
 }
 
@@ -111,7 +146,6 @@ pub fn created(order: Order, replayed: bool) -> Response {
     }
 }
 
-/// Tells two requests with the same key apart.
 fn fingerprint(quote: &str, address: &order::Address) -> Result<String, Problem> {
     let body = serde_json::to_string(&(quote, address)).map_err(Problem::internal)?;
     Ok(random::hash(&body))
@@ -140,6 +174,7 @@ fn not_placed(reasons: Vec<NotPlaced>, fingerprint: &str, wanted: &Order) -> Res
             NotPlaced::PromotionUsedUp(name) => {
                 used_up.push(FieldError::at("/quote", format!("{name} has been used as often as it may be")));
             }
+            NotPlaced::BuyerLeft => return Err(buyer_left()),
             NotPlaced::CartChanged => cart_changed = true,
         }
     }

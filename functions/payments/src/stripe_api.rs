@@ -580,6 +580,7 @@ mod tests {
             buyer,
             cart_id: "crt_01K3ZQ8V5E7N9WJ2R4T6Y8B0CD".parse().unwrap(),
             cart_version: 1,
+            draft: None,
             lines,
             totals,
             destination: None,
@@ -591,7 +592,8 @@ mod tests {
         });
         let address = serde_json::from_value(address).unwrap();
         let id = OrderId::for_placement(buyer, &"key".parse().unwrap());
-        order::place(id, quote, "ann@example.com".parse().unwrap(), address, Timestamp::UNIX_EPOCH)
+        let email = "ann@example.com".parse().unwrap();
+        order::place(id, quote, email, address, waybill_domain::message::Actor::Customer, Timestamp::UNIX_EPOCH)
     }
 
     fn refund() -> Refund {

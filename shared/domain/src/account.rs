@@ -86,6 +86,8 @@ permissions! {
     ReadOrders = "orders:read": Support Manager Administrator;
     /// Note something about orders, for other staff.
     NoteOrders = "orders:note": Support Manager Administrator;
+    /// Put orders together for customers, and place them.
+    PlaceOrders = "orders:place": Support Manager Administrator;
     /// Move orders on.
     FulfilOrders = "orders:fulfil": Manager Administrator;
     /// Capture what a buyer's bank holds for an order.
@@ -194,6 +196,7 @@ mod tests {
             table,
             "orders:read     Support Manager Administrator\n\
              orders:note     Support Manager Administrator\n\
+             orders:place    Support Manager Administrator\n\
              orders:fulfil   Manager Administrator\n\
              orders:capture  Manager Administrator\n\
              orders:refund   Manager Administrator\n\

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::id::{AccountId, CartId, ProductId, ShippingMethodId};
+use crate::id::{AccountId, CartId, DraftId, ProductId, ShippingMethodId};
 use crate::money::{Currency, Money, MoneyError};
 use crate::pricing::{PromotionUse, Reckoned};
 use crate::product::{Offer, Title};
@@ -213,6 +213,9 @@ pub struct Quote {
     pub buyer: AccountId,
     pub cart_id: CartId,
     pub cart_version: u64,
+    /// The draft that it is of, which only staff may order; None for the buyer's own cart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft: Option<QuotedDraft>,
     pub lines: Vec<PricedLine>,
     pub totals: Totals,
     /// Where the order has to go.
@@ -222,6 +225,12 @@ pub struct Quote {
     pub uses: Vec<PromotionUse>,
     /// After [`QUOTE_LIFETIME`], or with the first of its promotions that ends.
     pub expires_at: Timestamp,
+}
+
+/// What an order has to know of the draft that it is placed from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotedDraft {
+    pub id: DraftId,
 }
 
 impl Quote {
@@ -241,6 +250,7 @@ impl Quote {
             buyer,
             cart_id: cart.id,
             cart_version: cart.version,
+            draft: None,
             lines,
             totals: reckoned.totals.clone(),
             destination: cart.destination.clone(),

@@ -86,6 +86,8 @@ id!(CategoryId, "cat");
 id!(ProductId, "prd");
 id!(/// One filling of a cart; placing an order ends it.
     CartId, "crt");
+id!(/// A cart that staff fill for a customer.
+    DraftId, "drf");
 id!(OrderId, "ord");
 id!(/// Many products that were sent at once.
     ImportId, "imp");
@@ -103,6 +105,18 @@ impl OrderId {
     /// order of the first.
     pub fn for_placement(buyer: AccountId, key: &IdempotencyKey) -> Self {
         OrderId(Uuid::new_v5(&buyer.0, key.as_str().as_bytes()))
+    }
+
+    /// The id of the order that a member of staff places from a draft with `key`. No key of the buyer's own leads to it.
+    pub fn for_draft(draft: DraftId, by: AccountId, key: &IdempotencyKey) -> Self {
+        OrderId(Uuid::new_v5(&draft.0, format!("{by}/{}", key.as_str()).as_bytes()))
+    }
+}
+
+impl DraftId {
+    /// The id of the draft that a member of staff begins with `key`.
+    pub fn for_request(by: AccountId, key: &IdempotencyKey) -> Self {
+        DraftId(Uuid::new_v5(&by.0, format!("draft {}", key.as_str()).as_bytes()))
     }
 }
 
@@ -288,6 +302,24 @@ mod tests {
         assert!(
             first < ProductId::for_import(import, at(1), &cup) && ProductId::for_import(import, at(-1), &cup) < first
         );
+    }
+
+    #[test]
+    fn the_order_of_a_draft_has_an_id_that_no_other_key_leads_to() {
+        let id = |bits| Uuid::from_u128(bits);
+        let key = "key".parse().unwrap();
+        let (draft, staff, buyer) = (DraftId(id(1)), AccountId(id(2)), AccountId(id(3)));
+        let order = OrderId::for_draft(draft, staff, &key);
+        assert_eq!(order, OrderId::for_draft(draft, staff, &key));
+        for other in [
+            OrderId::for_placement(staff, &key),
+            OrderId::for_placement(buyer, &key),
+            OrderId::for_draft(draft, buyer, &key),
+            OrderId::for_draft(DraftId(id(4)), staff, &key),
+            OrderId::for_draft(draft, staff, &"other".parse().unwrap()),
+        ] {
+            assert_ne!(order, other);
+        }
     }
 
     proptest! {

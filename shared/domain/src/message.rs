@@ -403,6 +403,9 @@ pub struct Snapshot {
     pub payment_status: PaymentStatus,
     pub fulfilment_status: FulfilmentStatus,
     pub placed_at: Timestamp,
+    /// Whether staff placed it for the buyer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub placed_by_staff: bool,
 }
 
 /// The parts of an order's total, without the lines'.
@@ -467,6 +470,7 @@ impl Message {
                 payment_status: order.payment_status(),
                 fulfilment_status: order.fulfilment_status(),
                 placed_at: order.placed_at,
+                placed_by_staff: matches!(order.timeline.first(), Some(Entry { actor: Actor::Staff { .. }, .. })),
             },
         })
     }

@@ -420,9 +420,17 @@ impl State {
 }
 
 /// A new order from a sealed quote. Prices, stock and the limits of promotions are the table's business, in the
-/// transaction that writes it. Where there is nothing to pay it is paid at once: nobody could pay it later.
-pub fn place(id: OrderId, quote: Quote, email: Email, shipping_address: Address, now: Timestamp) -> Order {
-    let entry = |event| Entry { at: now, actor: Actor::Customer, event };
+/// transaction that writes it. Where there is nothing to pay it is paid at once: nobody could pay it later. Staff place it
+/// for the buyer, or they themselves.
+pub fn place(
+    id: OrderId,
+    quote: Quote,
+    email: Email,
+    shipping_address: Address,
+    actor: Actor,
+    now: Timestamp,
+) -> Order {
+    let entry = |event| Entry { at: now, actor, event };
     let (state, timeline) = match quote.totals.total.amount {
         0 => {
             let payment = Payment { intent: None, paid_at: now, refunds: Vec::new(), disputes: Vec::new() };

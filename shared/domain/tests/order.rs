@@ -49,6 +49,7 @@ fn quote(line: PricedLine) -> Quote {
         buyer: AccountId::new(Uuid::nil()),
         cart_id: CartId::new(Uuid::nil()),
         cart_version: 3,
+        draft: None,
         lines: vec![line],
         totals,
         destination: None,
@@ -59,7 +60,7 @@ fn quote(line: PricedLine) -> Quote {
 
 fn place(quote: Quote) -> Order {
     let (id, email) = (OrderId::new(Uuid::nil()), "ann@example.com".parse().unwrap());
-    order::place(id, quote, email, address("1 Main St"), Timestamp::UNIX_EPOCH)
+    order::place(id, quote, email, address("1 Main St"), Actor::Customer, Timestamp::UNIX_EPOCH)
 }
 
 fn address(line1: &str) -> order::Address {

@@ -293,8 +293,8 @@ impl Table {
         self.update(&write).await.map(drop)
     }
 
-    /// Deletes what an account has beside its orders: cart, addresses, tickets, connections, what it waits for,
-    /// letters to its address.
+    /// Deletes what an account has beside its orders: cart, addresses, tickets, connections, what it waits for, what staff
+    /// have drafted for it, letters to its address.
     pub async fn clear_out(&self, holder: &Holder, mailbox: &str) -> Result<(), StorageError> {
         let own = self.partition(&keys::account(holder.id).pk, true).await?;
         let letters = self.partition(&keys::letters_to(mailbox), true).await?;
@@ -307,6 +307,7 @@ impl Table {
         for connection in self.connections_of(holder.id).await? {
             self.disconnect(&connection.id).await?;
         }
+        self.end_drafts(holder.id).await?;
         self.end_waits(holder.id, None).await
     }
 

@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use waybill_domain::Timestamp;
-use waybill_domain::cart::{self, Cart, CartLine, MAX_LINES};
-use waybill_domain::id::{AccountId, CartId, ShippingMethodId};
+use waybill_domain::cart::{self, Cart, CartLine, MAX_LINES, Quote};
+use waybill_domain::id::{AccountId, CartId, DraftId, ShippingMethodId};
 use waybill_domain::money::Currency;
 use waybill_domain::text::{PromotionCode, Sku};
 use waybill_domain::totals::Place;
@@ -15,9 +15,14 @@ use crate::transaction::{Refused, Transaction, Write};
 /// How often a line is put into a cart that others begin and end at the same time.
 const TRIES: u32 = 8;
 
-/// The cart holds [`MAX_LINES`] other SKUs already.
+/// Why a cart stayed as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CartFull;
+pub enum CartRefused {
+    /// It holds [`MAX_LINES`] other SKUs already.
+    Full,
+    /// The draft was ordered or deleted, or never begun: no change begins one by the way.
+    NoDraft,
+}
 
 /// Whose a cart is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +30,39 @@ pub enum CartOwner {
     Account(AccountId),
     /// Somebody who is not logged in and knows this cart.
     Guest(CartId),
+    /// Staff, for a customer.
+    Draft(DraftId),
+}
+
+impl CartOwner {
+    /// Whether a change begins a cart where there is none.
+    fn begins_by_the_way(self) -> bool {
+        match self {
+            CartOwner::Account(_) | CartOwner::Guest(_) => true,
+            CartOwner::Draft(_) => false,
+        }
+    }
+}
+
+/// Whose the cart is that a quote was made of.
+impl From<&Quote> for CartOwner {
+    fn from(quote: &Quote) -> Self {
+        match quote.draft {
+            Some(draft) => CartOwner::Draft(draft.id),
+            None => CartOwner::Account(quote.buyer),
+        }
+    }
 }
 
 impl From<AccountId> for CartOwner {
     fn from(account: AccountId) -> Self {
         CartOwner::Account(account)
+    }
+}
+
+impl From<DraftId> for CartOwner {
+    fn from(draft: DraftId) -> Self {
+        CartOwner::Draft(draft)
     }
 }
 
@@ -89,7 +122,7 @@ impl Table {
         guest: CartId,
         account: AccountId,
         now: Timestamp,
-    ) -> Result<Option<Cart>, Refused<CartFull>> {
+    ) -> Result<Option<Cart>, Refused<CartRefused>> {
         for attempt in 0..TRIES {
             let (from, into) = tokio::try_join!(self.cart(guest), self.cart(account))?;
             let Some(from) = from else { return Ok(into) };
@@ -98,7 +131,7 @@ impl Table {
                 None => from.lines.clone(),
             };
             if lines.len() > MAX_LINES {
-                return Err(Refused::By(vec![CartFull]));
+                return Err(Refused::By(vec![CartRefused::Full]));
             }
             let seen = into.as_ref().map(|into| into.version);
             let base = into.unwrap_or_else(|| from.clone());
@@ -129,15 +162,16 @@ impl Table {
     }
 
     /// Puts a line into the cart, or changes its quantity, and answers the cart as it is then. `fresh` is what
-    /// it begins with when there is none yet.
+    /// it begins with when there is none yet; a draft has to be there.
     pub async fn set_cart_line(
         &self,
         owner: impl Into<CartOwner>,
         sku: &Sku,
         line: CartLine,
         fresh: NewCart,
-    ) -> Result<Cart, Refused<CartFull>> {
-        let key = keys::cart(owner.into());
+    ) -> Result<Cart, Refused<CartRefused>> {
+        let owner = owner.into();
+        let key = keys::cart(owner);
         let until = fresh.now.as_second() + LIFETIME;
         let line = AttributeValue::M(to_item(&line)?);
         for _ in 0..TRIES {
@@ -153,7 +187,8 @@ impl Table {
                     .number(":most", MAX_LINES as i64);
             match self.changed_cart(change).await? {
                 Ok(cart) => return Ok(cart),
-                Err(Some(_)) => return Err(Refused::By(vec![CartFull])),
+                Err(Some(_)) => return Err(Refused::By(vec![CartRefused::Full])),
+                Err(None) if !owner.begins_by_the_way() => return Err(Refused::By(vec![CartRefused::NoDraft])),
                 Err(None) => {}
             }
             let lines = AttributeValue::M([(sku.to_string(), line.clone())].into());
@@ -178,20 +213,24 @@ impl Table {
     }
 
     /// Changes what a cart says beside its lines, and answers it as it is then; `fresh` is what it begins with when there
-    /// is none yet.
+    /// is none yet. A draft has to be there.
     pub async fn wish_in_cart(
         &self,
         owner: impl Into<CartOwner>,
         wishes: &CartWishes,
         fresh: NewCart,
-    ) -> Result<Cart, StorageError> {
-        let key = keys::cart(owner.into());
+    ) -> Result<Cart, Refused<CartRefused>> {
+        let owner = owner.into();
+        let key = keys::cart(owner);
         for _ in 0..TRIES {
             let change =
                 |set: &str, more: &str| wish(&key, wishes, &format!("{set}{EXPIRES_AT} = :until"), more, fresh);
             let present = change("", " ADD #version :one")?.only_if("attribute_exists(pk)");
             if let Ok(cart) = self.changed_cart(present).await? {
                 return Ok(cart);
+            }
+            if !owner.begins_by_the_way() {
+                return Err(Refused::By(vec![CartRefused::NoDraft]));
             }
             let set = "id = :id, #currency = :currency, #lines = :lines, #version = :one, ";
             let begin = change(set, "")?
@@ -206,7 +245,7 @@ impl Table {
                 return Ok(cart);
             }
         }
-        Err(StorageError::Busy("a cart was begun and ended again and again".into()))
+        Err(StorageError::Busy("a cart was begun and ended again and again".into()).into())
     }
 
     /// Takes a line out; one that is not there is out already. None when there is no cart.

@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use waybill_domain::Timestamp;
 use waybill_domain::document::Series;
 use waybill_domain::id::{
-    AccountId, CategoryId, ImportId, LetterId, MovementId, NoteId, OrderId, OrderNumber, ProductId, PromotionId,
-    ShippingMethodId,
+    AccountId, CategoryId, DraftId, ImportId, LetterId, MovementId, NoteId, OrderId, OrderNumber, ProductId,
+    PromotionId, ShippingMethodId,
 };
 use waybill_domain::order::Status;
 use waybill_domain::product::ProductState;
@@ -117,8 +117,24 @@ pub fn cart(owner: CartOwner) -> Key {
     let pk = match owner {
         CartOwner::Account(account) => format!("ACCOUNT#{account}"),
         CartOwner::Guest(cart) => format!("CART#{cart}"),
+        CartOwner::Draft(draft) => format!("DRAFT#{draft}"),
     };
     Key { pk, sk: "CART".into() }
+}
+
+pub const DRAFTS: &str = "DRAFTS";
+
+pub fn drafts(created_at: Timestamp, id: DraftId) -> Place {
+    Place { index: Index::Gsi2, pk: DRAFTS.into(), sk: by_time(created_at, id) }
+}
+
+/// The drafts for an account.
+pub fn drafts_for(account: AccountId) -> String {
+    format!("ACCOUNT#{account}#DRAFTS")
+}
+
+pub fn drafted_for(account: AccountId, created_at: Timestamp, id: DraftId) -> Place {
+    Place { index: Index::Gsi1, pk: drafts_for(account), sk: by_time(created_at, id) }
 }
 
 /// A ticket is stored by its hash; whoever reads the table cannot use it.

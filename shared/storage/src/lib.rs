@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod categories;
 pub mod connections;
 pub mod documents;
+pub mod drafts;
 pub mod imports;
 mod keys;
 pub mod letters;

@@ -15,6 +15,7 @@ use waybill_domain::product::Offer;
 use waybill_domain::text::{Email, Sku};
 use waybill_domain::totals::UseLimit;
 
+use crate::drafts::stays;
 use crate::keys::{self, EXPIRES_AT, Index, Item, Key, SUMMARY};
 use crate::order_lists::{Orders, Placed};
 use crate::page::{Cursor, Page};
@@ -50,6 +51,8 @@ pub enum NotPlaced {
     CartChanged,
     /// A line cannot be had as quoted; the offer as it is now, or None if there is none.
     LineRefused { line: usize, sku: Sku, offer: Option<Offer> },
+    /// The buyer of a draft has deleted their account, or is about to.
+    BuyerLeft,
     /// A promotion of the quote, by the name that its customer knows it by, has been used as often as it may be.
     PromotionUsedUp(String),
 }
@@ -112,7 +115,8 @@ const PARKED_LIFETIME: i64 = 400 * 24 * 60 * 60;
 impl Table {
     /// Places an order: takes the stock of every line at its quoted price, ends the cart, writes the order. One
     /// transaction, no read; 2 write units for each line and 4 for the rest, one for each of two index entries, and 2 for
-    /// each limit of a promotion.
+    /// each limit of a promotion. From a draft it is the same, and 4 more: that the buyer is still there, and the draft's
+    /// places in two lists.
     pub async fn place_order(&self, order: &Order, quote: &Quote, fingerprint: &str) -> Result<(), Refused<NotPlaced>> {
         let mut item = order_item(order)?;
         item.insert("fingerprint".into(), AttributeValue::S(fingerprint.to_owned()));
@@ -140,7 +144,11 @@ impl Table {
             transaction = transaction
                 .write(use_once_more(&counter, limit), move |_| Ok(NotPlaced::PromotionUsedUp(name.clone())));
         }
-        let end_cart = Write::delete(&keys::cart(order.buyer.into()))
+        if quote.draft.is_some() {
+            // A buyer who orders is there; whom staff order for may leave meanwhile, and nothing of theirs comes after that.
+            transaction = transaction.write(stays(order.buyer), |_| Ok(NotPlaced::BuyerLeft));
+        }
+        let end_cart = Write::delete(&keys::cart(quote.into()))
             .only_if("id = :cart AND #version = :version")
             .name("#version", "version")
             .text(":cart", quote.cart_id)

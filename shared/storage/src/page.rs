@@ -5,7 +5,7 @@ use std::fmt;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 use waybill_domain::Timestamp;
-use waybill_domain::id::{AccountId, ImportId, NoteId, OrderId, OrderNumber, ProductId};
+use waybill_domain::id::{AccountId, DraftId, ImportId, NoteId, OrderId, OrderNumber, ProductId};
 use waybill_domain::text::Sku;
 
 use crate::keys::{self, Index, Item, Key, SUMMARY};
@@ -52,6 +52,14 @@ impl Cursor {
         let (at, id) = text.split_once('.')?;
         let (at, id) = (Timestamp::from_millisecond(at.parse().ok()?).ok()?, id.parse::<ImportId>().ok()?);
         Some(Cursor { sort: keys::by_time(at, id), key: keys::import(id), back })
+    }
+
+    /// Reads a cursor of the list of drafts.
+    pub fn among_drafts(text: &str) -> Option<Cursor> {
+        let (text, back) = direction(text);
+        let (at, id) = text.split_once('.')?;
+        let (at, id) = (Timestamp::from_millisecond(at.parse().ok()?).ok()?, id.parse::<DraftId>().ok()?);
+        Some(Cursor { sort: keys::by_time(at, id), key: keys::cart(id.into()), back })
     }
 }
 

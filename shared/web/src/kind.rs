@@ -53,6 +53,7 @@ kinds! {
     LastAdministrator = CONFLICT "last-administrator": "The shop would be without an administrator.";
     OpenOrders = CONFLICT "open-orders": "An order is under way, or can still be paid.";
     Leaving = CONFLICT "leaving": "The account is being deleted; nothing else can be done with it.";
+    CustomerLeft = CONFLICT "customer-left": "The customer whom it is for has deleted their account, or is about to. Nothing was ordered.";
     AddressBookFull = CONFLICT "address-book-full": "The account keeps as many addresses as it can.";
     Changed = CONFLICT "changed": "Somebody else has changed it at the same moment. Read it again.";
     InUse = CONFLICT "in-use": "Something else depends on it, so it cannot be deleted.";

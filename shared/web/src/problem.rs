@@ -10,7 +10,7 @@ use waybill_domain::category::{MAX_CATEGORIES, MAX_DEPTH, Misplaced};
 use waybill_domain::order::{
     MAX_REFUNDS, MAX_RETURNS, MAX_SHIPMENTS, Refusal, UnitsRefused, refund, returns, shipping,
 };
-use waybill_storage::carts::CartFull;
+use waybill_storage::carts::CartRefused;
 use waybill_storage::catalog::ProductRefused;
 use waybill_storage::categories::CategoryRefused;
 use waybill_storage::orders::Unchanged;
@@ -386,9 +386,14 @@ fn slug_taken() -> Problem {
     Problem::new(Kind::Taken, "The slug is taken.").with_errors(vec![FieldError::at("/slug", "is taken")])
 }
 
-impl From<CartFull> for Problem {
-    fn from(_: CartFull) -> Self {
-        Problem::new(Kind::CartFull, format!("A cart holds at most {MAX_LINES} different SKUs."))
+impl From<CartRefused> for Problem {
+    fn from(refused: CartRefused) -> Self {
+        match refused {
+            CartRefused::Full => {
+                Problem::new(Kind::CartFull, format!("A cart holds at most {MAX_LINES} different SKUs."))
+            }
+            CartRefused::NoDraft => Problem::not_found("draft"),
+        }
     }
 }
 

@@ -71,6 +71,7 @@ mod tests {
             buyer: "acc_00000000000000000000000001".parse().unwrap(),
             cart_id: "crt_00000000000000000000000001".parse().unwrap(),
             cart_version: 7,
+            draft: None,
             lines: Vec::new(),
             totals: totals(),
             destination: None,

@@ -122,6 +122,7 @@ pub fn quote() -> Quote {
         buyer: AccountId::new(Uuid::from_u128(3)),
         cart_id: CartId::new(Uuid::from_u128(4)),
         cart_version: 1,
+        draft: None,
         lines: vec![line],
         totals,
         destination: None,

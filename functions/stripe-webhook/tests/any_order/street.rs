@@ -108,7 +108,8 @@ impl Street {
         let stand_in = start(listener, settings).unwrap();
         let quote = quote();
         let id = OrderId::for_placement(quote.buyer, &"key".parse().unwrap());
-        let order = order::place(id, quote.clone(), "ann@example.com".parse().unwrap(), address(), at(0));
+        let email = "ann@example.com".parse().unwrap();
+        let order = order::place(id, quote.clone(), email, address(), Actor::Customer, at(0));
         let street = Street {
             database,
             client: Client::from_conf(config),

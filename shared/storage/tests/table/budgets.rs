@@ -19,10 +19,13 @@ use waybill_storage::waiting::Wait;
 use crate::accounts::ann;
 use crate::changing::stripe_event;
 use crate::documents::{letterhead, paid};
+use crate::drafts;
 use crate::imports::{import, parts};
 use crate::pricing::promotion;
 use crate::sessions::{known, session};
-use crate::shop::{STAFF, Shop, at, category, customer, fresh_cart, listing, offer, order, pay, product, session_id};
+use crate::shop::{
+    STAFF, Shop, at, category, customer, fresh_cart, line, listing, offer, order, pay, product, session_id,
+};
 use crate::stock::{receive, sale};
 
 fn decline(order: &Order) -> Result<Order, waybill_domain::order::Refusal> {
@@ -44,6 +47,27 @@ async fn placing_an_order_is_one_transaction_and_no_read_placed_or_refused() {
     assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
     shop.table.place_order(&order, &quote, "fingerprint").await.unwrap_err();
     assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
+}
+
+#[tokio::test]
+async fn a_draft_is_one_call_to_begin_to_list_to_look_at_and_to_place() {
+    let shop = Shop::open().await;
+    let (tea, ann) = (shop.sells("TEA", 450, 5).await, ann(&shop).await);
+    let draft = drafts::draft(ann.id, 0);
+    shop.wire.calls();
+    shop.table.begin_draft(&draft, fresh_cart()).await.unwrap();
+    shop.table.drafts(20, None).await.unwrap();
+    shop.table.draft(draft.id).await.unwrap();
+    shop.table.set_cart_line(draft.id, &tea.sku, line(&tea, 1), fresh_cart()).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["TransactWriteItems", "Query", "GetItem", "UpdateItem"]);
+    let quote = drafts::quote(&shop, &draft).await;
+    shop.wire.calls();
+    shop.wire.units();
+    shop.table.place_order(&drafts::order("key", &quote), &quote, "fingerprint").await.unwrap();
+    assert_eq!(shop.wire.calls(), ["TransactWriteItems"]);
+    // The offer, the draft and its two places, the account, the order of 2 KB and its two.
+    let units = shop.wire.units();
+    assert!(shop.is_elsewhere() || units == 2.0 + (2.0 + 2.0) + 2.0 + (4.0 + 2.0), "{units}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use waybill_domain::cart::{Cart, CartLine, MAX_LINES};
 use waybill_domain::id::ProductId;
 use waybill_domain::text::Sku;
 use waybill_storage::Refused;
-use waybill_storage::carts::{CartFull, LIFETIME, NewCart};
+use waybill_storage::carts::{CartRefused, LIFETIME, NewCart};
 
 use crate::shop::{Shop, at, cart_id, customer, fresh_cart, reasons};
 
@@ -85,7 +85,7 @@ async fn a_cart_holds_50_lines_and_refuses_the_51st() {
         shop.table.set_cart_line(ann, &sku(number), units(1), fresh_cart()).await.unwrap();
     }
     let refused = shop.table.set_cart_line(ann, &sku(MAX_LINES), units(1), fresh_cart()).await;
-    assert_eq!(reasons(refused), [CartFull]);
+    assert_eq!(reasons(refused), [CartRefused::Full]);
     let full = shop.table.cart(ann).await.unwrap().unwrap();
     assert_eq!((full.lines.len(), full.version), (MAX_LINES, MAX_LINES as u64));
     let replaced = shop.table.set_cart_line(ann, &sku(7), units(9), fresh_cart()).await.unwrap();
@@ -207,7 +207,7 @@ async fn merged_carts_have_every_line_of_both_once() {
     for number in 3..=MAX_LINES + 1 {
         shop.table.set_cart_line(guest, &sku(number), units(1), fresh_cart()).await.unwrap();
     }
-    assert_eq!(reasons(shop.table.merge_carts(guest, ann, at(8)).await), [CartFull]);
+    assert_eq!(reasons(shop.table.merge_carts(guest, ann, at(8)).await), [CartRefused::Full]);
     assert_eq!(shop.table.cart(guest).await.unwrap().unwrap().lines.len(), MAX_LINES - 1);
 }
 

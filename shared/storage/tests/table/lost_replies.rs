@@ -10,6 +10,7 @@ use waybill_storage::sessions::{Opened, Proof, Rotation};
 use crate::accounts::{ann, letter};
 use crate::addresses::ADDRESS;
 use crate::changing::stripe_event;
+use crate::drafts;
 use crate::pricing::{enter, promotion};
 use crate::sessions::{known, session};
 use crate::shop::{SESSION, Shop, address, at, customer, order, pay, session_id};
@@ -27,6 +28,18 @@ async fn an_order_is_placed_although_the_reply_was_lost() {
     shop.table.place_order(&order, &quote, "fingerprint").await.unwrap();
     assert_eq!(shop.wire.calls(), ["TransactWriteItems", "TransactWriteItems"]);
     assert_eq!(shop.offer(&tea).await.available, 4);
+}
+
+#[tokio::test]
+async fn a_draft_is_begun_and_placed_although_the_replies_were_lost() {
+    let shop = Shop::open().await;
+    let (tea, ann) = (shop.sells("TEA", 450, 5).await, ann(&shop).await);
+    shop.wire.lose_next_reply();
+    let draft = drafts::filled(&shop, ann.id, &tea, 1).await;
+    let quote = drafts::quote(&shop, &draft).await;
+    shop.wire.lose_next_reply();
+    shop.table.place_order(&drafts::order("key", &quote), &quote, "fingerprint").await.unwrap();
+    assert_eq!((shop.offer(&tea).await.available, shop.table.draft(draft.id).await.unwrap()), (4, None));
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod categories;
 mod changing;
 mod connections;
 mod documents;
+mod drafts;
 mod imports;
 mod lists;
 mod lost_replies;

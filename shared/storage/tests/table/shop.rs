@@ -136,14 +136,19 @@ impl Shop {
     /// The buyer's cart at today's prices, under the shop's settings.
     pub async fn quote(&self, buyer: AccountId) -> Quote {
         let cart = self.table.cart(buyer).await.unwrap().unwrap();
+        self.quote_of(&cart, buyer).await
+    }
+
+    /// A quote of any cart, for this buyer.
+    pub async fn quote_of(&self, cart: &Cart, buyer: AccountId) -> Quote {
         let wanted: Vec<(Sku, ProductId)> =
             cart.lines.iter().map(|(sku, line)| (sku.clone(), line.product_id)).collect();
         let offers: HashMap<_, _> = self.table.offers(&wanted).await.unwrap();
-        let (priced, pricing) = (cart::price(&cart, &offers).unwrap(), self.table.pricing(true).await.unwrap());
+        let (priced, pricing) = (cart::price(cart, &offers).unwrap(), self.table.pricing(true).await.unwrap());
         let tree = self.table.categories(true).await.unwrap();
-        let reckoning = pricing.look_at(&cart, &priced, &offers, &tree, at(0));
+        let reckoning = pricing.look_at(cart, &priced, &offers, &tree, at(0));
         let uses = self.table.promotion_uses(&reckoning.limited(), Some(buyer)).await.unwrap();
-        Quote::of(buyer, &cart, &priced, &reckoning.reckon(&uses).unwrap(), at(0)).unwrap()
+        Quote::of(buyer, cart, &priced, &reckoning.reckon(&uses).unwrap(), at(0)).unwrap()
     }
 
     /// An order of one unit, placed by a new customer.
@@ -359,7 +364,7 @@ pub fn address() -> Address {
 
 pub fn order(key: &str, quote: &Quote, now: Timestamp) -> Order {
     let id = OrderId::for_placement(quote.buyer, &key.parse().unwrap());
-    order::place(id, quote.clone(), "ann@example.com".parse().unwrap(), address(), now)
+    order::place(id, quote.clone(), "ann@example.com".parse().unwrap(), address(), Actor::Customer, now)
 }
 
 pub fn pay(order: &Order) -> Command {
