@@ -16,7 +16,8 @@ async fn paid(shop: &TestShop, buyer: &Person, units: i64) -> String {
 /// The documents of an order once it has so many: kind, number and cents of each.
 async fn documents(person: &Person, order: &str, count: usize) -> Vec<(String, String, i64)> {
     let path = format!("/v1/orders/{order}/documents");
-    let listed = eventually(&format!("{count} documents"), async || {
+    let what = format!("{count} documents");
+    let listed = eventually(&what, async || {
         let list = person.get(&path).await.body;
         let items = list["items"].as_array().unwrap().clone();
         (items.len() == count).then_some(items)

@@ -116,13 +116,14 @@ fn placed(wares: &[Wares], taxes: &Taxes) -> Order {
         buyer: AccountId::new(Uuid::nil()),
         cart_id: CartId::new(Uuid::nil()),
         cart_version: 1,
+        draft: None,
         lines: priced.collect(),
         totals,
         destination: Some(destination.clone()),
         uses: Vec::new(),
         expires_at: at(0),
     };
-    order::place(OrderId::new(Uuid::nil()), quote, "a@example.com".parse().unwrap(), address(), at(0))
+    order::place(OrderId::new(Uuid::nil()), quote, "a@example.com".parse().unwrap(), address(), Actor::Customer, at(0))
 }
 
 fn decide(order: &Order, command: Command) -> Order {
@@ -193,14 +194,14 @@ fn an_invoice_says_what_was_sold_to_whom_and_at_which_taxes() {
 fn what_is_not_paid_or_paid_too_late_has_no_documents() {
     let order = placed(&wares(&[("TEA", 1, 450, "reduced")]), &taxes(Prices::IncludeTax, ShippingTax::Untaxed));
     let mut issued = Vec::new();
-    let cancelled = decide(&order, Command::Cancel { reason: None, closed_page: None });
+    let cancelled = decide(&order, Command::Cancel { reason: None, closed: None });
     let late = paid(&cancelled);
     let back = decide(&late, made(1));
     for order in [&order, &cancelled, &late, &back] {
         assert_eq!(issue(order, &mut issued), Ok(0), "{order:?}");
     }
     // What was paid in time is, whatever became of it.
-    let cancelled = decide(&paid(&order), Command::Cancel { reason: None, closed_page: None });
+    let cancelled = decide(&paid(&order), Command::Cancel { reason: None, closed: None });
     assert_eq!(issue(&cancelled, &mut issued), Ok(1), "the refund is only asked for");
     assert_eq!(issue(&decide(&cancelled, made(1)), &mut issued), Ok(1));
     assert_eq!(sums(&issued).1, 0);
@@ -216,13 +217,14 @@ fn an_order_without_anything_to_pay_has_an_invoice() {
         buyer: order.buyer,
         cart_id: CartId::new(Uuid::nil()),
         cart_version: 1,
+        draft: None,
         lines: order.lines.clone(),
         totals: totals.clone(),
         destination: None,
         uses: Vec::new(),
         expires_at: at(0),
     };
-    let free = order::place(order.id, quote, "a@example.com".parse().unwrap(), address(), at(0));
+    let free = order::place(order.id, quote, "a@example.com".parse().unwrap(), address(), Actor::Customer, at(0));
     let mut issued = Vec::new();
     assert_eq!(issue(&free, &mut issued), Ok(1));
     assert_eq!(issued[0].total, eur(0));
