@@ -1,5 +1,6 @@
 //! What lists of orders cost in a small and in a large shop: `cargo bench -p waybill-storage --bench orders`. Other sizes
-//! than 1,000 and 1,000,000 orders: `cargo bench -p waybill-storage --bench orders -- 1000 100000`.
+//! than 1,000 and 1,000,000 orders: `cargo bench -p waybill-storage --bench orders -- 1000 100000`. A million take 8 GB of
+//! memory and about ten minutes.
 //!
 //! The engine is the embedded one, so what counts is the ratio, the calls, the units and the bytes, not the milliseconds.
 
