@@ -1,18 +1,19 @@
-//! What lists and searches cost in a small and in a large shop: `cargo bench -p waybill-storage`. Other sizes than 1,000
-//! and 100,000 products: `cargo bench -p waybill-storage -- 1000 20000`. Making 100,000 takes some minutes.
+//! What lists and searches cost in a small and in a large shop: `cargo bench -p waybill-storage --bench lists`. Other sizes
+//! than 1,000 and 100,000 products: `cargo bench -p waybill-storage --bench lists -- 1000 20000`. Making 100,000 takes some
+//! minutes.
 //!
 //! The engine is the embedded one, which takes longer over a key the more it holds, where DynamoDB does not. So what counts are
 //! the calls, the bytes, and the last column: how much more a list has grown than reading one product has.
 
 #![allow(dead_code)] // The shop of the tests can do more than is asked of it here.
 
+mod measure;
 #[path = "../tests/table/shop.rs"]
 mod shop;
 #[path = "../tests/table/wire.rs"]
 mod wire;
 
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 use waybill_domain::category::Tree;
@@ -23,48 +24,24 @@ use waybill_domain::search::words;
 use waybill_storage::catalog::{Listing, Products};
 use waybill_storage::search::{Facet, Facets, Filter, Order, Search, Wanted};
 
+use measure::{Cost, cost};
 use shop::{STAFF, Shop, category, listing, offer, product, usd};
 
 const CATEGORIES: usize = 40;
 const VOCABULARY: usize = 3_000;
 /// Products that are indexed together.
 const TOGETHER: usize = 5_000;
-/// How often each list is read.
-const ROUNDS: usize = 100;
 const PAGE: usize = 20;
 const ONE: &str = "a product";
 
 #[tokio::main]
 async fn main() {
-    let sizes: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
-    let sizes = if sizes.is_empty() { vec![1_000, 100_000] } else { sizes };
+    let sizes = measure::sizes(&[1_000, 100_000]);
     let mut columns = Vec::new();
     for size in &sizes {
         columns.push(measured(*size).await);
     }
-    println!("\n{:34} {}", "", sizes.iter().map(|size| format!("{size:>26}")).collect::<String>());
-    for (row, (name, _)) in columns[0].iter().enumerate() {
-        let cells: Vec<_> = columns.iter().map(|column| column[row].1).collect();
-        let shown: String = cells
-            .iter()
-            .map(|cost| format!("{:>9.2} ms {:>2} calls {:>6} B", cost.milliseconds, cost.calls, cost.bytes))
-            .collect();
-        let grown = |row: usize| {
-            let column = |column: &Vec<(&str, Cost)>| column[row].1.milliseconds;
-            column(&columns[columns.len() - 1]) / column(&columns[0])
-        };
-        let one = columns[0].iter().position(|(name, _)| *name == ONE).expect("one product is read");
-        println!("{name:34} {shown}   x{:.2}   x{:.2}", grown(row), grown(row) / grown(one));
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Cost {
-    /// The median.
-    milliseconds: f64,
-    calls: usize,
-    /// Of the answers of the table, all together.
-    bytes: u64,
+    measure::show(&sizes, &columns, Some(ONE));
 }
 
 async fn measured(size: usize) -> Vec<(&'static str, Cost)> {
@@ -119,21 +96,6 @@ async fn measured(size: usize) -> Vec<(&'static str, Cost)> {
     costs
 }
 
-async fn cost(shop: &Shop, read: impl AsyncFn()) -> Cost {
-    shop.wire.calls();
-    shop.wire.bytes();
-    read().await;
-    let (calls, bytes) = (shop.wire.calls().len(), shop.wire.bytes());
-    let mut took = Vec::with_capacity(ROUNDS);
-    for _ in 0..ROUNDS {
-        let begin = Instant::now();
-        read().await;
-        took.push(begin.elapsed().as_secs_f64() * 1e3);
-    }
-    took.sort_by(f64::total_cmp);
-    Cost { milliseconds: took[ROUNDS / 2], calls, bytes }
-}
-
 /// A shop with so many products, the same in every run.
 async fn filled(size: usize) -> (Shop, Vec<CategoryId>) {
     let shop = Shop::open_without_stream().await;
@@ -143,11 +105,7 @@ async fn filled(size: usize) -> (Shop, Vec<CategoryId>) {
         shop.table.create_category(&category).await.unwrap();
         categories.push(category.id);
     }
-    let mut seed = 7_u64;
-    let mut any = move |below: usize| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) as usize % below
-    };
+    let mut any = measure::numbers();
     let begin = Instant::now();
     let mut waiting: BTreeSet<ProductId> = BTreeSet::new();
     for number in 0..size {
@@ -156,11 +114,9 @@ async fn filled(size: usize) -> (Shop, Vec<CategoryId>) {
         waiting.insert(listing.product.id);
         if waiting.len() == TOGETHER || number + 1 == size {
             shop.table.index_products(&std::mem::take(&mut waiting)).await.unwrap();
-            eprint!("\r{} of {size} products, {} s ", number + 1, begin.elapsed().as_secs());
-            let _ = std::io::stderr().flush();
+            measure::progress("products", number + 1, size, begin);
         }
     }
-    eprintln!();
     (shop, categories)
 }
 

@@ -28,20 +28,23 @@ pub const TABLE: &str = "shop";
 pub struct Shop {
     pub table: Table,
     pub wire: Wire,
+    /// The engine, where it is our own.
+    pub engine: Option<Database>,
     endpoint: String,
-    name: String,
+    pub name: String,
 }
 
 /// The engine that `WAYBILL_DYNAMODB` points to, or one of our own in memory.
 #[allow(clippy::disallowed_methods)] // Who runs the tests says which engine they are for.
-async fn engine() -> String {
+async fn engine() -> (String, Option<Database>) {
     if let Ok(endpoint) = std::env::var("WAYBILL_DYNAMODB") {
-        return endpoint;
+        return (endpoint, None);
     }
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(dynoxide::server::serve_on(listener, Database::memory().unwrap()));
-    endpoint
+    let engine = Database::memory().unwrap();
+    tokio::spawn(dynoxide::server::serve_on(listener, engine.clone()));
+    (endpoint, Some(engine))
 }
 
 impl Shop {
@@ -56,7 +59,8 @@ impl Shop {
     }
 
     async fn with_stream(is_wanted: bool) -> Shop {
-        let (endpoint, name) = (engine().await, format!("shop-{}-{}", std::process::id(), number()));
+        let (endpoint, engine) = engine().await;
+        let name = format!("shop-{}-{}", std::process::id(), number());
         let attribute = |name| json!({ "AttributeName": name, "AttributeType": "S" });
         let attributes = ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"].map(attribute);
         let index = |name| {
@@ -75,15 +79,14 @@ impl Shop {
             definition["StreamSpecification"] = json!({ "StreamEnabled": true, "StreamViewType": "NEW_IMAGE" });
         }
         let wire = Wire::default();
-        let shop = Shop { table: Table::new(wire.client(&endpoint), &name), wire, endpoint, name };
+        let shop = Shop { table: Table::new(wire.client(&endpoint), &name), wire, engine, endpoint, name };
         shop.call("DynamoDB_20120810.CreateTable", definition).await;
         shop
     }
 
     /// Whether the engine is not our own.
-    #[allow(clippy::disallowed_methods)] // As with `engine`.
     pub fn is_elsewhere(&self) -> bool {
-        std::env::var("WAYBILL_DYNAMODB").is_ok()
+        self.engine.is_none()
     }
 
     /// A call as it goes over the wire, which the shop's own wire does not see.
