@@ -173,7 +173,7 @@ mod tests {
         let letters = Letters::open().unwrap();
         let wrap = |text: &str, width: f32, most: usize| letters.wrap(Face::Regular, 10.0, text, width, most);
         assert_eq!(wrap("Earl Grey", 200.0, 2), ["Earl Grey"]);
-        assert_eq!(wrap("Earl Grey, a tea", 60.0, 9), ["Earl Grey,", "a tea"]);
+        assert_eq!(wrap("Earl Grey, a tea", 50.0, 9), ["Earl Grey,", "a tea"]);
         assert_eq!(wrap("", 60.0, 9), [""]);
         let long = "x".repeat(200);
         for most in 1..5 {
