@@ -95,6 +95,9 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         location_id: Option<LocationId>,
     },
+    /// Other goods go out for a return, by another order.
+    #[serde(rename = "order.exchanged.v1")]
+    Exchanged { number: u32, order_id: OrderId },
 }
 
 impl Event {
@@ -127,6 +130,7 @@ impl Event {
             Event::ReturnApproved { .. } => "order.return_approved",
             Event::ReturnRefused { .. } => "order.return_refused",
             Event::ReturnReceived { .. } => "order.return_received",
+            Event::Exchanged { .. } => "order.exchanged",
         }
     }
 }
@@ -254,7 +258,8 @@ impl RefundMessage {
             | Event::ReturnRequested { .. }
             | Event::ReturnApproved { .. }
             | Event::ReturnRefused { .. }
-            | Event::ReturnReceived { .. } => false,
+            | Event::ReturnReceived { .. }
+            | Event::Exchanged { .. } => false,
         };
         let id = format!("{}/{}", order.id, order.version());
         let message = || RefundMessage { id, at: entry.at, order_id: order.id, event: RefundEvent::Due };

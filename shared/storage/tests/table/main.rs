@@ -12,6 +12,7 @@ mod categories;
 mod changing;
 mod connections;
 mod drafts;
+mod exchanging;
 mod imports;
 mod lists;
 mod lost_replies;
