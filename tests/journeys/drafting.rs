@@ -1,4 +1,4 @@
-//! Orders that staff put together for customers, who pay them.
+//! Orders that staff put together for customers, who pay them; and those that go out for what comes back.
 
 use serde_json::{Value, json};
 use waybill_tests::{Answer, PASSWORD, Person, TestShop, address, eventually, key};
@@ -191,5 +191,100 @@ async fn nothing_is_ordered_for_a_customer_who_has_left_and_their_drafts_go_with
     assert_eq!(support.get(DRAFTS).await.body["items"], json!([]));
     assert_eq!(shop.available(&product, "TEA").await, 10);
     assert!(!shop.items().await.contains(&ann.email));
+    shop.stop().await;
+}
+
+/// An order of three units that has arrived, and that the buyer wants to send one of back.
+async fn returned(shop: &TestShop, buyer: &Person) -> String {
+    let staff = shop.administrator().await;
+    let order = buyer.order(&[("TEA", 3)]).await.text("/id");
+    let (own, admin) = (format!("/v1/orders/{order}"), format!("/v1/admin/orders/{order}"));
+    let session = buyer.post(&format!("{own}/payment-sessions"), json!({})).await.text("/id");
+    shop.stripe(&format!("sessions/{session}/pay"), json!({})).await;
+    eventually("the payment", async || (buyer.get(&own).await.text("/payment_status") == "paid").then_some(())).await;
+    for (step, body) in
+        [("process", json!({})), ("ship", json!({ "carrier": "UPS", "tracking_number": "1Z" })), ("deliver", json!({}))]
+    {
+        assert_eq!(staff.post(&format!("{admin}/{step}"), body).await.status, 200);
+    }
+    let body = json!({ "lines": [{ "sku": "TEA", "quantity": 1 }], "reason": "Too small" });
+    assert_eq!(buyer.post_once(&format!("{own}/returns"), &key(), body).await.status, 201);
+    order
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_back_and_what_goes_out_for_it_say_so_of_each_other() {
+    let shop = TestShop::open().await;
+    let category = shop.category().await;
+    shop.product_in(&category, &[("TEA", 450, 10), ("CUP", 1999, 10)]).await;
+    let (support, ann, bob) = (shop.staff("support").await, shop.customer().await, shop.customer().await);
+    let old = returned(&shop, &ann).await;
+    let exchange = json!({ "order_id": old, "return_number": 1 });
+    for (wrong, field) in [
+        (json!({ "exchange": exchange, "account_id": bob.id }), "/account_id"),
+        (json!({ "exchange": exchange, "email": bob.email }), "/email"),
+        (json!({ "exchange": { "order_id": old, "return_number": 2 } }), "/exchange/return_number"),
+        (json!({ "exchange": { "order_id": old, "return_number": -1 } }), "/exchange/return_number"),
+        (json!({ "exchange": { "order_id": "old", "return_number": 1 } }), "/exchange/order_id"),
+        (
+            json!({ "exchange": { "order_id": "ord_00000000000000000000000000", "return_number": 1 } }),
+            "/exchange/order_id",
+        ),
+    ] {
+        let refused = support.post_once(DRAFTS, &key(), wrong).await;
+        refused.assert_problem(422, "invalid");
+        assert_eq!(refused.fields(), [field]);
+    }
+    let mut drafts = Vec::new();
+    for body in [json!({ "exchange": exchange }), json!({ "exchange": exchange, "email": ann.email })] {
+        let begun = support.post_once(DRAFTS, &key(), body).await;
+        assert_eq!((begun.status, begun.text("/account_id")), (201, ann.id.clone()), "{}", begun.body);
+        assert_eq!(begun.body["exchange"], exchange);
+        let draft = begun.header("location").unwrap().to_owned();
+        let quote = put(&support, &draft, "CUP", 1).await.text("/cart/quote");
+        drafts.push((draft, quote));
+    }
+    let once = key();
+    let (draft, quote) = &drafts[0];
+    let placed = place(&support, draft, &once, quote).await;
+    assert_eq!((placed.status, placed.text("/exchange_for/order_id")), (201, old.clone()), "{}", placed.body);
+    let (new, number) = (placed.text("/id"), placed.text("/number"));
+    let shown = ann.get(&format!("/v1/orders/{old}")).await;
+    assert_eq!(shown.body["returns"][0]["exchange_order"], json!({ "id": new, "number": number }));
+    let link = json!({ "order_id": old, "number": shown.text("/number"), "return_number": 1 });
+    assert_eq!(ann.get(&format!("/v1/orders/{new}")).await.body["exchange_for"], link);
+    let last = shown.body["timeline"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&last["type"], &last["by"]), (&json!("order.exchanged"), &json!("staff")));
+    let again = place(&support, draft, &once, quote).await;
+    assert_eq!((again.status, again.header("idempotent-replayed"), &again.body), (201, Some("true"), &placed.body));
+
+    // Once, by whichever draft.
+    let (draft, quote) = &drafts[1];
+    place(&support, draft, &key(), quote).await.assert_problem(409, "order-state");
+    support.post_once(DRAFTS, &key(), json!({ "exchange": exchange })).await.assert_problem(409, "order-state");
+    assert_eq!(ann.get("/v1/orders").await.body["items"].as_array().unwrap().len(), 2);
+
+    // What came back is refunded as any return, and the new order is paid as any order.
+    let staff = shop.administrator().await;
+    let received = json!({ "lines": [{ "sku": "TEA", "quantity": 1, "condition": "as_new", "restocked": true }] });
+    assert_eq!(staff.post(&format!("/v1/admin/orders/{old}/returns/1/receive"), received).await.status, 200);
+    let wanted = json!({ "lines": [{ "sku": "TEA", "quantity": 1 }] });
+    let refunded = staff.post_once(&format!("/v1/admin/orders/{old}/refunds"), &key(), wanted).await;
+    assert_eq!(
+        (refunded.status, &refunded.body["refunds"][0]["amount"]["amount"]),
+        (201, &json!(450)),
+        "{}",
+        refunded.body
+    );
+    assert_eq!(refunded.body["returns"][0]["exchange_order"]["id"], new);
+    let session = ann.post(&format!("/v1/orders/{new}/payment-sessions"), json!({})).await.text("/id");
+    shop.stripe(&format!("sessions/{session}/pay"), json!({})).await;
+    let path = format!("/v1/orders/{new}");
+    eventually("the payment", async || (ann.get(&path).await.text("/payment_status") == "paid").then_some(())).await;
+    assert_eq!(ann.get(&path).await.body["total"]["amount"], 1999);
+    let mails = shop.order_mails_to(&ann.email).await;
+    let asked =
+        mails.iter().filter(|mail| mail["subject"].as_str().unwrap().ends_with("please pay your order")).count();
+    assert_eq!(asked, 1);
     shop.stop().await;
 }

@@ -67,6 +67,7 @@ pub fn mailed(order: &Value) -> impl Iterator<Item = usize> {
                 | "order.dispute_updated"
                 | "order.dispute_closed"
                 | "order.return_requested"
+                | "order.exchanged"
         )
     };
     events(order).into_iter().enumerate().filter(move |(_, event)| is_mailed(event)).map(|(place, _)| place)

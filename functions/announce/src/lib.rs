@@ -158,7 +158,8 @@ fn moves_goods(event: &Event) -> bool {
         | Event::DisputeClosed { .. }
         | Event::ReturnRequested { .. }
         | Event::ReturnApproved { .. }
-        | Event::ReturnRefused { .. } => false,
+        | Event::ReturnRefused { .. }
+        | Event::Exchanged { .. } => false,
     }
 }
 

@@ -8,7 +8,8 @@ use http::header::LOCATION;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waybill_domain::cart::Cart;
-use waybill_domain::id::{AccountId, DraftId};
+use waybill_domain::id::{AccountId, DraftId, OrderId};
+use waybill_domain::order::{Exchange, returns};
 use waybill_domain::text::{Email, Sku};
 use waybill_lambda::clock;
 use waybill_storage::accounts::Holder;
@@ -34,6 +35,19 @@ pub struct NewDraft {
     /// For other staff: the customer never sees it, and it goes with the draft.
     #[schema(value_type = Option<NoteText>, example = "Called: wants it before the holidays.")]
     note: Option<String>,
+    /// What comes back of an order of the customer's, for which this is to go out. The customer is then that order's buyer, and
+    /// need not be named.
+    exchange: Option<NewExchange>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewExchange {
+    #[schema(value_type = OrderId)]
+    order_id: String,
+    /// Of that order's returns: one that was not refused, and that nothing else goes out for.
+    #[schema(minimum = 1)]
+    return_number: u32,
 }
 
 /// A draft with its cart at today's prices.
@@ -50,13 +64,14 @@ pub struct DraftView {
 /// Begin a draft
 ///
 /// An order that staff put together for a customer, who then pays it as any other. It holds no stock, and is kept for 30 days
-/// after its last use.
+/// after its last use. With `exchange` it is for other goods than those that come back: it is paid as any order, and what comes
+/// back is refunded as any return.
 #[utoipa::path(
     post,
     path = "/v1/admin/drafts",
     params(Idempotency),
     request_body = NewDraft,
-    responses((status = 201, description = "An empty draft, begun now or by the first request with this key.", body = DraftView, headers(("location" = String, description = "The draft's path."), ("idempotent-replayed" = String, description = "`true` when an earlier request began it.")))),
+    responses((status = 201, description = "An empty draft, begun now or by the first request with this key.", body = DraftView, headers(("location" = String, description = "The draft's path."), ("idempotent-replayed" = String, description = "`true` when an earlier request began it."))), (status = 409, description = "order-state")),
     security(("bearer" = ["orders:place"])),
 )]
 pub async fn begin_draft(
@@ -69,21 +84,20 @@ pub async fn begin_draft(
     let account: Option<AccountId> = fields.take_optional("/account_id", body.account_id.map(|id| id.parse()));
     let email: Option<Email> = fields.take_optional("/email", body.email.map(|email| email.parse()));
     let note: Option<NoteText> = fields.take_optional("/note", body.note.map(|note| note.parse()));
-    let given = fields.finish(|| Some((account, email)))?;
-    let customer = match given {
-        (Some(account), None) => app.customer(account).await?.ok_or_else(|| no_customer("/account_id")),
-        (None, Some(email)) => app.customer_at(&email).await?.ok_or_else(|| no_customer("/email")),
-        (None, None) => Err(Problem::invalid_field("/account_id", "must be given, or else an email")),
-        (Some(_), Some(_)) => Err(Problem::invalid_field("/email", "cannot be given together with an account_id")),
-    }?;
+    let exchange = body.exchange.map(|wanted| (wanted.order_id.parse(), wanted.return_number));
+    let exchange = exchange.and_then(|(order, return_number)| {
+        Some(Exchange { order_id: fields.take("/exchange/order_id", order)?, return_number })
+    });
+    let whom = fields.finish(|| Some(Whom { account, email, exchange }))?;
+    let customer = app.customer(&whom).await?;
     let (by, now) = (staff.caller.account, clock::now());
     let id = DraftId::for_request(by, &key);
-    let draft = Draft { id, account_id: customer.id, email: customer.email, note, by, created_at: now };
+    let draft = Draft { id, account_id: customer.id, email: customer.email, note, exchange, by, created_at: now };
     match app.table.begin_draft(&draft, app.fresh_cart()).await {
         Ok(cart) => begun(&app, draft, cart, false).await,
         Err(Refused::Failed(error)) => Err(error.into()),
         Err(refused) => match refused.first()? {
-            NotBegun::NoCustomer => Err(no_customer(if given.0.is_some() { "/account_id" } else { "/email" })),
+            NotBegun::NoCustomer => Err(whom.is_nobody()),
             NotBegun::Begun(before) if same_wish(&before.0, &draft) => begun(&app, before.0, before.1, true).await,
             NotBegun::Begun(_) => {
                 Err(Problem::invalid_header(Idempotency::HEADER, "was used before, for another request"))
@@ -94,7 +108,7 @@ pub async fn begin_draft(
 
 /// Whether two requests ask for the same draft.
 fn same_wish(one: &Draft, other: &Draft) -> bool {
-    (one.account_id, &one.note) == (other.account_id, &other.note)
+    (one.account_id, &one.note, one.exchange) == (other.account_id, &other.note, other.exchange)
 }
 
 async fn begun(app: &App, draft: Draft, cart: Cart, replayed: bool) -> Result<Response, Problem> {
@@ -107,8 +121,24 @@ async fn begun(app: &App, draft: Draft, cart: Cart, replayed: bool) -> Result<Re
     })
 }
 
-fn no_customer(pointer: &str) -> Problem {
-    Problem::invalid_field(pointer, "must be of an account that there is, and that is not being deleted")
+/// Whom a draft is for, as it was asked for.
+struct Whom {
+    account: Option<AccountId>,
+    email: Option<Email>,
+    exchange: Option<Exchange>,
+}
+
+impl Whom {
+    /// What is wrong where it leads to nobody who is there.
+    fn is_nobody(&self) -> Problem {
+        let pointer = match self {
+            Whom { account: Some(_), .. } => "/account_id",
+            Whom { email: Some(_), .. } => "/email",
+            Whom { exchange: Some(_), .. } => "/exchange/order_id",
+            Whom { .. } => "/account_id",
+        };
+        Problem::invalid_field(pointer, "must be of an account that there is, and that is not being deleted")
+    }
 }
 
 const LIST: &str = "drafts";
@@ -243,15 +273,40 @@ impl App {
         self.table.draft(id.parse().map_err(|_| unknown())?).await?.ok_or_else(unknown)
     }
 
-    /// Somebody who may be ordered for.
-    async fn customer(&self, account: AccountId) -> Result<Option<Holder>, Problem> {
-        Ok(self.table.holder(account).await?.filter(|holder| holder.leaving_since.is_none()))
+    /// The customer, who may be ordered for.
+    async fn customer(&self, whom: &Whom) -> Result<Holder, Problem> {
+        let buyer = match whom.exchange {
+            Some(exchange) => Some(self.buyer(exchange).await?),
+            None => None,
+        };
+        let account = match (whom.account, &whom.email, buyer) {
+            (Some(_), Some(_), _) => {
+                return Err(Problem::invalid_field("/email", "cannot be given together with an account_id"));
+            }
+            (Some(account), None, _) => Some(account),
+            (None, Some(email), _) => self.table.credentials(email).await?.map(|known| known.account_id),
+            (None, None, Some(buyer)) => Some(buyer),
+            (None, None, None) => return Err(Problem::invalid_field("/account_id", "must be given, or else an email")),
+        };
+        if account.is_some_and(|account| buyer.is_some_and(|buyer| buyer != account)) {
+            let pointer = if whom.account.is_some() { "/account_id" } else { "/email" };
+            return Err(Problem::invalid_field(pointer, "must be the buyer's of the order, or be left out"));
+        }
+        let account = account.ok_or_else(|| whom.is_nobody())?;
+        let holder = self.table.holder(account).await?.filter(|holder| holder.leaving_since.is_none());
+        holder.ok_or_else(|| whom.is_nobody())
     }
 
-    async fn customer_at(&self, email: &Email) -> Result<Option<Holder>, Problem> {
-        match self.table.credentials(email).await? {
-            Some(known) => self.customer(known.account_id).await,
-            None => Ok(None),
+    /// Whose the goods are that come back, where others may go out for them.
+    async fn buyer(&self, Exchange { order_id, return_number }: Exchange) -> Result<AccountId, Problem> {
+        let unknown = || Problem::invalid_field("/exchange/order_id", "there is no such order");
+        let order = self.table.order(order_id).await?.ok_or_else(unknown)?;
+        match order.exchangeable(return_number) {
+            Ok(_) => Ok(order.buyer),
+            Err(returns::Refused::Unknown) => {
+                Err(Problem::invalid_field("/exchange/return_number", "the order has no such return"))
+            }
+            Err(refused) => Err(refused.into()),
         }
     }
 }

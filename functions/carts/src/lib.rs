@@ -191,7 +191,7 @@ impl From<CartId> for Whose {
 
 impl From<&Draft> for Whose {
     fn from(draft: &Draft) -> Self {
-        let quoted = QuotedDraft { id: draft.id };
+        let quoted = QuotedDraft { id: draft.id, exchange: draft.exchange };
         Whose { owner: draft.id.into(), buyer: Some(draft.account_id), draft: Some(quoted) }
     }
 }

@@ -13,7 +13,7 @@ use waybill_domain::id::{OrderId, OrderNumber};
 use waybill_storage::{Cursor, Table};
 use waybill_web::openapi::Paging;
 use waybill_web::query::{List, Parameters};
-use waybill_web::{Caller, Guard, Problem, Segment, Staff, may};
+use waybill_web::{Caller, Guard, Kind, Problem, Segment, Staff, may};
 
 use crate::pdf;
 
@@ -77,7 +77,11 @@ pub async fn read_own_document(
     caller: Caller,
     Segment((id, number)): Segment<(String, String)>,
 ) -> Result<Response, Problem> {
-    let order = own_order(&table, &caller, &id).await?;
+    // Who asks for a document is not told whether its order is there.
+    let order = own_order(&table, &caller, &id).await.map_err(|problem| match problem.kind() {
+        Kind::NotFound => Problem::not_found("document"),
+        _ => problem,
+    })?;
     read(&table, order.id.number(), &number).await
 }
 

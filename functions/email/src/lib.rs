@@ -212,6 +212,8 @@ fn words(shop: &Shop, message: &Message) -> Option<Words> {
             "Your return has arrived",
             "We have received what you sent back, and will write again when money is on its way to you.",
         )),
+        // The order that goes out for it has a mail of its own.
+        Event::Exchanged { .. } => None,
         // Those who ask know that they did.
         Event::ReturnRequested { .. } => None,
         // Those who asked for it are told when it is made; that it cannot be is for staff to mend.

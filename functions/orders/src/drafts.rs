@@ -20,7 +20,7 @@ use crate::view::OrderView;
     path = "/v1/admin/drafts/{id}/orders",
     params(("id" = DraftId, Path), Idempotency),
     request_body = NewOrder,
-    responses((status = 201, description = "The order is placed, now or by the first request with this key.", body = OrderView, headers(("location" = String, description = "The order's path."), ("idempotent-replayed" = String, description = "`true` when an earlier request placed it."))), (status = 409, description = "out-of-stock, price-changed, cart-changed, promotion-used-up, quote-expired, customer-left")),
+    responses((status = 201, description = "The order is placed, now or by the first request with this key.", body = OrderView, headers(("location" = String, description = "The order's path."), ("idempotent-replayed" = String, description = "`true` when an earlier request placed it."))), (status = 409, description = "out-of-stock, price-changed, cart-changed, promotion-used-up, quote-expired, customer-left, order-state")),
     security(("bearer" = ["orders:place"])),
 )]
 pub async fn place_draft(

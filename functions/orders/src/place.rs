@@ -174,8 +174,10 @@ fn not_placed(reasons: Vec<NotPlaced>, fingerprint: &str, wanted: &Order) -> Res
             NotPlaced::PromotionUsedUp(name) => {
                 used_up.push(FieldError::at("/quote", format!("{name} has been used as often as it may be")));
             }
+            NotPlaced::NotExchanged(refusal) => return Err(refusal.into()),
             NotPlaced::BuyerLeft => return Err(buyer_left()),
-            NotPlaced::CartChanged => cart_changed = true,
+            // A cart that changed is looked at again, and so is what has changed meanwhile.
+            NotPlaced::CartChanged | NotPlaced::ExchangedMeanwhile => cart_changed = true,
         }
     }
     Err(match (lines.is_empty(), out_of_stock) {

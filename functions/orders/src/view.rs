@@ -11,8 +11,8 @@ use waybill_domain::order::dispute::DisputeReason;
 use waybill_domain::order::refund::{Cause, RefundedLine};
 use waybill_domain::order::returns::{ReceivedLine, ReturnState};
 use waybill_domain::order::{
-    Address, CancelledRest, Dispute, DisputeStatus, FulfilmentStatus, Order, PaymentStatus, Refund, RefundStatus,
-    Return, ReturnStatus, Shipment, State, Units,
+    Address, CancelledRest, Dispute, DisputeStatus, Exchange, FulfilmentStatus, Order, PaymentStatus, Refund,
+    RefundStatus, Return, ReturnStatus, Shipment, State, Units,
 };
 use waybill_domain::stock::Reason;
 use waybill_domain::text::Email;
@@ -57,6 +57,10 @@ pub struct OrderView {
     disputes: Vec<DisputeView>,
     /// Oldest first.
     returns: Vec<ReturnView>,
+    /// The goods of another order that it is in exchange for; left out where there is no such thing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    exchange_for: Option<ExchangeView>,
     placed_at: Timestamp,
     /// Oldest first.
     timeline: Vec<EntryView>,
@@ -101,19 +105,47 @@ struct ReturnView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     received: Option<Vec<ReceivedLine>>,
+    /// What goes out for it, where it is exchanged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    exchange_order: Option<OrderLink>,
     requested_at: Timestamp,
+}
+
+/// Another order.
+#[derive(Serialize, ToSchema)]
+struct OrderLink {
+    id: OrderId,
+    number: OrderNumber,
+}
+
+/// A return of another order.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ExchangedReturn)]
+struct ExchangeView {
+    order_id: OrderId,
+    number: OrderNumber,
+    #[schema(minimum = 1)]
+    return_number: u32,
+}
+
+impl From<Exchange> for ExchangeView {
+    fn from(Exchange { order_id, return_number }: Exchange) -> Self {
+        ExchangeView { order_id, number: order_id.number(), return_number }
+    }
 }
 
 impl From<Return> for ReturnView {
     fn from(known: Return) -> Self {
-        let Return { number, lines, reason, requested_at, state, .. } = known;
+        let Return { number, lines, reason, requested_at, state, exchange_order, .. } = known;
         let status = state.status();
         let (refusal, received) = match state {
             ReturnState::Requested | ReturnState::Approved { .. } => (None, None),
             ReturnState::Refused { reason, .. } => (Some(reason), None),
             ReturnState::Received { lines, .. } => (None, Some(lines)),
         };
-        ReturnView { number, status, lines, reason, refusal, received, requested_at }
+        let exchange_order = exchange_order.map(|id| OrderLink { id, number: id.number() });
+        ReturnView { number, status, lines, reason, refusal, received, exchange_order, requested_at }
     }
 }
 
@@ -206,6 +238,7 @@ impl From<Order> for OrderView {
             refunds: refunds.into_iter().map(RefundView::from).collect(),
             disputes: disputes.into_iter().map(DisputeView::from).collect(),
             returns: order.returns.into_iter().map(ReturnView::from).collect(),
+            exchange_for: order.exchange_for.map(ExchangeView::from),
             placed_at: order.placed_at,
             timeline: order.timeline.iter().map(EntryView::from).collect(),
         }

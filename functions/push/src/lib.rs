@@ -114,7 +114,8 @@ fn update(message: &Message) -> Update<'_> {
         | Event::ReturnRequested { .. }
         | Event::ReturnApproved { .. }
         | Event::ReturnRefused { .. }
-        | Event::ReturnReceived { .. } => (None, None),
+        | Event::ReturnReceived { .. }
+        | Event::Exchanged { .. } => (None, None),
     };
     Update {
         id: &message.id,

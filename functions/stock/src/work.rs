@@ -104,7 +104,8 @@ pub async fn act(table: &Table, work: Work, now: Timestamp) -> Result<(), WorkEr
             | Event::DisputeClosed { .. }
             | Event::ReturnRequested { .. }
             | Event::ReturnApproved { .. }
-            | Event::ReturnRefused { .. } => Ok(()),
+            | Event::ReturnRefused { .. }
+            | Event::Exchanged { .. } => Ok(()),
         },
         Work::Stock(StockMessage { sku, product_id, event, .. }) => match event {
             StockEvent::Changed => Ok(table.tell_waiting(product_id, &sku, now).await?),

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::id::{AccountId, CartId, DraftId, ProductId, ShippingMethodId};
 use crate::money::{Currency, Money, MoneyError};
+use crate::order::Exchange;
 use crate::pricing::{PromotionUse, Reckoned};
 use crate::product::{Offer, Title};
 use crate::schema::{self, described};
@@ -231,6 +232,8 @@ pub struct Quote {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotedDraft {
     pub id: DraftId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<Exchange>,
 }
 
 impl Quote {

@@ -98,6 +98,9 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         location_id: Option<LocationId>,
     },
+    /// Other goods go out for a return, by another order.
+    #[serde(rename = "order.exchanged.v1")]
+    Exchanged { number: u32, order_id: OrderId },
 }
 
 impl Event {
@@ -131,6 +134,7 @@ impl Event {
             Event::ReturnApproved { .. } => "order.return_approved",
             Event::ReturnRefused { .. } => "order.return_refused",
             Event::ReturnReceived { .. } => "order.return_received",
+            Event::Exchanged { .. } => "order.exchanged",
         }
     }
 }
@@ -259,7 +263,8 @@ impl RefundMessage {
             | Event::ReturnRequested { .. }
             | Event::ReturnApproved { .. }
             | Event::ReturnRefused { .. }
-            | Event::ReturnReceived { .. } => false,
+            | Event::ReturnReceived { .. }
+            | Event::Exchanged { .. } => false,
         };
         let id = format!("{}/{}", order.id, order.version());
         let message = || RefundMessage { id, at: entry.at, order_id: order.id, event: RefundEvent::Due };
@@ -314,7 +319,8 @@ impl DocumentMessage {
             | Event::ReturnRequested { .. }
             | Event::ReturnApproved { .. }
             | Event::ReturnRefused { .. }
-            | Event::ReturnReceived { .. } => false,
+            | Event::ReturnReceived { .. }
+            | Event::Exchanged { .. } => false,
         };
         let id = format!("{}/{}", order.id, order.version());
         is_due.then(|| DocumentMessage { id, at: entry.at, order_id: order.id, event: DocumentEvent::Due })

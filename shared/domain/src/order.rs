@@ -24,7 +24,7 @@ use crate::totals::Totals;
 pub use decide::{Command, Refusal};
 pub use dispute::{Dispute, DisputeStatus};
 pub use refund::{MAX_REFUNDS, Refund, RefundStatus};
-pub use returns::{MAX_RETURNS, Return, ReturnStatus};
+pub use returns::{Exchange, MAX_RETURNS, Return, ReturnStatus};
 pub use shipping::{CancelledRest, MAX_SHIPMENTS, Parcel, Shipment};
 pub use units::{Units, UnitsRefused};
 
@@ -54,6 +54,9 @@ pub struct Order {
     /// What of it comes back or has come back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub returns: Vec<Return>,
+    /// The goods of another order that it is in exchange for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_for: Option<Exchange>,
     /// What of it is not sent any more, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_rest: Option<CancelledRest>,
@@ -448,6 +451,7 @@ pub fn place(
         uses: quote.uses,
         state,
         returns: Vec::new(),
+        exchange_for: quote.draft.and_then(|draft| draft.exchange),
         cancelled_rest: None,
         placed_at: now,
         timeline,

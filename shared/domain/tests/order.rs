@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use uuid::Uuid;
 use waybill_domain::Timestamp;
-use waybill_domain::cart::{PricedLine, Quote};
-use waybill_domain::id::{AccountId, CartId, OrderId, ProductId, ShippingMethodId};
+use waybill_domain::cart::{PricedLine, Quote, QuotedDraft};
+use waybill_domain::id::{AccountId, CartId, DraftId, OrderId, ProductId, ShippingMethodId};
 use waybill_domain::message::{Actor, Event, Message, RefundMessage};
 use waybill_domain::money::Money;
 use waybill_domain::order::dispute::{self, MAX_DISPUTES, Told};
@@ -717,6 +717,53 @@ fn units_are_returned_once_and_refused_ones_can_be_asked_for_again() {
         order = decide(&order, refuse).unwrap();
     }
     assert_eq!(decide(&order, give_back("one more", 1)), Err(Refusal::Return(returns::Refused::TooMany)));
+}
+
+#[test]
+fn a_return_is_exchanged_by_one_order_and_not_where_it_was_refused() {
+    let exchange =
+        |number, by| Command::Return(returns::Command::Exchange { number, by: OrderId::new(Uuid::from_u128(by)) });
+    let asked = decide(&after(&["pay", "process", "ship"]), give_back("key", 1)).unwrap();
+    let refuse = Command::Return(returns::Command::Refuse { number: 1, reason: "Worn".parse().unwrap() });
+    let approve = Command::Return(returns::Command::Approve { number: 1 });
+    for before in [asked.clone(), decide(&asked, approve).unwrap(), decide(&asked, receive(1)).unwrap()] {
+        let exchanged = decide(&before, exchange(1, 7)).unwrap();
+        let by = OrderId::new(Uuid::from_u128(7));
+        assert_eq!(exchanged.returns[0].exchange_order, Some(by));
+        assert_eq!(exchanged.timeline.last().unwrap().event, Event::Exchanged { number: 1, order_id: by });
+        assert_eq!(RefundMessage::latest(&exchanged), None, "no money moves by it");
+        assert_eq!(decide(&exchanged, exchange(1, 7)), Err(Refusal::Done));
+        assert_eq!(decide(&exchanged, exchange(1, 8)), Err(Refusal::Return(returns::Refused::Exchanged)));
+        assert_eq!(decide(&exchanged, exchange(2, 8)), Err(Refusal::Return(returns::Refused::Unknown)));
+        assert_eq!(exchanged.exchangeable(1), Err(returns::Refused::Exchanged));
+        assert!(before.exchangeable(1).is_ok());
+    }
+    let refused = decide(&asked, refuse).unwrap();
+    assert_eq!(decide(&refused, exchange(1, 7)), Err(Refusal::Return(returns::Refused::NotTaken)));
+    assert_eq!(refused.exchangeable(2), Err(returns::Refused::Unknown));
+    // Whatever becomes of the goods afterwards, it stays known what went out for them.
+    let exchanged = decide(&asked, exchange(1, 7)).unwrap();
+    let received = decide(&exchanged, receive(1)).unwrap();
+    assert_eq!(received.returns[0].exchange_order, exchanged.returns[0].exchange_order);
+}
+
+#[test]
+fn an_order_of_a_draft_says_who_placed_it_and_what_it_is_in_exchange_for() {
+    let (staff, exchanged) =
+        (Actor::Staff { account_id: AccountId::new(Uuid::nil()) }, OrderId::new(Uuid::from_u128(7)));
+    let exchange = order::Exchange { order_id: exchanged, return_number: 1 };
+    let draft = QuotedDraft { id: DraftId::new(Uuid::nil()), exchange: Some(exchange) };
+    let by = |actor, draft| {
+        let (id, email, address) =
+            (OrderId::new(Uuid::nil()), "ann@example.com".parse().unwrap(), address("1 Main St"));
+        order::place(id, Quote { draft, ..quote(line()) }, email, address, actor, Timestamp::UNIX_EPOCH)
+    };
+    let placed = by(staff, Some(draft));
+    assert_eq!((placed.exchange_for, placed.timeline[0].actor), (Some(exchange), staff));
+    assert!(Message::latest(&placed).unwrap().order.placed_by_staff);
+    let own = by(Actor::Customer, None);
+    assert_eq!((own.exchange_for, own.timeline[0].actor), (None, Actor::Customer));
+    assert!(!Message::latest(&own).unwrap().order.placed_by_staff);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use waybill_domain::Timestamp;
 use waybill_domain::cart::Cart;
 use waybill_domain::id::{AccountId, DraftId};
+use waybill_domain::order::Exchange;
 use waybill_domain::text::Email;
 
 use crate::carts::{LIFETIME, NewCart};
@@ -27,6 +28,10 @@ pub struct Draft {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub note: Option<NoteText>,
+    /// The goods that its order is to be in exchange for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub exchange: Option<Exchange>,
     /// The member of staff who began it.
     pub by: AccountId,
     pub created_at: Timestamp,

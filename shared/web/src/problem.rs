@@ -282,6 +282,8 @@ impl From<returns::Refused> for Problem {
             Refused::Unknown => Problem::not_found("return"),
             Refused::Ended => Problem::new(Kind::OrderState, "The return has been refused or received already."),
             Refused::Approved => Problem::new(Kind::OrderState, "The return has been approved already."),
+            Refused::NotTaken => Problem::new(Kind::OrderState, "The return has been refused."),
+            Refused::Exchanged => Problem::new(Kind::OrderState, "Another order goes out for the return already."),
         }
     }
 }

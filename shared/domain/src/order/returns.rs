@@ -10,7 +10,7 @@ use super::shipping::shipped;
 use super::units::count;
 use super::{Order, Refusal, Units, UnitsRefused};
 use crate::cart::Quantity;
-use crate::id::LocationId;
+use crate::id::{LocationId, OrderId};
 use crate::message::Event;
 use crate::stock::Reason;
 use crate::text::Sku;
@@ -29,6 +29,18 @@ pub struct Return {
     /// By which the request knows itself when it comes again.
     pub request: Request,
     pub state: ReturnState,
+    /// The order by which other goods go out for these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_order: Option<OrderId>,
+}
+
+/// What an order is in exchange for: goods that come back of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Exchange {
+    pub order_id: OrderId,
+    /// Of that order's returns.
+    #[schema(minimum = 1)]
+    pub return_number: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +114,11 @@ pub enum Command {
         lines: Vec<ReceivedLine>,
         at: Option<LocationId>,
     },
+    /// Other goods go out for these, by another order.
+    Exchange {
+        number: u32,
+        by: OrderId,
+    },
 }
 
 /// Why nothing was done about a return.
@@ -119,6 +136,10 @@ pub enum Refused {
     Ended,
     #[error("the return has been approved already")]
     Approved,
+    #[error("the return has been refused")]
+    NotTaken,
+    #[error("another order goes out for the return already")]
+    Exchanged,
 }
 
 impl ReturnState {
@@ -178,6 +199,7 @@ impl Order {
                 ReturnState::Refused { reason: before, .. } if *before == reason => Err(Refusal::Done),
                 ReturnState::Refused { .. } | ReturnState::Received { .. } => Err(Refused::Ended.into()),
             }),
+            Command::Exchange { number, by } => self.exchange_return(number, by),
             Command::Receive { number, lines, at } => self.change_return(number, |before| match &before.state {
                 // Some send the goods without waiting for an answer.
                 ReturnState::Requested | ReturnState::Approved { .. } => {
@@ -215,8 +237,30 @@ impl Order {
         let number = u32::try_from(self.returns.len() + 1).unwrap_or(u32::MAX);
         let mut order = self.clone();
         let state = ReturnState::Requested;
-        order.returns.push(Return { number, lines, reason, requested_at: now, request, state });
+        order.returns.push(Return { number, lines, reason, requested_at: now, request, state, exchange_order: None });
         Ok((order, Event::ReturnRequested { number }))
+    }
+
+    /// The return that other goods may go out for: whether its own have come already or not, once, and not where it was
+    /// refused.
+    pub fn exchangeable(&self, number: u32) -> Result<&Return, Refused> {
+        let found = self.returns.iter().find(|known| known.number == number).ok_or(Refused::Unknown)?;
+        match (found.exchange_order, found.state.status()) {
+            (Some(_), _) => Err(Refused::Exchanged),
+            (None, ReturnStatus::Refused) => Err(Refused::NotTaken),
+            (None, ReturnStatus::Requested | ReturnStatus::Approved | ReturnStatus::Received) => Ok(found),
+        }
+    }
+
+    fn exchange_return(&self, number: u32, by: OrderId) -> Result<(Order, Event), Refusal> {
+        let mut order = self.clone();
+        let found = order.returns.iter_mut().find(|known| known.number == number).ok_or(Refused::Unknown)?;
+        if found.exchange_order == Some(by) {
+            return Err(Refusal::Done);
+        }
+        self.exchangeable(number)?;
+        found.exchange_order = Some(by);
+        Ok((order, Event::Exchanged { number, order_id: by }))
     }
 
     fn change_return(

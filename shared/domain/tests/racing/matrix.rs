@@ -241,7 +241,8 @@ fn told(event: &Event) -> Told {
         | Event::ReturnRequested { .. }
         | Event::ReturnApproved { .. }
         | Event::ReturnRefused { .. }
-        | Event::ReturnReceived { .. } => Told::Nothing,
+        | Event::ReturnReceived { .. }
+        | Event::Exchanged { .. } => Told::Nothing,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::shop::{STAFF, Shop, address, at, customer, fresh_cart, line, number, 
 
 pub fn draft(account_id: AccountId, seconds: i64) -> Draft {
     let (email, note) = ("ann@example.com".parse().unwrap(), Some("Called".parse().unwrap()));
-    Draft { id: DraftId::new(uuid()), account_id, email, note, by: customer(), created_at: at(seconds) }
+    Draft { id: DraftId::new(uuid()), account_id, email, note, exchange: None, by: customer(), created_at: at(seconds) }
 }
 
 /// A draft with so many units of an offer.
@@ -31,7 +31,7 @@ pub async fn filled(shop: &Shop, account: AccountId, offer: &Offer, units: i64) 
 /// What staff see of it.
 pub async fn quote(shop: &Shop, draft: &Draft) -> Quote {
     let (_, cart) = shop.table.draft(draft.id).await.unwrap().unwrap();
-    let quoted = QuotedDraft { id: draft.id };
+    let quoted = QuotedDraft { id: draft.id, exchange: draft.exchange };
     Quote { draft: Some(quoted), ..shop.quote_of(&cart, draft.account_id).await }
 }
 

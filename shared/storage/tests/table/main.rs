@@ -13,6 +13,7 @@ mod changing;
 mod connections;
 mod documents;
 mod drafts;
+mod exchanging;
 mod imports;
 mod lists;
 mod lost_replies;
