@@ -103,7 +103,7 @@ impl House {
         let aws = aws(&wire);
         let table = Table::new(client!(aws_sdk_dynamodb, &aws), TABLE);
         let guard = guard(&table).await;
-        let is_captured_later = seed % 3 == 0;
+        let is_captured_later = seed.is_multiple_of(3);
         let capture = if is_captured_later { Capture::Manual } else { Capture::Automatic };
         let stripe = Stripe::in_process(STRIPE_KEY, wire.stripe(), "https://shop.example.com").with_capture(capture);
         let browsers = client!(aws_sdk_apigatewaymanagement, &aws);

@@ -55,19 +55,20 @@ pub async fn start_payment_intent(
     let order = own_order(&app.table, &caller, &id).await?;
     match attempt(&order)? {
         Attempt { number, session: None } => open(&app, &order, *number).await,
-        Attempt { number, session: Some(PaymentSession::Intent { intent }) } => {
+        Attempt { session: Some(PaymentSession::Intent { intent }), .. } => {
             let made = app.stripe.intent(intent).await?;
             match outcome_of(made.as_ref()) {
                 Page::Open => answer(StatusCode::OK, &order, made),
                 Page::Closed | Page::Completed { .. } => {
-                    let order = close_attempt(&app, &order, &PaymentSession::Intent { intent: intent.clone() }).await?;
-                    open(&app, &order, number + 1).await
+                    let (order, number) =
+                        close_attempt(&app, &order, &PaymentSession::Intent { intent: intent.clone() }).await?;
+                    open(&app, &order, number).await
                 }
             }
         }
-        Attempt { number, session: Some(page @ PaymentSession::Page { .. }) } => {
-            let order = close_attempt(&app, &order, page).await?;
-            open(&app, &order, number + 1).await
+        Attempt { session: Some(page @ PaymentSession::Page { .. }), .. } => {
+            let (order, number) = close_attempt(&app, &order, page).await?;
+            open(&app, &order, number).await
         }
     }
 }

@@ -60,9 +60,9 @@ pub async fn start_payment(
             answer(StatusCode::OK, page)
         }
         // Only Stripe knows whether somebody paid on a page in the last moment; an intent makes way for a page.
-        Attempt { number, session: Some(session) } => {
-            let order = close_attempt(&app, &order, session).await?;
-            open_page(&app, &order, number + 1).await
+        Attempt { session: Some(session), .. } => {
+            let (order, number) = close_attempt(&app, &order, session).await?;
+            open_page(&app, &order, number).await
         }
     }
 }
@@ -148,14 +148,33 @@ async fn close(app: &App, session: &order::PaymentSession) {
     }
 }
 
-/// Closes what the attempt could be paid by; the order then waits for the next. Stripe says whether that was in time.
-pub(crate) async fn close_attempt(app: &App, order: &Order, session: &order::PaymentSession) -> Result<Order, Problem> {
+/// Closes what the attempt could be paid by; the order as it then waits for the next, and the number of that. Stripe says whether
+/// it was in time.
+pub(crate) async fn close_attempt(
+    app: &App,
+    order: &Order,
+    session: &order::PaymentSession,
+) -> Result<(Order, u32), Problem> {
     match app.stripe.close(session).await? {
         Page::Closed => {
             let command = Command::ExpirePayment { session_id: session.id().to_owned() };
             let now = clock::now();
             let decide = |order: &Order| order.decide(command.clone(), Actor::Stripe, now);
-            Ok(app.table.change_order(order.id, None, decide).await?)
+            let order = match app.table.change_order(order.id, None, decide).await {
+                Ok(order) => order,
+                // Stripe's event about it was faster.
+                Err(Unchanged::Refused(Refusal::Done)) => {
+                    app.table.order(order.id).await?.ok_or_else(|| Problem::not_found("order"))?
+                }
+                Err(refused) => return Err(refused.into()),
+            };
+            match attempt(&order)? {
+                Attempt { number, session: None } => Ok((order.clone(), *number)),
+                Attempt { session: Some(_), .. } => {
+                    let detail = "Another payment has just been started. Please look again.";
+                    Err(Problem::new(Kind::PaymentExpired, detail))
+                }
+            }
         }
         Page::Open | Page::Completed { .. } => {
             Err(Problem::new(Kind::PaymentPending, "A payment of this order is being confirmed."))

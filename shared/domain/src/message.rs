@@ -323,7 +323,7 @@ impl DocumentMessage {
             | Event::Exchanged { .. } => false,
         };
         let id = format!("{}/{}", order.id, order.version());
-        is_due.then(|| DocumentMessage { id, at: entry.at, order_id: order.id, event: DocumentEvent::Due })
+        is_due.then_some(DocumentMessage { id, at: entry.at, order_id: order.id, event: DocumentEvent::Due })
     }
 }
 

@@ -46,7 +46,7 @@ pub fn next(order: &Order, issued: &[Document], seller: &Seller) -> Result<Optio
             Subject::Invoice => false,
             Subject::CreditNote { refund, .. } | Subject::Reversal { refund, .. } => *refund == wanted,
         };
-        issued.iter().filter(about).last()
+        issued.iter().rfind(about)
     };
     for refund in &payment.refunds {
         let note = of(refund.number).filter(|document| document.subject.series() == Series::CreditNote);
