@@ -115,7 +115,7 @@ async fn check_items() {
         let mut order = shop::order("key", &quote, at(0));
         shop.table.place_order(&order, &quote, items::FINGERPRINT).await.unwrap();
         for (now, actor, command) in life(&order, status) {
-            let decide = |order: &Order| order.decide(command.clone(), actor.clone(), now);
+            let decide = |order: &Order| order.decide(command.clone(), actor, now);
             order = shop.table.change_order(order.id, None, decide).await.unwrap();
         }
         assert_eq!(order.state.status(), status);
@@ -160,7 +160,7 @@ impl Goods {
         // Orders are as far apart as they can be, to the millisecond.
         let placed_at = moment(0.0) + SignedDuration::from_millis(TWO_YEARS * 1000 * number as i64 / size as i64);
         let status = status(number, size);
-        let is_rare = number > 0 && number % (size / (FEW + 1)) == 0 && number / (size / (FEW + 1)) <= FEW;
+        let is_rare = number > 0 && number.is_multiple_of(size / (FEW + 1)) && number / (size / (FEW + 1)) <= FEW;
         let buyer = match number % 16 {
             _ if is_rare => RARE,
             5 => REGULAR,
@@ -211,7 +211,7 @@ fn status(number: usize, size: usize) -> Status {
 fn life(order: &Order, status: Status) -> Vec<(Timestamp, Actor, Command)> {
     let number = order.id.number();
     let after = |seconds| order.placed_at + SignedDuration::from_secs(seconds);
-    let session = PaymentSession {
+    let session = PaymentSession::Page {
         id: format!("cs_live_{number}"),
         url: format!("https://checkout.stripe.com/c/pay/cs_live_{number}"),
         expires_at: after(1800),
@@ -225,15 +225,19 @@ fn life(order: &Order, status: Status) -> Vec<(Timestamp, Actor, Command)> {
     };
     let some = |order: &Order| vec![Units { sku: order.lines[0].sku.clone(), quantity: 1.try_into().unwrap() }];
     let deliver = (after(3 * DAY), STAFF, Command::Deliver { shipment: None });
-    let cancel = (after(600), Actor::Customer, Command::Cancel { closed_page: None, reason: None });
+    let cancel = (after(600), Actor::Customer, Command::Cancel { closed: None, reason: None });
     match status {
         Status::Pending => vec![start],
+        Status::Authorised => {
+            let held = Command::Authorise { intent: format!("pi_{number}"), amount: order.total };
+            vec![start, (after(90), Actor::Stripe, held)]
+        }
         Status::Paid => vec![start, pay],
         Status::Processing => vec![start, pay, process],
         Status::PartiallyShipped => vec![start, pay, process, ship(Some(some(order)))],
         Status::Shipped => vec![start, pay, process, ship(None)],
         Status::Delivered => vec![start, pay, process, ship(None), deliver],
         Status::Cancelled => vec![cancel],
-        Status::Expired => vec![(after(3600), Actor::Shop, Command::Expire { closed_page: None })],
+        Status::Expired => vec![(after(3600), Actor::Shop, Command::Expire { closed: None })],
     }
 }
