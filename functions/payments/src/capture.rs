@@ -2,12 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use orders::OrderView;
+use orders::{OrderView, decide};
 use waybill_domain::id::OrderId;
 use waybill_domain::message::Actor;
-use waybill_domain::order::{self, Command, Order, Refusal};
-use waybill_lambda::clock;
-use waybill_storage::orders::Unchanged;
+use waybill_domain::order::{self, Command};
 use waybill_web::{Kind, Problem, Segment, Staff, may};
 
 use crate::App;
@@ -43,9 +41,12 @@ pub async fn capture_payment(
         order::State::Expired { .. } => return Err(refused("The order was not paid in time.")),
     };
     match app.stripe.capture(id, intent).await? {
-        Some(paid @ Command::Pay { .. }) => Ok(Json(noted(&app, id, paid, staff.caller.actor()).await?.into())),
+        Some(paid @ Command::Pay { .. }) => {
+            let (order, _) = decide(&app.table, id, paid, staff.caller.actor()).await?;
+            Ok(Json(order.into()))
+        }
         Some(released @ Command::Release { .. }) => {
-            noted(&app, id, released, Actor::Stripe).await?;
+            decide(&app.table, id, released, Actor::Stripe).await?;
             let detail =
                 "The buyer's bank holds the amount no longer. The order can be paid again, while there is time.";
             Err(Problem::new(Kind::PaymentExpired, detail))
@@ -56,14 +57,4 @@ pub async fn capture_payment(
 
 fn refused(why: &str) -> Problem {
     Problem::new(Kind::OrderState, why)
-}
-
-/// The order with what became of its payment, which Stripe's event may have told of before.
-async fn noted(app: &App, id: OrderId, told: Command, by: Actor) -> Result<Order, Problem> {
-    let now = clock::now();
-    match app.table.change_order(id, None, |order| order.decide(told.clone(), by, now)).await {
-        Ok(order) => Ok(order),
-        Err(Unchanged::Refused(Refusal::Done)) => app.table.order(id).await?.ok_or_else(|| Problem::not_found("order")),
-        Err(refused) => Err(refused.into()),
-    }
 }

@@ -1,5 +1,6 @@
 //! Giving up an order. Its page at Stripe is closed first, so that nobody pays for what others can order a moment later.
 
+use orders::decide;
 use waybill_domain::id::OrderId;
 use waybill_domain::message::Actor;
 use waybill_domain::order::{Attempt, Command, Order, Refusal, State};
@@ -90,13 +91,9 @@ pub async fn catch_up(table: &Table, stripe: &Stripe, id: OrderId, intent: &str)
 
 /// Stripe's event about the payment is still on its way. What becomes of the order, its state now decides.
 async fn take_note(table: &Table, id: OrderId, payment: Command) -> Result<Order, Problem> {
-    let now = clock::now();
-    match table.change_order(id, None, |order| order.decide(payment.clone(), Actor::Stripe, now)).await {
-        Ok(order) => {
-            tracing::info!(order.id = %id, "an order that was to be given up has been paid");
-            Ok(order)
-        }
-        Err(Unchanged::Refused(Refusal::Done)) => table.order(id).await?.ok_or_else(|| Problem::not_found("order")),
-        Err(refused) => Err(refused.into()),
+    let (order, was_known) = decide(table, id, payment, Actor::Stripe).await?;
+    if !was_known {
+        tracing::info!(order.id = %id, "an order that was to be given up has been paid");
     }
+    Ok(order)
 }

@@ -7,7 +7,7 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use orders::own_order;
+use orders::{decide, own_order};
 use serde::Serialize;
 use utoipa::ToSchema;
 use waybill_domain::Timestamp;
@@ -158,16 +158,8 @@ pub(crate) async fn close_attempt(
     match app.stripe.close(session).await? {
         Page::Closed => {
             let command = Command::ExpirePayment { session_id: session.id().to_owned() };
-            let now = clock::now();
-            let decide = |order: &Order| order.decide(command.clone(), Actor::Stripe, now);
-            let order = match app.table.change_order(order.id, None, decide).await {
-                Ok(order) => order,
-                // Stripe's event about it was faster.
-                Err(Unchanged::Refused(Refusal::Done)) => {
-                    app.table.order(order.id).await?.ok_or_else(|| Problem::not_found("order"))?
-                }
-                Err(refused) => return Err(refused.into()),
-            };
+            // Stripe's event about it may have been faster.
+            let (order, _) = decide(&app.table, order.id, command, Actor::Stripe).await?;
             match attempt(&order)? {
                 Attempt { number, session: None } => Ok((order.clone(), *number)),
                 Attempt { session: Some(_), .. } => {
