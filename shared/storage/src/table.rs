@@ -23,8 +23,8 @@ pub struct Table {
 
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// Others wrote the same items, or the table throttled, and it did not clear up in time. Nothing was written;
-    /// the same request may succeed in a moment.
+    /// Others wrote the same items, or the table throttled or failed within, and it did not clear up in time. The same
+    /// request, with the same key, may succeed in a moment.
     #[error("the table is busy: {0}")]
     Busy(String),
     /// The table did not answer, though it was asked again. Nobody knows whether it was written; the same request, with the
@@ -202,6 +202,9 @@ pub(crate) fn is_busy(code: &str) -> bool {
             | "ProvisionedThroughputExceeded"
             | "ProvisionedThroughputExceededException"
             | "RequestLimitExceeded"
+            // DynamoDB's own failure, which it asks to try again: it is not known to have written nothing.
+            // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+            | "InternalServerError"
     )
 }
 

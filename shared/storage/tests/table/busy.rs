@@ -142,6 +142,22 @@ async fn a_transaction_that_is_wrong_is_not_tried_again() {
 }
 
 #[tokio::test]
+async fn a_failure_within_dynamodb_is_tried_again_and_given_up_as_busy() {
+    let (_, body) = failed("InternalServerError");
+    let failure = (StatusCode::INTERNAL_SERVER_ERROR, body);
+    let (calm, wire) = table(vec![failure.clone(), failure.clone(), ok()]).await;
+    calm.create_product(&bare("tea"), STAFF).await.unwrap();
+    assert_eq!(wire.calls(), ["TransactWriteItems"; 3]);
+
+    let (broken, wire) = table(vec![failure]).await;
+    assert_busy(broken.create_product(&bare("tea"), STAFF).await);
+    assert_eq!(wire.calls(), ["TransactWriteItems"; 3]);
+    let tea = offer(&bare("tea").product, "TEA", 450, 1);
+    assert_busy(broken.set_cart_line(customer(), &tea.sku, line(&tea, 1), fresh_cart()).await);
+    assert_eq!(wire.calls(), ["UpdateItem"; 3]);
+}
+
+#[tokio::test]
 async fn a_single_write_that_meets_a_transaction_is_tried_again_and_given_up_as_busy() {
     let before = bare("earl-grey");
     let offer = offer(&before.product, "TEA", 450, 1);
