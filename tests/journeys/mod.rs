@@ -17,6 +17,7 @@ mod guessing;
 mod histories;
 mod importing;
 mod intents;
+mod live;
 mod matrix;
 mod noting;
 mod overselling;
