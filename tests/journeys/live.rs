@@ -220,6 +220,40 @@ async fn a_session_that_has_ended_is_told_so_when_it_asks() {
     shop.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_whose_time_is_up_is_told_so_and_hears_nothing_more() {
+    let shop = TestShop::open().await;
+    shop.product("TEA", 450, 10).await;
+    let customer = shop.customer().await;
+    let (mut silent, mut curious) = (Socket::open(&shop, &customer).await, Socket::open(&shop, &customer).await);
+    let a_minute_ago = (waybill_domain::Timestamp::now().as_second() - 60).to_string();
+    // DynamoDB deletes what has expired within days; until then it is there.
+    for item in shop.dynamodb("Scan", json!({})).await["Items"].as_array().unwrap() {
+        let pk = item["pk"]["S"].as_str().unwrap();
+        if !pk.starts_with("CONNECTION#") && !pk.starts_with("LISTENERS#") {
+            continue;
+        }
+        let past = json!({
+            "Key": { "pk": item["pk"], "sk": item["sk"] },
+            "UpdateExpression": "SET expires_at = :past",
+            "ExpressionAttributeValues": { ":past": { "N": a_minute_ago } },
+        });
+        shop.dynamodb("UpdateItem", past).await;
+    }
+    let goodbye = json!({ "type": "goodbye", "reason": "time_is_up" });
+    curious.say(r#"{"type":"ping"}"#).await;
+    assert_eq!(curious.next().await, goodbye);
+    customer.order(&[("TEA", 1)]).await;
+    assert_eq!(silent.next().await, goodbye);
+    assert_eq!(silent.within(Duration::from_secs(5)).await, None);
+    eventually("nobody who listens", async || {
+        let items = shop.items().await;
+        (!items.contains("LISTENERS#") && !items.contains("CONNECTION#")).then_some(())
+    })
+    .await;
+    shop.stop().await;
+}
+
 /// How long it takes from the change of an order, which is before its commit, to the client.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a minute and measures this machine"]

@@ -6,6 +6,7 @@ mod bad_input;
 mod capturing;
 mod catalogue;
 mod counting;
+mod crowd;
 mod disputing;
 mod documenting;
 mod drafting;
