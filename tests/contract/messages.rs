@@ -240,8 +240,14 @@ fn the_contract_sends_and_takes_every_event_and_nothing_else() {
         assert_eq!(of_operation(operation), stock_tags(), "{operation}");
     }
     assert_eq!(of_operation("updateTheBrowser"), updates);
-    let spoken = BTreeSet::from(["client.text".to_owned(), "gateway.error".to_owned()]);
-    let expected: BTreeSet<_> = tags().into_iter().chain(updates).chain(spoken).collect();
+    let said = ["hello", "ping", "follow", "unfollow", "resume"].map(|kind| format!("client.{kind}"));
+    let answered = ["hello", "pong", "following", "unfollowed", "resumed", "problem", "goodbye"];
+    let answered = answered.map(|kind| format!("server.{kind}"));
+    assert_eq!(of_operation("hearTheClient"), BTreeSet::from(said.clone()));
+    let spoken = said.into_iter().chain(answered).chain(["gateway.error".to_owned()]);
+    let on_sockets: BTreeSet<_> = updates.into_iter().chain(spoken).collect();
+    assert_eq!(names(&contract["channels"]["webSocket"]["messages"]), on_sockets);
+    let expected: BTreeSet<_> = tags().into_iter().chain(on_sockets).collect();
     assert_eq!(names(&contract["components"]["messages"]), expected);
 }
 
@@ -260,6 +266,37 @@ fn what_is_recorded_keeps_the_contract_and_is_its_example() {
             documented["examples"].as_array().unwrap().iter().map(|example| &example["payload"]).collect();
         assert_eq!(examples, [&payload], "{name}");
     }
+}
+
+/// functions/connections compares the same examples with what it reads and writes.
+#[test]
+fn what_is_said_on_a_websocket_keeps_the_contract() {
+    let contract = contract();
+    let closed = closed(&contract);
+    let messages = contract["components"]["messages"].as_object().unwrap();
+    let spoken = messages.iter().filter(|(name, _)| name.starts_with("client.") || name.starts_with("server."));
+    for (name, message) in spoken {
+        let example = &message["examples"][0]["payload"];
+        for contract in [&contract, &closed] {
+            let complaints = complaints(&validator(contract, name), example);
+            assert!(complaints.is_empty(), "{name}: {complaints:#?}");
+        }
+        assert!(!validator(&closed, name).is_valid(&with_unknown_field(example, "")), "{name}");
+        assert!(!validator(&contract, name).is_valid(&json!({ "type": "?" })), "{name}");
+    }
+}
+
+#[test]
+fn who_pushes_is_told_where_an_update_stands() {
+    let closed = closed(&contract());
+    let mut message = recorded("messages")["order.paid.v1"].clone();
+    message["places"] = json!({ "own": 1_795_424_490_000_003_u64, "all": 7 });
+    let complaints = complaints(&validator(&closed, "order.paid.v1"), &message);
+    assert!(complaints.is_empty(), "{complaints:#?}");
+    assert_eq!(written(&parse(&message).unwrap()), message);
+    let mut update = recorded("websocket")["order.paid"].clone();
+    update["positions"] = json!({ "own": 1_795_424_490_000_003_u64, "all/3": 7 });
+    assert!(validator(&closed, "order.paid").is_valid(&update));
 }
 
 #[test]

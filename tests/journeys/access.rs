@@ -44,7 +44,7 @@ async fn a_websocket_takes_one_ticket_once_and_hears_of_its_own_orders_only() {
         let refused = if is_deployed() { 403 } else { 401 };
         assert_eq!(Socket::with_ticket(&shop, bad).await.err(), Some(refused), "{bad}");
     }
-    theirs.say("hello").await;
+    assert_eq!(theirs.ask(json!({ "type": "hello" })).await["sees"], "own_orders");
     let (customer, _, session) = shop.order_to_pay("TEA").await;
     let mut own = Socket::open(&shop, &customer).await;
     shop.stripe(&format!("sessions/{session}/pay"), json!({})).await;

@@ -96,12 +96,33 @@ async fn work(shop: &TestShop) {
     .await;
 
     watch_stock(shop, staff).await;
+    follow(shop).await;
     let leaver = shop.customer().await;
     leaver.order(&[("TEA", 1)]).await;
     leaver.post("/v1/account/addresses", address()).await;
     leaver.get("/v1/account/export").await;
     let left = leaver.post("/v1/account/deletion", json!({ "password": PASSWORD })).await;
     assert_eq!(left.status, 204, "{}", left.body);
+}
+
+/// Has staff follow orders, until one of them is staff no more.
+async fn follow(shop: &TestShop) {
+    let (mut sockets, mut members) = (Vec::new(), Vec::new());
+    for _ in 0..2 {
+        let member = shop.staff("support").await;
+        let mut socket = Socket::open(shop, &member).await;
+        socket.ask(json!({ "type": "hello" })).await;
+        assert_eq!(socket.ask(json!({ "type": "follow", "feed": "all" })).await["type"], "following");
+        assert_eq!(socket.ask(json!({ "type": "resume", "feed": "all/0", "after": 0 })).await["type"], "resumed");
+        sockets.push(socket);
+        members.push(member);
+    }
+    let role = format!("/v1/admin/accounts/{}/role", members[0].get("/v1/account").await.text("/id"));
+    let customer = json!({ "role": "customer" });
+    assert_eq!(shop.administrator().await.put(&role, customer).await.status, 200);
+    shop.customer().await.order(&[("TEA", 1)]).await;
+    sockets[1].until("order.placed").await;
+    assert_eq!(sockets[1].ask(json!({ "type": "unfollow", "feed": "all" })).await["type"], "unfollowed");
 }
 
 /// Has staff order something for a customer who leaves it unpaid.

@@ -152,6 +152,7 @@ async fn a_websocket_falls_silent_with_its_session() {
     assert_eq!(other.delete("/v1/sessions/current").await.status, 204);
     customer.order(&[("TEA", 1)]).await;
     living.until("order.placed").await;
+    assert_eq!(ended.next().await, json!({ "type": "goodbye", "reason": "session_ended" }));
     assert_eq!(ended.within(Duration::from_secs(5)).await, None);
     // It was hung up on, so it is not asked about again.
     eventually("one connection", async || {

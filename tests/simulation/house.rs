@@ -269,7 +269,10 @@ impl House {
 
     /// Brings the table's records to announce.
     async fn relay(self: Rc<Self>) {
-        self.read(&self.records, "announce", |records| announce::relay(&self.sqs, &self.queues, records)).await;
+        self.read(&self.records, "announce", |records| {
+            announce::relay(&self.sqs, &self.table, &self.queues, records, clock::now())
+        })
+        .await;
     }
 
     /// Brings orders as they change to who counts them.

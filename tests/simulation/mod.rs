@@ -25,7 +25,9 @@ use tokio::time::sleep;
 use waybill_domain::Timestamp;
 use waybill_domain::account::Role;
 use waybill_domain::document::Series;
+use waybill_domain::update::{Feed, PARTS};
 use waybill_lambda::{clock, random};
+use waybill_storage::feeds::Numbered;
 use waybill_tests::Dice;
 use waybill_tests::books::{Tally, counted, disputes, documented, explained, mailed, money, sold};
 use waybill_web::Guard;
@@ -201,7 +203,42 @@ async fn adds_up(
         let differ: Vec<_> = announced.symmetric_difference(&updates).collect();
         return Err(format!("browsers were not told the same as happened: {differ:?}"));
     }
+    fed(house, buyers, &announced).await?;
     Ok(Tally::of(orders.values()))
+}
+
+/// Whether the buyers' feeds, and those of all orders, have all that happened: numbered without a gap, and of each order one
+/// version after the other. What is there twice is dropped by its version, as a client does.
+async fn fed(house: &House, buyers: &[Person], announced: &BTreeSet<String>) -> Result<(), String> {
+    let parts: Vec<_> = (0..PARTS).map(Feed::All).collect();
+    for feeds in [buyers.iter().map(|buyer| Feed::Of(buyer.id)).collect(), parts] {
+        let mut told = BTreeSet::new();
+        for feed in feeds {
+            let (mut after, mut versions) = (0, BTreeMap::new());
+            loop {
+                let missed = house.table.missed(feed, after).await.map_err(|error| error.to_string())?;
+                if !missed.complete {
+                    return Err(format!("{feed:?} leaves out a number after {after}"));
+                }
+                for Numbered { number, update } in missed.updates {
+                    let last = versions.entry(update.order_id).or_insert(0);
+                    if update.version > *last + 1 {
+                        return Err(format!("{feed:?} leaves out what is before {}", update.id));
+                    }
+                    (*last, after) = (update.version.max(*last), number);
+                    told.insert(update.id);
+                }
+                if !missed.more {
+                    break;
+                }
+            }
+        }
+        if told != *announced {
+            let differ: Vec<_> = announced.symmetric_difference(&told).collect();
+            return Err(format!("the feeds have not the same as happened: {differ:?}"));
+        }
+    }
+    Ok(())
 }
 
 /// All documents of each series.

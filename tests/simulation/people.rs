@@ -32,6 +32,7 @@ const ORDERS: u64 = 2;
 
 /// Somebody who is logged in.
 pub struct Person {
+    pub id: AccountId,
     token: String,
 }
 
@@ -65,7 +66,7 @@ impl Person {
         table.issue_ticket(id, session, "ticket", now + Duration::from_secs(60)).await.unwrap();
         let forget_at = now + Duration::from_secs(24 * 60 * 60);
         table.connect(id, session, "ticket", &connection, now, forget_at).await.ok().unwrap();
-        Person { token: signer.sign(id, session, today).unwrap() }
+        Person { id, token: signer.sign(id, session, today).unwrap() }
     }
 
     pub async fn ask(&self, house: &House, method: Method, path: &str, key: &str, body: Value) -> Answer {

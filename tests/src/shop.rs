@@ -130,19 +130,24 @@ impl TestShop {
         items
     }
 
-    async fn scan(&self, mut scan: Value) -> Value {
+    async fn scan(&self, scan: Value) -> Value {
         if let Place::Deployed(deployed) = &self.place {
             return deployed.scan(scan).await;
         }
-        scan["TableName"] = json!("Table");
+        self.dynamodb("Scan", scan).await
+    }
+
+    /// Asks infra/local's table by hand.
+    pub async fn dynamodb(&self, operation: &str, mut asked: Value) -> Value {
+        asked["TableName"] = json!("Table");
         let request = self
             .http
             .post(&self.addresses().dynamodb)
-            .header("x-amz-target", "DynamoDB_20120810.Scan")
+            .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
             .header("x-amz-date", "20260101T000000Z")
             .header("content-type", "application/x-amz-json-1.0")
             .header("authorization", SIGNATURE);
-        request.body(scan.to_string()).send().await.unwrap().json().await.unwrap()
+        request.body(asked.to_string()).send().await.unwrap().json().await.unwrap()
     }
 
     pub fn http(&self) -> &reqwest::Client {

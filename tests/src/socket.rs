@@ -11,7 +11,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::{Person, TestShop};
 
-pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>, Vec<Value>);
 
 impl Socket {
     /// Opens a WebSocket with a ticket of this person.
@@ -33,7 +33,7 @@ impl Socket {
             request.headers_mut().insert("origin", origin.parse().unwrap());
         }
         match connect_async(request).await {
-            Ok((stream, _)) => Ok(Socket(stream)),
+            Ok((stream, _)) => Ok(Socket(stream, Vec::new())),
             Err(Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("{error}"),
         }
@@ -41,6 +41,25 @@ impl Socket {
 
     pub async fn say(&mut self, text: &str) {
         self.0.send(Message::text(text)).await.unwrap();
+    }
+
+    /// Says something and answers what comes back for it, past updates.
+    pub async fn ask(&mut self, mut question: Value) -> Value {
+        let reference = crate::key();
+        question["ref"] = json!(reference);
+        self.say(&question.to_string()).await;
+        loop {
+            let message = self.next().await;
+            if message["ref"] == json!(reference) {
+                return message;
+            }
+            self.1.push(message);
+        }
+    }
+
+    /// What came while an answer was waited for.
+    pub fn passed_over(&mut self) -> Vec<Value> {
+        std::mem::take(&mut self.1)
     }
 
     pub async fn close(mut self) {

@@ -4,12 +4,16 @@
 #[cfg(test)]
 mod tests;
 
+mod feeds;
+
 use std::collections::HashMap;
 
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use waybill_domain::message::{Event, StockEvent};
+use waybill_domain::Timestamp;
+use waybill_domain::message::{Event, Message, StockEvent};
 use waybill_lambda::stream::Record;
+use waybill_storage::Table;
 use waybill_storage::outbox::{Announcement, announcement};
 
 /// Messages that SQS takes in one call.
@@ -20,6 +24,8 @@ struct Announced {
     sequence_number: String,
     text: String,
     to: Audience,
+    /// What is to be appended to the feeds before it is pushed.
+    update: Option<Box<Message>>,
 }
 
 /// Who is to hear of it.
@@ -48,10 +54,18 @@ pub struct Queues {
     pub document: String,
 }
 
-/// Sends what the records announce, in order. Answers the first record that some queue did not take; it and those behind it
-/// come again, which consumers expect.
-pub async fn relay(client: &aws_sdk_sqs::Client, queues: &Queues, records: Vec<Record>) -> Result<(), String> {
-    let (announced, unreadable) = read(records);
+/// Sends what the records announce, in order, and appends to the feeds what is pushed. Answers the first record that some
+/// queue or feed did not take; it and those behind it come again, which consumers expect.
+pub async fn relay(
+    client: &aws_sdk_sqs::Client,
+    table: &Table,
+    queues: &Queues,
+    records: Vec<Record>,
+    now: Timestamp,
+) -> Result<(), String> {
+    let (mut announced, unreadable) = read(records);
+    // What a feed did not take is not pushed, and so comes again; nobody else waits for that.
+    let unplaced = feeds::place(table, &mut announced, now).await;
     for batch in announced.chunks(BATCH) {
         let mut refused = Vec::new();
         for (queue, hears) in [
@@ -68,7 +82,10 @@ pub async fn relay(client: &aws_sdk_sqs::Client, queues: &Queues, records: Vec<R
                 refused.extend(send(client, queue, &heard).await.err());
             }
         }
-        if let Some(first) = batch.iter().find(|announced| refused.contains(&announced.sequence_number)) {
+        let is_refused = |announced: &&Announced| {
+            refused.contains(&announced.sequence_number) || unplaced.contains(&announced.sequence_number)
+        };
+        if let Some(first) = batch.iter().find(is_refused) {
             return Err(first.sequence_number.clone());
         }
     }
@@ -84,10 +101,12 @@ fn read(records: Vec<Record>) -> (Vec<Announced>, Option<String>) {
         let announcement = image.and_then(|image| announcement(image).map_err(|error| error.to_string()));
         match announcement.and_then(|found| found.map(texts).transpose().map_err(|error| error.to_string())) {
             Ok(None) => {}
-            Ok(Some(texts)) => announced.extend(texts.into_iter().map(|(text, to)| {
-                let sequence_number = sequence_number.clone();
-                Announced { sequence_number, text, to }
-            })),
+            Ok(Some((update, texts))) => {
+                let of = |text, to, update| Announced { sequence_number: sequence_number.clone(), text, to, update };
+                announced.extend(texts.into_iter().map(|(text, to)| of(text, to, None)));
+                // Written once it has its places.
+                announced.extend(update.map(|update| of(String::new(), Audience::NOBODY, Some(update))));
+            }
             Err(error) => {
                 tracing::error!(sequence_number, error, "a record that cannot be read");
                 return (announced, Some(sequence_number));
@@ -97,14 +116,18 @@ fn read(records: Vec<Record>) -> (Vec<Announced>, Option<String>) {
     (announced, None)
 }
 
+/// What those who follow orders are told, and what others are.
+type Texts = (Option<Box<Message>>, Vec<(String, Audience)>);
+
 /// The texts of what an item announces, each with who is to hear it.
-fn texts(announcement: Announcement) -> Result<Vec<(String, Audience)>, serde_json::Error> {
-    let mut texts = Vec::new();
+fn texts(announcement: Announcement) -> Result<Texts, serde_json::Error> {
+    let (mut update, mut texts) = (None, Vec::new());
     match announcement {
         Announcement::Order { message, refund, document } => {
             if let Some(message) = message {
-                let to = Audience { mail: true, push: true, stock: moves_goods(&message.event), ..Audience::NOBODY };
+                let to = Audience { mail: true, stock: moves_goods(&message.event), ..Audience::NOBODY };
                 texts.push((serde_json::to_string(&message)?, to));
+                update = Some(message);
             }
             if let Some(message) = refund {
                 texts.push((serde_json::to_string(&message)?, Audience { refund: true, ..Audience::NOBODY }));
@@ -126,7 +149,7 @@ fn texts(announcement: Announcement) -> Result<Vec<(String, Audience)>, serde_js
             }
         }
     }
-    Ok(texts)
+    Ok((update, texts))
 }
 
 /// Whether it takes goods, from those who may order or off the shelf, or gives them back.

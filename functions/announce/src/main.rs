@@ -2,12 +2,14 @@
 
 use announce::{Queues, relay};
 use waybill_lambda::aws::Aws;
-use waybill_lambda::{Error, log, settings, stream};
+use waybill_lambda::{Error, clock, log, settings, stream};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::start();
-    let client = Aws::from_environment()?.queues();
+    let aws = Aws::from_environment()?;
+    let (client, table) = (aws.queues(), aws.table()?);
+    table.warm_up().await?;
     let queues = settings::read(|variables| Queues {
         mail: variables.text("MAIL_QUEUE_URL"),
         push: variables.text("PUSH_QUEUE_URL"),
@@ -16,5 +18,5 @@ async fn main() -> Result<(), Error> {
         refund: variables.text("REFUND_QUEUE_URL"),
         document: variables.text("DOCUMENT_QUEUE_URL"),
     })?;
-    stream::run(|records| relay(&client, &queues, records)).await
+    stream::run(|records| relay(&client, &table, &queues, records, clock::now())).await
 }

@@ -1,5 +1,10 @@
-//! The WebSocket API: a ticket opens a connection, which is forgotten when it closes.
+//! The WebSocket API: a ticket opens a connection, which is forgotten when it closes; in between it may say what it wants
+//! to follow and what it missed.
 
+mod answer;
+mod frames;
+
+use answer::Front;
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use http::header::ORIGIN;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -10,9 +15,9 @@ use waybill_lambda::aws::Aws;
 use waybill_lambda::{clock, log, random, settings};
 use waybill_storage::{Refused, Table};
 
-/// API Gateway closes a connection after two hours; its record outlives it by an hour at most, should the goodbye be
-/// lost.
-const FORGET_AFTER: i64 = 3 * 60 * 60;
+/// API Gateway closes a connection after two hours. Its record ends with it, should the goodbye be lost: nothing is sent
+/// to it from then on.
+const FORGET_AFTER: i64 = 2 * 60 * 60;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -23,17 +28,20 @@ struct Answer {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::start();
-    let table = Aws::from_environment()?.table()?;
-    let origins = settings::read(|variables| variables.text("ORIGINS"))?;
-    let (table, origins) = (&table, &origins);
-    table.warm_up().await?;
+    let aws = Aws::from_environment()?;
+    let (origins, endpoint) =
+        settings::read(|variables| (variables.text("ORIGINS"), variables.text("WEBSOCKET_ENDPOINT")))?;
+    let front = Front::new(aws.table()?, aws.websockets(&endpoint));
+    front.table.warm_up().await?;
+    let (front, origins) = (&front, &origins);
     let serve = service_fn(|event: LambdaEvent<ApiGatewayWebsocketProxyRequest>| async move {
-        serve(table, origins, event.payload).await.map(|status_code| Answer { status_code })
+        serve(front, origins, event.payload).await.map(|status_code| Answer { status_code })
     });
     lambda_runtime::run(serve).await
 }
 
-async fn serve(table: &Table, origins: &str, request: ApiGatewayWebsocketProxyRequest) -> Result<u16, Error> {
+async fn serve(front: &Front, origins: &str, request: ApiGatewayWebsocketProxyRequest) -> Result<u16, Error> {
+    let table = &front.table;
     let context = &request.request_context;
     let connection = context.connection_id.as_deref().ok_or("a request without a connection")?;
     match context.route_key.as_deref() {
@@ -52,8 +60,10 @@ async fn serve(table: &Table, origins: &str, request: ApiGatewayWebsocketProxyRe
             table.disconnect(connection).await?;
             Ok(200)
         }
-        // Whatever a client says keeps the connection from idling out, and does nothing else.
-        _ => Ok(200),
+        _ => {
+            front.answer(connection, request.body.as_deref().unwrap_or_default(), clock::now()).await;
+            Ok(200)
+        }
     }
 }
 

@@ -44,6 +44,7 @@ fn message(event: Event) -> Message {
             placed_by_staff: false,
         },
         event,
+        places: None,
     }
 }
 

@@ -1,37 +1,28 @@
-//! Order updates to the buyer's open WebSockets.
+//! Order updates to the open WebSockets of the buyer, and of staff who follow the order or all orders.
+
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_apigatewaymanagement::Client;
 use aws_sdk_apigatewaymanagement::error::DisplayErrorContext;
 use aws_sdk_apigatewaymanagement::primitives::Blob;
-use serde::Serialize;
-use waybill_domain::id::OrderId;
-use waybill_domain::message::{Event, Message};
-use waybill_domain::order::{Carrier, FulfilmentStatus, PaymentStatus, TrackingNumber};
+use futures_util::future::try_join3;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::json;
+use waybill_domain::account::Permission;
+use waybill_domain::id::AccountId;
+use waybill_domain::message::Message;
+use waybill_domain::update::{Feed, Shown, Update};
 use waybill_domain::{SignedDuration, Timestamp};
 use waybill_lambda::clock;
-use waybill_storage::connections::Connection;
+use waybill_storage::accounts::Holder;
+use waybill_storage::connections::Listener;
 use waybill_storage::{StorageError, Table};
-
-/// What a browser gets. The same `id` is the same update, should it come twice; `version` tells the later one.
-#[derive(Serialize)]
-struct Update<'a> {
-    id: &'a str,
-    /// Such as `order.paid`.
-    r#type: &'static str,
-    at: Timestamp,
-    order_id: OrderId,
-    version: u32,
-    payment_status: PaymentStatus,
-    fulfilment_status: FulfilmentStatus,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    carrier: Option<&'a Carrier>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tracking_number: Option<&'a TrackingNumber>,
-}
 
 /// API Gateway calls a connection gone also while it is being opened, which its $connect may take up to 29 s for. Such
 /// a one misses this update and must not miss the next.
 const OPENING: SignedDuration = SignedDuration::from_secs(30);
+/// How many connections are posted to at once.
+const AT_ONCE: usize = 64;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
@@ -43,116 +34,139 @@ pub enum PushError {
     Unreached(usize),
 }
 
-/// Tells the buyer's browsers of a message.
-pub async fn push(client: &Client, table: &Table, message: Message) -> Result<(), PushError> {
-    let account = message.order.account_id;
-    let connections = table.connections_of(account).await?;
-    if connections.is_empty() {
-        return Ok(());
-    }
-    // Who has logged out since hears nothing more, and is hung up on.
-    let (holder, now) = (table.holder(account).await?, clock::now());
-    let lives = |session| holder.as_ref().is_some_and(|holder| holder.session(session, now).is_some());
-    let update = serde_json::to_vec(&update(&message))?;
-    let mut unreached = 0;
-    for Connection { id: connection, session } in connections {
-        if !lives(session) {
-            hang_up(client, table, &connection).await?;
-            continue;
-        }
-        let sent = client.post_to_connection().connection_id(&connection).data(Blob::new(update.clone())).send().await;
-        match sent {
-            Ok(_) => {}
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_gone_exception()) => {
-                table.forget_gone(&connection, clock::now() - OPENING).await?;
-            }
-            Err(error) => {
-                tracing::warn!(connection, error = %DisplayErrorContext(&error), "a connection could not be reached");
-                unreached += 1;
-            }
-        }
-    }
-    if unreached == 0 { Ok(()) } else { Err(PushError::Unreached(unreached)) }
+/// One connection, however many ways lead to it.
+struct Target {
+    listener: Listener,
+    positions: BTreeMap<String, u64>,
+    /// Whether it follows something that is not its own.
+    as_staff: Vec<Listener>,
+    is_buyer: bool,
 }
 
-/// Closes a connection whose session has ended. One that cannot be closed is at least sent nothing.
-async fn hang_up(client: &Client, table: &Table, connection: &str) -> Result<(), StorageError> {
+/// Why a connection is sent nothing.
+enum Silent {
+    Ended(&'static str),
+    NotPermitted,
+}
+
+/// Tells the browsers that follow the order of a message. Where one was not reached, all are told again when the message
+/// comes back, which they notice by its position.
+pub async fn push(client: &Client, table: &Table, message: Message) -> Result<(), PushError> {
+    let (buyer, order) = (message.order.account_id, message.order.id);
+    let own = table.connections_of(buyer);
+    let found = try_join3(own, table.followers_of(order), table.followers_of_all()).await?;
+    let targets = targets(&message, found);
+    if targets.is_empty() {
+        return Ok(());
+    }
+    // Who has logged out since hears nothing more, and is hung up on; and whoever is staff no longer follows nothing.
+    let accounts: Vec<AccountId> = targets.iter().map(|target| target.listener.account).collect();
+    let (holders, now) = (table.holders(&accounts).await?, clock::now());
+    let update = Update::of(&message);
+    let told = stream::iter(targets.iter().map(|target| tell(client, table, &update, target, &holders, now)));
+    let reached: Vec<bool> = told.buffer_unordered(AT_ONCE).try_collect().await?;
+    match reached.iter().filter(|reached| !**reached).count() {
+        0 => Ok(()),
+        unreached => Err(PushError::Unreached(unreached)),
+    }
+}
+
+fn targets(message: &Message, (own, of_order, of_all): (Vec<Listener>, Vec<Listener>, Vec<Listener>)) -> Vec<Target> {
+    let mut targets: HashMap<String, Target> = HashMap::new();
+    let mut target = |listener: &Listener, feed: Option<(String, u64)>, is_own: bool| {
+        let target = targets.entry(listener.id.clone()).or_insert_with(|| Target {
+            listener: listener.clone(),
+            positions: BTreeMap::new(),
+            as_staff: Vec::new(),
+            is_buyer: false,
+        });
+        target.positions.extend(feed);
+        match is_own {
+            true => target.is_buyer = true,
+            false => target.as_staff.push(listener.clone()),
+        }
+    };
+    let own_place = message.places.map(|places| (Feed::Of(message.order.account_id).name(), places.own));
+    let all_place = message.places.map(|places| (Feed::all_with(message.order.id).name(), places.all));
+    let order_place = (message.order.id.to_string(), u64::from(message.order.version));
+    own.iter().for_each(|listener| target(listener, own_place.clone(), true));
+    of_order.iter().for_each(|listener| target(listener, Some(order_place.clone()), false));
+    of_all.iter().for_each(|listener| target(listener, all_place.clone(), false));
+    targets.into_values().collect()
+}
+
+/// Whether a connection need not be told again.
+async fn tell(
+    client: &Client,
+    table: &Table,
+    update: &Update,
+    target: &Target,
+    holders: &HashMap<AccountId, Holder>,
+    now: Timestamp,
+) -> Result<bool, PushError> {
+    let Target { listener, positions, as_staff, is_buyer } = target;
+    let mut positions = positions.clone();
+    match silent(listener, as_staff, holders, now) {
+        None => {}
+        Some(Silent::Ended(reason)) => {
+            hang_up(client, table, listener, reason).await?;
+            return Ok(true);
+        }
+        Some(Silent::NotPermitted) => {
+            for listener in as_staff {
+                table.silence(listener).await?;
+            }
+            if !is_buyer {
+                return Ok(true);
+            }
+            positions.retain(|feed, _| *feed == Feed::Of(listener.account).name());
+        }
+    }
+    let shown = serde_json::to_vec(&Shown { update, positions })?;
+    match client.post_to_connection().connection_id(&listener.id).data(Blob::new(shown)).send().await {
+        Ok(_) => Ok(true),
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_gone_exception()) => {
+            table.forget_gone(listener, clock::now() - OPENING).await?;
+            Ok(true)
+        }
+        Err(error) => {
+            let connection = &listener.id;
+            tracing::warn!(connection, error = %DisplayErrorContext(&error), "a connection could not be reached");
+            Ok(false)
+        }
+    }
+}
+
+fn silent(
+    listener: &Listener,
+    as_staff: &[Listener],
+    holders: &HashMap<AccountId, Holder>,
+    now: Timestamp,
+) -> Option<Silent> {
+    let holder = holders.get(&listener.account);
+    let Some((holder, session)) = holder.and_then(|holder| Some((holder, holder.session(listener.session, now)?)))
+    else {
+        return Some(Silent::Ended("session_ended"));
+    };
+    if listener.ends_at <= now {
+        return Some(Silent::Ended("time_is_up"));
+    }
+    let may = session.has_second_factor(now) && holder.role.may(Permission::ReadOrders);
+    (!as_staff.is_empty() && !may).then_some(Silent::NotPermitted)
+}
+
+/// Says why and closes a connection. One that cannot be closed is at least sent nothing.
+async fn hang_up(client: &Client, table: &Table, listener: &Listener, reason: &str) -> Result<(), PushError> {
+    let goodbye = serde_json::to_vec(&json!({ "type": "goodbye", "reason": reason }))?;
+    let connection = &listener.id;
+    // It may be gone already, and will hear the same when it comes back.
+    let _ = client.post_to_connection().connection_id(connection).data(Blob::new(goodbye)).send().await;
     if let Err(error) = client.delete_connection().connection_id(connection).send().await
         && !error.as_service_error().is_some_and(|error| error.is_gone_exception())
     {
         tracing::warn!(connection, error = %DisplayErrorContext(&error), "a connection could not be closed");
     }
-    table.disconnect(connection).await
-}
-
-fn update(message: &Message) -> Update<'_> {
-    let (carrier, tracking_number) = match &message.event {
-        Event::PartiallyShipped { carrier, tracking_number, .. } | Event::Shipped { carrier, tracking_number } => {
-            (Some(carrier), Some(tracking_number))
-        }
-        Event::Placed
-        | Event::PaymentStarted
-        | Event::PaymentDeclined
-        | Event::PaymentExpired
-        | Event::PaymentAuthorised
-        | Event::Paid
-        | Event::Processing
-        | Event::AddressChanged
-        | Event::ShipmentDelivered { .. }
-        | Event::Delivered
-        | Event::Cancelled
-        | Event::Expired
-        | Event::CancelledWithRefund { .. }
-        | Event::RestCancelled { .. }
-        | Event::PaidLate { .. }
-        | Event::RefundRequested { .. }
-        | Event::Refunded { .. }
-        | Event::RefundFailed { .. }
-        | Event::DisputeOpened { .. }
-        | Event::DisputeUpdated { .. }
-        | Event::DisputeClosed { .. }
-        | Event::ReturnRequested { .. }
-        | Event::ReturnApproved { .. }
-        | Event::ReturnRefused { .. }
-        | Event::ReturnReceived { .. }
-        | Event::Exchanged { .. } => (None, None),
-    };
-    Update {
-        id: &message.id,
-        r#type: message.event.name(),
-        at: message.at,
-        order_id: message.order.id,
-        version: message.order.version,
-        payment_status: message.order.payment_status,
-        fulfilment_status: message.order.fulfilment_status,
-        carrier,
-        tracking_number,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use serde_json::Value;
-
-    use super::*;
-
-    fn read(path: &Path) -> Value {
-        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn each_recorded_message_becomes_the_recorded_update() {
-        let events = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
-        for file in std::fs::read_dir(events.join("messages")).unwrap() {
-            let path = file.unwrap().path();
-            if !path.file_name().unwrap().to_str().unwrap().starts_with("order.") {
-                continue;
-            }
-            let message: Message = serde_json::from_value(read(&path)).unwrap();
-            let recorded = events.join("websocket").join(format!("{}.json", message.event.name()));
-            assert_eq!(serde_json::to_value(update(&message)).unwrap(), read(&recorded), "{}", recorded.display());
-        }
-    }
+    table.disconnect(connection).await?;
+    // Of a connection that has disconnected while it began to follow.
+    Ok(table.silence(listener).await?)
 }

@@ -20,6 +20,7 @@ pub mod search;
 pub mod stock;
 pub mod text;
 pub mod totals;
+pub mod update;
 
 pub use jiff::civil::Date;
 pub use jiff::{SignedDuration, Timestamp};

@@ -14,6 +14,7 @@ use crate::product::Title;
 use crate::stock::Reason;
 use crate::text::{Email, Sku};
 use crate::totals::{Prices, Shipping, Tax, Totals};
+use crate::update::Places;
 
 /// One thing that happened to an order. The tag carries the version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -391,6 +392,9 @@ pub struct Message {
     pub at: Timestamp,
     pub order: Snapshot,
     pub event: Event,
+    /// Where its update stands in the feeds; only who pushes it is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places: Option<Places>,
 }
 
 /// The order as it stood right after the event.
@@ -464,6 +468,7 @@ impl Message {
             id: format!("{}/{}", order.id, order.version()),
             at: entry.at,
             event: entry.event.clone(),
+            places: None,
             order: Snapshot {
                 id: order.id,
                 version: order.version(),

@@ -1,6 +1,6 @@
 //! Accounts: made, found, changed, left. What guards one is in its one item; sessions.rs has the log-ins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -158,6 +158,23 @@ impl Table {
         self.get(&keys::account(id), true).await?.map(from_item).transpose()
     }
 
+    /// Accounts by their ids: of one the account at this moment, of more as they were a moment ago, one call for each hundred.
+    pub async fn holders(&self, ids: &[AccountId]) -> Result<HashMap<AccountId, Holder>, StorageError> {
+        let ids: BTreeSet<AccountId> = ids.iter().copied().collect();
+        if let (Some(id), 1) = (ids.first(), ids.len()) {
+            return Ok(self.holder(*id).await?.into_iter().map(|holder| (holder.id, holder)).collect());
+        }
+        let keys: Vec<Item> = ids.into_iter().map(|id| keys::account(id).item()).collect();
+        let mut holders = HashMap::new();
+        for keys in keys.chunks(100) {
+            for item in self.batch(keys.to_vec()).await? {
+                let holder: Holder = from_item(item)?;
+                holders.insert(holder.id, holder);
+            }
+        }
+        Ok(holders)
+    }
+
     /// Keeps the same password under newer parameters.
     pub async fn replace_password_hash(&self, email: &Email, old: &str, new: &str) -> Result<(), StorageError> {
         let write = Write::update(&keys::credentials(email), "SET password_hash = :new")
@@ -293,7 +310,8 @@ impl Table {
         self.update(&write).await.map(drop)
     }
 
-    /// Deletes what an account has beside its orders: cart, addresses, tickets, connections, what it waits for, what staff
+    /// Deletes what an account has beside its orders: cart, addresses, tickets, connections, what its orders
+    /// were seen to do, what it waits for, what staff
     /// have drafted for it, letters to its address.
     pub async fn clear_out(&self, holder: &Holder, mailbox: &str) -> Result<(), StorageError> {
         let own = self.partition(&keys::account(holder.id).pk, true).await?;
@@ -307,6 +325,7 @@ impl Table {
         for connection in self.connections_of(holder.id).await? {
             self.disconnect(&connection.id).await?;
         }
+        self.forget_feed(holder.id).await?;
         self.end_drafts(holder.id).await?;
         self.end_waits(holder.id, None).await
     }

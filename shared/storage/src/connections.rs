@@ -1,36 +1,111 @@
-//! Open WebSockets, by connection and by account.
+//! Open WebSockets, and what each of them follows.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use waybill_domain::Timestamp;
-use waybill_domain::id::{AccountId, SessionId};
+use waybill_domain::id::{AccountId, OrderId, SessionId};
 
-use crate::keys::{self, EXPIRES_AT, Index, SUMMARY};
-use crate::table::{StorageError, Table, from_item, to_item};
+use crate::keys::{self, EXPIRES_AT};
+use crate::table::{StorageError, Table, from_item, to_item, to_value};
 use crate::transaction::{Refused, Transaction, Write};
 
-/// Seconds since 1970.
-const CONNECTED_AT: &str = "connected_at";
+/// Orders that a connection may follow at once.
+pub const MAX_FOLLOWED: usize = 20;
+/// In how many parts those are kept who follow all orders: 10,000 of them are four queries of some 400 KB.
+const PARTS: u8 = 4;
+
+/// What a connection can follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    /// The orders of a customer.
+    Of(AccountId),
+    Order(OrderId),
+    /// All orders; the part is of those who follow, not of what they follow.
+    All(u8),
+}
+
+/// What staff may ask to follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Followed {
+    Order(OrderId),
+    All,
+}
+
+impl Followed {
+    fn topic(self, connection: &str) -> Topic {
+        match self {
+            Followed::Order(order) => Topic::Order(order),
+            Followed::All => Topic::All(part(connection)),
+        }
+    }
+}
+
+/// API Gateway's ids differ in every letter.
+fn part(connection: &str) -> u8 {
+    let sum = connection.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    u8::try_from(sum % u32::from(PARTS)).unwrap_or_default()
+}
 
 /// An open WebSocket, and the session that it was opened for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     pub id: String,
+    pub account: AccountId,
     pub session: SessionId,
+    pub ends_at: Timestamp,
+    /// What it follows beside the orders of its own account.
+    pub follows: Vec<Followed>,
 }
 
-/// What the index has of a connection.
+/// One that listens to a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    pub id: String,
+    pub account: AccountId,
+    pub session: SessionId,
+    pub ends_at: Timestamp,
+    topic: Topic,
+}
+
+/// What the item of a connection has beside its key.
 #[derive(Serialize, Deserialize)]
-struct Summary {
+struct Opened {
+    account: AccountId,
     session: SessionId,
+    /// Seconds since 1970.
+    connected_at: i64,
+    expires_at: i64,
+    /// Begins with the orders of its own account.
+    topics: Vec<Topic>,
+}
+
+/// What the item of a listener has beside its key.
+#[derive(Serialize, Deserialize)]
+struct Listens {
+    account: AccountId,
+    session: SessionId,
+    expires_at: i64,
 }
 
 /// The ticket was used before, has expired or never was one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TicketRefused;
 
+/// What came of following.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follows {
+    Now,
+    /// It follows [`MAX_FOLLOWED`] orders.
+    TooMany,
+    /// The connection is not known, or not any more.
+    Unknown,
+}
+
 impl Table {
-    /// Spends a ticket for a connection: one transaction, so that a ticket opens one WebSocket only.
+    /// Spends a ticket for a connection, which follows the orders of its account from then on: one transaction, so that a
+    /// ticket opens one WebSocket only.
     pub async fn connect(
         &self,
         account: AccountId,
@@ -45,63 +120,149 @@ impl Table {
             .name("#session", "session")
             .text(":session", session)
             .number(":now", now.as_second());
+        let topic = Topic::Of(account);
+        let opened = Opened {
+            account,
+            session,
+            connected_at: now.as_second(),
+            expires_at: forget_at.as_second(),
+            topics: vec![topic],
+        };
         let mut item = keys::connection(connection).item();
-        item.extend(keys::connections_of(account, connection).item());
-        item.insert(SUMMARY.into(), AttributeValue::M(to_item(&Summary { session })?));
-        item.insert(CONNECTED_AT.into(), AttributeValue::N(now.as_second().to_string()));
-        item.insert(EXPIRES_AT.into(), AttributeValue::N(forget_at.as_second().to_string()));
+        item.extend(to_item(&opened)?);
+        let refused = |_| Err(StorageError::Broken("a connection was refused".into()));
         Transaction::new()
             .write(spend, |_| Ok(TicketRefused))
-            .write(Write::put(item), |_| Err(StorageError::Broken("a connection was refused".into())))
+            .write(Write::put(item), refused)
+            .write(listen(topic, connection, &opened)?, refused)
             .commit(self)
             .await
     }
 
-    /// Forgets a connection; one that is not known is forgotten already.
-    pub async fn disconnect(&self, connection: &str) -> Result<(), StorageError> {
-        self.delete(&keys::connection(connection)).await
+    /// A connection: one consistent read.
+    pub async fn connection(&self, id: &str) -> Result<Option<Connection>, StorageError> {
+        let Some(item) = self.get(&keys::connection(id), true).await? else { return Ok(None) };
+        let Opened { account, session, expires_at, topics, .. } = from_item(item)?;
+        let followed = |topic| match topic {
+            Topic::Of(_) => None,
+            Topic::Order(order) => Some(Followed::Order(order)),
+            Topic::All(_) => Some(Followed::All),
+        };
+        let follows = topics.into_iter().filter_map(followed).collect();
+        let ends_at = Timestamp::from_second(expires_at).unwrap_or(Timestamp::MIN);
+        Ok(Some(Connection { id: id.to_owned(), account, session, ends_at, follows }))
     }
 
-    /// Forgets a connection that the gateway calls gone, if it was opened before `opened_before`.
-    pub async fn forget_gone(&self, connection: &str, opened_before: Timestamp) -> Result<(), StorageError> {
-        let write = Write::delete(&keys::connection(connection))
-            .only_if(format!("{CONNECTED_AT} < :before"))
-            .number(":before", opened_before.as_second());
-        Transaction::<()>::new().write(write, |_| Ok(())).commit(self).await.or_else(|refused| match refused {
-            Refused::By(_) => Ok(()),
-            Refused::Failed(error) => Err(error),
-        })
+    /// Has a connection follow something beside the orders of its account. What is announced after that reaches it.
+    pub async fn follow(&self, connection: &str, followed: Followed) -> Result<Follows, StorageError> {
+        let key = keys::connection(connection);
+        let Some(item) = self.get(&key, true).await? else { return Ok(Follows::Unknown) };
+        let opened: Opened = from_item(item)?;
+        let topic = followed.topic(connection);
+        if !opened.topics.contains(&topic) {
+            if opened.topics.len() > MAX_FOLLOWED {
+                return Ok(Follows::TooMany);
+            }
+            // First what a disconnect forgets it by, so that none is left behind.
+            let write = Write::update(&key, "SET topics = list_append(topics, :topic)")
+                .only_if("attribute_exists(pk) AND size(topics) = :present")
+                .number(":present", i64::try_from(opened.topics.len()).unwrap_or(i64::MAX))
+                .value(":topic", AttributeValue::L(vec![to_value(&topic)?]));
+            match self.update(&write).await? {
+                Ok(_) => {}
+                // Frames of one connection come one after the other; one that was sent again has been here.
+                Err(item) if item.is_empty() => return Ok(Follows::Unknown),
+                Err(_) => {}
+            }
+        }
+        self.write(listen(topic, connection, &opened)?).await?;
+        Ok(Follows::Now)
+    }
+
+    /// Has a connection follow something no more; what it does not follow it need not leave.
+    pub async fn unfollow(&self, connection: &str, followed: Followed) -> Result<(), StorageError> {
+        let topic = followed.topic(connection);
+        self.delete(&keys::listener(topic, connection)).await?;
+        let key = keys::connection(connection);
+        let Some(item) = self.get(&key, true).await? else { return Ok(()) };
+        let opened: Opened = from_item(item)?;
+        let Some(place) = opened.topics.iter().position(|followed| *followed == topic) else { return Ok(()) };
+        let write = Write::update(&key, format!("REMOVE topics[{place}]"))
+            .only_if(format!("topics[{place}] = :topic"))
+            .value(":topic", to_value(&topic)?);
+        self.update(&write).await.map(drop)
+    }
+
+    /// Forgets a connection; one that is not known is forgotten already.
+    pub async fn disconnect(&self, connection: &str) -> Result<(), StorageError> {
+        let key = keys::connection(connection);
+        let Some(item) = self.get(&key, true).await? else { return Ok(()) };
+        let opened: Opened = from_item(item)?;
+        try_join_all(opened.topics.iter().map(|topic| self.delete_listener(*topic, connection))).await?;
+        // Last, so that one which was interrupted goes on.
+        self.delete(&key).await
+    }
+
+    /// Forgets a listener that the gateway calls gone, if its connection was opened before `opened_before`.
+    pub async fn forget_gone(&self, listener: &Listener, opened_before: Timestamp) -> Result<(), StorageError> {
+        let Some(item) = self.get(&keys::connection(&listener.id), true).await? else {
+            // It has disconnected while it began to follow.
+            return self.delete_listener(listener.topic, &listener.id).await;
+        };
+        match from_item::<Opened>(item)?.connected_at < opened_before.as_second() {
+            true => self.disconnect(&listener.id).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Has one listen no more.
+    pub async fn silence(&self, listener: &Listener) -> Result<(), StorageError> {
+        match listener.topic {
+            Topic::Of(_) => self.disconnect(&listener.id).await,
+            Topic::Order(order) => self.unfollow(&listener.id, Followed::Order(order)).await,
+            Topic::All(_) => self.unfollow(&listener.id, Followed::All).await,
+        }
     }
 
     /// An account's open connections: one query.
-    pub async fn connections_of(&self, account: AccountId) -> Result<Vec<Connection>, StorageError> {
-        let partition = keys::connections_of(account, "").pk;
-        let mut connections = Vec::new();
-        let mut start = None;
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .index_name(Index::Gsi1.name())
-                .key_condition_expression("gsi1pk = :partition")
-                .expression_attribute_values(":partition", AttributeValue::S(partition.clone()))
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(StorageError::from_sdk)?;
-            for mut item in answer.items.unwrap_or_default() {
-                let (Some(AttributeValue::S(id)), Some(AttributeValue::M(summary))) =
-                    (item.remove("gsi1sk"), item.remove(SUMMARY))
-                else {
-                    return Err(StorageError::Broken("a connection has no summary".into()));
-                };
-                connections.push(Connection { id, session: from_item::<Summary>(summary)?.session });
-            }
-            match answer.last_evaluated_key {
-                Some(last) => start = Some(last),
-                None => return Ok(connections),
-            }
-        }
+    pub async fn connections_of(&self, account: AccountId) -> Result<Vec<Listener>, StorageError> {
+        self.listeners(Topic::Of(account)).await
     }
+
+    /// Those who follow one order: one query.
+    pub async fn followers_of(&self, order: OrderId) -> Result<Vec<Listener>, StorageError> {
+        self.listeners(Topic::Order(order)).await
+    }
+
+    /// Those who follow all orders: a query for each part, all at once.
+    pub async fn followers_of_all(&self) -> Result<Vec<Listener>, StorageError> {
+        let parts = try_join_all((0..PARTS).map(|part| self.listeners(Topic::All(part)))).await?;
+        Ok(parts.into_iter().flatten().collect())
+    }
+
+    /// Consistent, so that whoever was told that it follows misses nothing: a read unit for each 4 KB.
+    async fn listeners(&self, topic: Topic) -> Result<Vec<Listener>, StorageError> {
+        let items = self.partition(&keys::listeners(topic), true).await?;
+        let read = |mut item: keys::Item| {
+            let Some(AttributeValue::S(id)) = item.remove("sk") else {
+                return Err(StorageError::Broken("a listener has no key".into()));
+            };
+            let Listens { account, session, expires_at } = from_item(item)?;
+            let ends_at = Timestamp::from_second(expires_at).unwrap_or(Timestamp::MIN);
+            Ok(Listener { id, account, session, ends_at, topic })
+        };
+        items.into_iter().map(read).collect()
+    }
+
+    async fn delete_listener(&self, topic: Topic, connection: &str) -> Result<(), StorageError> {
+        self.delete(&keys::listener(topic, connection)).await
+    }
+}
+
+fn listen(topic: Topic, connection: &str, opened: &Opened) -> Result<Write, StorageError> {
+    let Opened { account, session, expires_at, .. } = opened;
+    let listens = Listens { account: *account, session: *session, expires_at: *expires_at };
+    let mut item = keys::listener(topic, connection).item();
+    item.extend(to_item(&listens)?);
+    Ok(Write::put(item))
 }

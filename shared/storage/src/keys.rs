@@ -12,8 +12,10 @@ use waybill_domain::id::{
 use waybill_domain::order::Status;
 use waybill_domain::product::ProductState;
 use waybill_domain::text::{Email, Sku, Slug};
+use waybill_domain::update::Feed;
 
 use crate::carts::CartOwner;
+use crate::connections::Topic;
 
 /// An item as DynamoDB has it.
 pub type Item = HashMap<String, AttributeValue>;
@@ -146,8 +148,35 @@ pub fn connection(id: &str) -> Key {
     Key { pk: format!("CONNECTION#{id}"), sk: "CONNECTION".into() }
 }
 
-pub fn connections_of(account: AccountId, connection: &str) -> Place {
-    Place { index: Index::Gsi1, pk: format!("ACCOUNT#{account}#CONNECTIONS"), sk: connection.to_owned() }
+/// Connections that follow the same.
+pub fn listeners(topic: Topic) -> String {
+    match topic {
+        Topic::Of(account) => format!("LISTENERS#{account}"),
+        Topic::Order(order) => format!("LISTENERS#{order}"),
+        Topic::All(part) => format!("LISTENERS#ALL#{part}"),
+    }
+}
+
+pub fn listener(topic: Topic, connection: &str) -> Key {
+    Key { pk: listeners(topic), sk: connection.to_owned() }
+}
+
+/// The updates of a feed.
+pub fn feed(feed: Feed) -> String {
+    match feed {
+        Feed::Of(account) => format!("FEED#{account}"),
+        Feed::All(part) => format!("FEED#ALL#{part}"),
+    }
+}
+
+/// Updates that were appended together, by the number of the first.
+pub fn feed_entry(feed: Feed, first: u64) -> Key {
+    Key { pk: self::feed(feed), sk: by_place(first) }
+}
+
+/// Fixed width, so that text sorts as numbers do.
+pub fn by_place(number: u64) -> String {
+    format!("{number:016}")
 }
 
 pub const CATEGORIES: &str = "CATEGORIES";

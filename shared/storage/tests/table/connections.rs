@@ -1,9 +1,10 @@
 //! Tickets and the WebSockets they open.
 
+use serde_json::{Value, json};
 use waybill_domain::id::AccountId;
-use waybill_storage::connections::TicketRefused;
+use waybill_storage::connections::{Followed, Follows, Listener, MAX_FOLLOWED, TicketRefused};
 
-use crate::shop::{SESSION, Shop, at, customer, reasons, session_id};
+use crate::shop::{SESSION, Shop, at, customer, order_id, reasons, session_id};
 
 async fn open(shop: &Shop, account: AccountId) -> Vec<String> {
     let connections = shop.table.connections_of(account).await.unwrap();
@@ -84,9 +85,129 @@ async fn a_connection_that_is_called_gone_is_forgotten_unless_it_is_only_being_o
     let ann = customer();
     shop.table.issue_ticket(ann, SESSION, "ticket", at(30)).await.unwrap();
     shop.table.connect(ann, SESSION, "ticket", "one", at(10), at(7200)).await.unwrap();
-    shop.table.forget_gone("one", at(10)).await.unwrap();
+    let gone = &shop.table.connections_of(ann).await.unwrap()[0];
+    shop.table.forget_gone(gone, at(10)).await.unwrap();
     assert_eq!(open(&shop, ann).await, ["one"]);
-    shop.table.forget_gone("one", at(11)).await.unwrap();
-    shop.table.forget_gone("one", at(11)).await.unwrap();
+    shop.table.forget_gone(gone, at(11)).await.unwrap();
+    shop.table.forget_gone(gone, at(11)).await.unwrap();
     assert_eq!(open(&shop, ann).await, [""; 0]);
+}
+
+fn ids(listeners: Vec<Listener>) -> Vec<String> {
+    let mut ids: Vec<_> = listeners.into_iter().map(|listener| listener.id).collect();
+    ids.sort();
+    ids
+}
+
+/// Opens a connection of this name.
+async fn connect(shop: &Shop, account: AccountId, connection: &str) {
+    shop.table.issue_ticket(account, SESSION, connection, at(30)).await.unwrap();
+    shop.table.connect(account, SESSION, connection, connection, at(1), at(7200)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_follows_what_it_asked_for_until_it_leaves_it_or_ends() {
+    let shop = Shop::open().await;
+    let (ann, order) = (customer(), order_id());
+    for connection in ["one", "two", "three"] {
+        connect(&shop, ann, connection).await;
+        for followed in [Followed::All, Followed::Order(order), Followed::All] {
+            assert_eq!(shop.table.follow(connection, followed).await.unwrap(), Follows::Now);
+        }
+    }
+    let known = shop.table.connection("one").await.unwrap().unwrap();
+    assert_eq!(known.follows, [Followed::All, Followed::Order(order)]);
+    assert_eq!((known.account, known.session, known.ends_at), (ann, SESSION, at(7200)));
+    for _ in 0..2 {
+        shop.table.unfollow("one", Followed::All).await.unwrap();
+        shop.table.disconnect("two").await.unwrap();
+    }
+    assert_eq!(ids(shop.table.followers_of_all().await.unwrap()), ["three"]);
+    assert_eq!(ids(shop.table.followers_of(order).await.unwrap()), ["one", "three"]);
+    assert_eq!(open(&shop, ann).await, ["one", "three"]);
+    assert_eq!(shop.table.follow("two", Followed::All).await.unwrap(), Follows::Unknown);
+    assert_eq!(ids(shop.table.followers_of_all().await.unwrap()), ["three"]);
+    for connection in ["one", "three"] {
+        shop.table.disconnect(connection).await.unwrap();
+    }
+    let left = shop.items().await.to_string();
+    assert!(!left.contains("LISTENERS#") && !left.contains("CONNECTION#"), "{left}");
+}
+
+#[tokio::test]
+async fn a_connection_follows_so_many_orders_and_no_more() {
+    let shop = Shop::open().await;
+    connect(&shop, customer(), "one").await;
+    for _ in 0..MAX_FOLLOWED {
+        assert_eq!(shop.table.follow("one", Followed::Order(order_id())).await.unwrap(), Follows::Now);
+    }
+    let refused = order_id();
+    assert_eq!(shop.table.follow("one", Followed::Order(refused)).await.unwrap(), Follows::TooMany);
+    assert!(shop.table.followers_of(refused).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_listener_whose_connection_ended_while_it_began_to_follow_is_forgotten_when_it_is_met() {
+    let shop = Shop::open().await;
+    connect(&shop, customer(), "one").await;
+    shop.table.follow("one", Followed::All).await.unwrap();
+    let orphan = shop.table.followers_of_all().await.unwrap().remove(0);
+    let stored = raw(&shop, "LISTENERS#ALL").await.remove(0);
+    shop.table.disconnect("one").await.unwrap();
+    put(&shop, std::slice::from_ref(&stored)).await;
+    shop.table.forget_gone(&orphan, at(0)).await.unwrap();
+    assert!(shop.table.followers_of_all().await.unwrap().is_empty());
+    put(&shop, &[stored]).await;
+    shop.table.silence(&orphan).await.unwrap();
+    assert!(shop.table.followers_of_all().await.unwrap().is_empty());
+}
+
+/// The items whose partitions are named so, as they are stored.
+async fn raw(shop: &Shop, beginning: &str) -> Vec<Value> {
+    let items = shop.items().await;
+    let is_meant = |item: &&Value| item["pk"]["S"].as_str().unwrap().starts_with(beginning);
+    items.as_array().unwrap().iter().filter(is_meant).cloned().collect()
+}
+
+async fn put(shop: &Shop, items: &[Value]) {
+    for items in items.chunks(25) {
+        let puts: Vec<_> = items.iter().map(|item| json!({ "PutRequest": { "Item": item } })).collect();
+        shop.call("DynamoDB_20120810.BatchWriteItem", json!({ "RequestItems": { &shop.name: puts } })).await;
+    }
+}
+
+/// Each of the four parts is a query for each 1 MB, of a read unit for each 4 KB.
+#[tokio::test]
+async fn ten_thousand_who_follow_all_orders_are_found_by_four_queries_and_without_a_scan() {
+    let shop = Shop::open_without_stream().await;
+    // One of each part, to make the others of.
+    for number in 0..16 {
+        connect(&shop, customer(), &format!("{number}")).await;
+        shop.table.follow(&format!("{number}"), Followed::All).await.unwrap();
+    }
+    let made = raw(&shop, "LISTENERS#ALL").await;
+    let mut parts: Vec<&Value> = made.iter().collect();
+    parts.dedup_by_key(|item| item["pk"].clone());
+    parts.sort_by_key(|item| item["pk"].to_string());
+    parts.dedup_by_key(|item| item["pk"].clone());
+    assert_eq!(parts.len(), 4, "{parts:?}");
+    let more = (made.len()..10_000).map(|number| {
+        let mut item = parts[number % 4].clone();
+        item["sk"]["S"] = json!(format!("connection-{number:05}"));
+        item
+    });
+    put(&shop, &more.collect::<Vec<_>>()).await;
+    // Somebody else's connections are not looked at.
+    let ann = customer();
+    connect(&shop, ann, "ann").await;
+    shop.wire.calls();
+    shop.wire.units();
+    assert_eq!(shop.table.followers_of_all().await.unwrap().len(), 10_000);
+    let (calls, units) = (shop.wire.calls(), shop.wire.units());
+    assert_eq!(calls, ["Query"; 4]);
+    println!("10,000 who follow all orders: {} queries, {units} read units", calls.len());
+    assert!(shop.is_elsewhere() || units < 500.0, "{units}");
+    assert_eq!(open(&shop, ann).await, ["ann"]);
+    assert_eq!(shop.wire.calls(), ["Query"]);
+    assert!(shop.is_elsewhere() || shop.wire.units() == 1.0);
 }

@@ -14,6 +14,7 @@ mod connections;
 mod documents;
 mod drafts;
 mod exchanging;
+mod feeds;
 mod imports;
 mod lists;
 mod lost_replies;

@@ -1,0 +1,221 @@
+//! What happened to orders, numbered in the order in which it happened, for those who missed some of it.
+//!
+//! A feed is a partition. What is appended together is one item at the number of its first update, and the number after
+//! its last is the next item's; so that the next item can be put only once is what keeps numbers without gaps and doubles.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+use waybill_domain::id::{AccountId, OrderId};
+use waybill_domain::update::{Feed, Update};
+use waybill_domain::{SignedDuration, Timestamp};
+
+use crate::keys::{self, EXPIRES_AT, Item};
+use crate::table::{StorageError, Table, back_off, from_item, to_value};
+use crate::transaction::{Refused, Transaction, Write};
+
+/// How long an update is kept for those who missed it.
+pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How many updates one answer brings at most: some 350 bytes each, of the 128 KB that API Gateway takes.
+pub const PAGE: usize = 100;
+/// How many of the last items are looked at for what is appended again.
+const TAIL: i32 = 8;
+/// How often appending is tried where others append to the same feed.
+const APPENDS: u32 = 12;
+
+/// An update with its number in a feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbered {
+    pub number: u64,
+    pub update: Update,
+}
+
+/// What somebody missed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    pub updates: Vec<Numbered>,
+    /// Whether there is more behind them.
+    pub more: bool,
+    /// Whether it is all since then: what is older than [`KEPT`] is not.
+    pub complete: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    sk: String,
+    updates: Vec<Update>,
+}
+
+impl Entry {
+    fn read(item: Item) -> Result<(u64, Vec<Update>), StorageError> {
+        let Entry { sk, updates } = from_item(item)?;
+        let first = sk.parse().map_err(|_| StorageError::Broken("a feed has an entry without a number".into()))?;
+        Ok((first, updates))
+    }
+}
+
+impl Table {
+    /// Appends updates in their order and answers the number of each: one consistent query of some items, and one write of a
+    /// unit for each KB. What is among the last items already keeps its number, so the same batch may be appended again.
+    pub async fn append(&self, feed: Feed, updates: &[Update], now: Timestamp) -> Result<Vec<u64>, StorageError> {
+        for attempt in 0..APPENDS {
+            let tail = self.newest(feed, TAIL, true).await?;
+            let next = match tail.first() {
+                Some((first, entries)) => first + entries.len() as u64,
+                // Later than all numbers that there ever were in the feed, should it have been forgotten.
+                None => u64::try_from(now.as_microsecond()).unwrap_or_default(),
+            };
+            let mut numbers: HashMap<String, u64> = HashMap::new();
+            for (first, entries) in tail {
+                numbers.extend((first..).zip(entries).map(|(number, update)| (update.id, number)));
+            }
+            let fresh: Vec<&Update> = updates.iter().filter(|update| !numbers.contains_key(&update.id)).collect();
+            if !fresh.is_empty() {
+                let mut item = keys::feed_entry(feed, next).item();
+                item.insert("updates".into(), to_value(&fresh)?);
+                item.insert(EXPIRES_AT.into(), AttributeValue::N((now + KEPT).as_second().to_string()));
+                let write = Write::put(item).only_if_new();
+                match Transaction::new().write(write, |_| Ok(())).commit(self).await {
+                    Ok(()) => {}
+                    // Somebody else was faster; or it was us, and the reply was lost.
+                    Err(Refused::By(_)) => {
+                        back_off(attempt).await;
+                        continue;
+                    }
+                    Err(Refused::Failed(error)) => return Err(error),
+                }
+                numbers.extend((next..).zip(fresh).map(|(number, update)| (update.id.clone(), number)));
+            }
+            return Ok(updates.iter().filter_map(|update| numbers.get(&update.id).copied()).collect());
+        }
+        Err(StorageError::Busy(format!("{} was appended to {APPENDS} times meanwhile", feed.name())))
+    }
+
+    /// The number of the last update of a feed, or 0: one consistent query of one item.
+    pub async fn position(&self, feed: Feed) -> Result<u64, StorageError> {
+        let last = self.newest(feed, 1, true).await?;
+        Ok(last.first().map_or(0, |(first, updates)| first + (updates.len() as u64).saturating_sub(1)))
+    }
+
+    /// The first [`PAGE`] updates of a feed after one: two consistent queries, of a read unit for each 4 KB,
+    /// and one more at the end of a page.
+    pub async fn missed(&self, feed: Feed, after: u64) -> Result<Missed, StorageError> {
+        // The item that holds the one after it may begin before it.
+        let before = self.entries(feed, "pk = :pk AND sk <= :after", after, false, 1).await?;
+        let page = i32::try_from(PAGE).unwrap_or(i32::MAX);
+        let behind = self.entries(feed, "pk = :pk AND sk > :after", after, true, page).await?;
+        let all = before.into_iter().chain(behind);
+        let numbered = all.flat_map(|(first, updates)| {
+            (first..).zip(updates).map(|(number, update)| Numbered { number, update }).collect::<Vec<_>>()
+        });
+        let mut updates: Vec<Numbered> = numbered.filter(|numbered| numbered.number > after).collect();
+        let more = match updates.get(PAGE - 1) {
+            Some(last) if updates.len() == PAGE => self.position(feed).await? > last.number,
+            // A page of items holds at least as many updates.
+            Some(_) => true,
+            None => false,
+        };
+        updates.truncate(PAGE);
+        // Whoever has seen the feed empty is right to begin with whatever is the first.
+        let first = if after == 0 { updates.first().map_or(0, |numbered| numbered.number) } else { after + 1 };
+        let complete = (first..).zip(&updates).all(|(number, numbered)| numbered.number == number);
+        Ok(Missed { updates, more, complete })
+    }
+
+    /// What happened to one order after a version of it, as far as its buyer's feed has it; numbered by the version.
+    /// Queries from the newest on, until it is all there.
+    pub async fn missed_of(&self, buyer: AccountId, order: OrderId, after: u32) -> Result<Missed, StorageError> {
+        let (mut found, mut start) = (Vec::<Update>::new(), None);
+        loop {
+            let (entries, next) = self.page_backwards(Feed::Of(buyer), start).await?;
+            for (_, mut updates) in entries {
+                updates.retain(|update| update.order_id == order && update.version > after);
+                found.extend(updates);
+            }
+            if found.iter().any(|update| update.version == after + 1) || next.is_none() {
+                break;
+            }
+            start = next;
+        }
+        found.sort_by_key(|update| update.version);
+        found.dedup_by_key(|update| update.version);
+        let complete = (after + 1..).zip(&found).all(|(version, update)| update.version == version);
+        let more = found.len() > PAGE;
+        found.truncate(PAGE);
+        let numbered = |update: Update| Numbered { number: u64::from(update.version), update };
+        Ok(Missed { updates: found.into_iter().map(numbered).collect(), more, complete })
+    }
+
+    /// Forgets what happened to an account's orders.
+    pub(crate) async fn forget_feed(&self, account: AccountId) -> Result<(), StorageError> {
+        for item in self.partition(&keys::feed(Feed::Of(account)), true).await? {
+            let key = keys::of(&item).ok_or_else(|| StorageError::Broken("an item without a key".into()))?;
+            self.delete(&key).await?;
+        }
+        Ok(())
+    }
+
+    /// The last items of a feed, the newest first.
+    async fn newest(&self, feed: Feed, limit: i32, consistent: bool) -> Result<Vec<(u64, Vec<Update>)>, StorageError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(keys::feed(feed)))
+            .scan_index_forward(false)
+            .limit(limit)
+            .consistent_read(consistent)
+            .send()
+            .await
+            .map_err(StorageError::from_sdk)?;
+        answer.items.unwrap_or_default().into_iter().map(Entry::read).collect()
+    }
+
+    async fn entries(
+        &self,
+        feed: Feed,
+        condition: &str,
+        after: u64,
+        forward: bool,
+        limit: i32,
+    ) -> Result<Vec<(u64, Vec<Update>)>, StorageError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression(condition)
+            .expression_attribute_values(":pk", AttributeValue::S(keys::feed(feed)))
+            .expression_attribute_values(":after", AttributeValue::S(keys::by_place(after)))
+            .scan_index_forward(forward)
+            .limit(limit)
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StorageError::from_sdk)?;
+        answer.items.unwrap_or_default().into_iter().map(Entry::read).collect()
+    }
+
+    async fn page_backwards(
+        &self,
+        feed: Feed,
+        start: Option<Item>,
+    ) -> Result<(Vec<(u64, Vec<Update>)>, Option<Item>), StorageError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(keys::feed(feed)))
+            .scan_index_forward(false)
+            .limit(i32::try_from(PAGE).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(start)
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StorageError::from_sdk)?;
+        let entries = answer.items.unwrap_or_default().into_iter().map(Entry::read).collect::<Result<_, _>>()?;
+        Ok((entries, answer.last_evaluated_key))
+    }
+}
