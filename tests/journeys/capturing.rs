@@ -95,9 +95,14 @@ async fn what_the_bank_holds_is_captured_once_and_then_the_order_goes_its_way() 
     let listed = staff.get("/v1/admin/orders?status=authorised").await;
     assert_eq!(listed.text("/items/0/id"), held.order);
 
+    let (path, nothing) = (held.capture(), json!({}));
+    // What the bank refuses to hand over it goes on holding.
+    held.faults(json!({ "refuse_captures": true })).await;
+    staff.post(&path, nothing.clone()).await.assert_problem(409, "payment-pending");
+    assert_eq!(held.shown().await["payment_status"], "authorised");
+    held.faults(json!({ "refuse_captures": false })).await;
     // The answer is lost, and others have asked at the same moment.
     held.faults(json!({ "lose_reply_next": 1 })).await;
-    let (path, nothing) = (held.capture(), json!({}));
     let asked = tokio::join!(staff.post(&path, nothing.clone()), staff.post(&path, nothing.clone()));
     for answer in [asked.0, asked.1] {
         assert!([200, 503].contains(&answer.status), "{}", answer.body);

@@ -18,7 +18,7 @@ use crate::App;
     post,
     path = "/v1/admin/orders/{id}/capture",
     params(("id" = OrderId, Path)),
-    responses((status = 200, description = "The order is paid, now or by an earlier request.", body = OrderView), (status = 409, description = "order-state, payment-expired")),
+    responses((status = 200, description = "The order is paid, now or by an earlier request.", body = OrderView), (status = 409, description = "order-state, payment-expired, payment-pending")),
     security(("bearer" = ["orders:capture"])),
 )]
 pub async fn capture_payment(
@@ -40,7 +40,7 @@ pub async fn capture_payment(
         order::State::Cancelled { .. } => return Err(refused("The order was cancelled.")),
         order::State::Expired { .. } => return Err(refused("The order was not paid in time.")),
     };
-    match app.stripe.capture(id, intent).await? {
+    match app.stripe.capture(intent).await? {
         Some(paid @ Command::Pay { .. }) => {
             let (order, _) = decide(&app.table, id, paid, staff.caller.actor()).await?;
             Ok(Json(order.into()))
@@ -51,7 +51,12 @@ pub async fn capture_payment(
                 "The buyer's bank holds the amount no longer. The order can be paid again, while there is time.";
             Err(Problem::new(Kind::PaymentExpired, detail))
         }
-        Some(_) | None => Err(Problem::internal("a payment that was captured is neither here nor gone")),
+        Some(_) | None => {
+            tracing::warn!(order.id = %id, "the payment of an order is held, and cannot be captured");
+            let detail =
+                "The payment could not be captured now. The buyer's bank goes on holding the amount; please try again.";
+            Err(Problem::new(Kind::PaymentPending, detail))
+        }
     }
 }
 

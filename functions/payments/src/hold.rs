@@ -3,7 +3,7 @@
 //! Stripe's events about one come in any order, and say how it stood then. So each only says that something has happened, and
 //! how it stands now is asked for.
 
-use stripe::{IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
+use stripe::StripeError;
 use stripe_core::payment_intent::{CancelPaymentIntent, CapturePaymentIntent};
 use stripe_shared::PaymentIntent;
 use waybill_domain::Timestamp;
@@ -18,11 +18,12 @@ use crate::note::Noted;
 use crate::stripe_api::{Page, Stripe, failed, standing};
 
 impl Stripe {
-    /// Takes what the bank holds for an order, once however often this is asked; says how the payment stands then.
-    pub(crate) async fn capture(&self, order: OrderId, intent: &str) -> Result<Option<Command>, Problem> {
-        let key = IdempotencyKey::new(format!("{order}/{intent}/capture")).map_err(Problem::internal)?;
-        let request = CapturePaymentIntent::new(intent).customize().request_strategy(RequestStrategy::Idempotent(key));
-        self.ended(intent, request.send(&self.client).await).await
+    /// Takes what the bank holds, once however often this is asked; says how the payment stands then.
+    ///
+    /// Without an idempotency key: a payment is captured once anyhow, and with a key Stripe would give the answer of a bank
+    /// that has refused for a day. https://docs.stripe.com/api/idempotent_requests
+    pub(crate) async fn capture(&self, intent: &str) -> Result<Option<Command>, Problem> {
+        self.ended(intent, CapturePaymentIntent::new(intent).send(&self.client).await).await
     }
 
     /// Lets go of what the bank holds, unless it has been captured; says how the payment stands then.

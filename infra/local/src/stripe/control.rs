@@ -50,6 +50,8 @@ pub struct Faults {
     pub reorder: bool,
     /// Refunds are pending until they are settled.
     pub slow_refunds: bool,
+    /// The bank refuses captures, and goes on holding the amount.
+    pub refuse_captures: bool,
 }
 
 #[derive(Deserialize)]
@@ -62,6 +64,7 @@ struct FaultChange {
     hold: Option<bool>,
     reorder: Option<bool>,
     slow_refunds: Option<bool>,
+    refuse_captures: Option<bool>,
 }
 
 impl Faults {
@@ -289,6 +292,7 @@ async fn set_faults(State(desk): State<Arc<Desk>>, change: Result<Json<FaultChan
         hold: change.hold.unwrap_or(now.hold),
         reorder: change.reorder.unwrap_or(now.reorder),
         slow_refunds: change.slow_refunds.unwrap_or(now.slow_refunds),
+        refuse_captures: change.refuse_captures.unwrap_or(now.refuse_captures),
     };
     desk.news.notify_one();
     Json(faults.clone()).into_response()

@@ -22,6 +22,11 @@ pub async fn capture(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Refusal> {
+    if desk.faults().refuse_captures {
+        let message = "The issuer of the card refuses the capture.";
+        let refusal = Refusal::request(StatusCode::PAYMENT_REQUIRED, message);
+        return Err(Refusal { kind: "card_error", code: Some("card_declined"), ..refusal });
+    }
     end(&desk, &call, &id, &body, ("capture", "captured"), Checkout::capture)
 }
 
