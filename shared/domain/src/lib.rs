@@ -15,6 +15,7 @@ pub mod money;
 pub mod order;
 pub mod pricing;
 pub mod product;
+pub mod report;
 mod schema;
 pub mod search;
 pub mod stock;
@@ -22,4 +23,5 @@ pub mod text;
 pub mod totals;
 
 pub use jiff::civil::Date;
+pub use jiff::tz::TimeZone;
 pub use jiff::{SignedDuration, Timestamp};
