@@ -6,6 +6,7 @@
 pub mod account;
 pub mod cart;
 pub mod category;
+pub mod cell;
 pub mod document;
 pub mod id;
 pub mod import;
