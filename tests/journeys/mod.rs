@@ -25,6 +25,7 @@ mod permissions;
 mod placing;
 mod reconciling;
 mod refunding;
+mod reporting;
 mod restart;
 mod returning;
 mod searching;

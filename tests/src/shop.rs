@@ -135,14 +135,19 @@ impl TestShop {
             return deployed.scan(scan).await;
         }
         scan["TableName"] = json!("Table");
+        self.dynamodb("Scan", scan).await
+    }
+
+    /// Calls infra/local's store, behind the back of the functions.
+    pub async fn dynamodb(&self, action: &str, input: Value) -> Value {
         let request = self
             .http
             .post(&self.addresses().dynamodb)
-            .header("x-amz-target", "DynamoDB_20120810.Scan")
+            .header("x-amz-target", format!("DynamoDB_20120810.{action}"))
             .header("x-amz-date", "20260101T000000Z")
             .header("content-type", "application/x-amz-json-1.0")
             .header("authorization", SIGNATURE);
-        request.body(scan.to_string()).send().await.unwrap().json().await.unwrap()
+        request.body(input.to_string()).send().await.unwrap().json().await.unwrap()
     }
 
     pub fn http(&self) -> &reqwest::Client {

@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
-use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -68,6 +69,13 @@ impl Range {
     pub fn days(&self) -> usize {
         let days = self.first.until(self.last).map(|span| span.get_days()).unwrap_or_default();
         usize::try_from(days).unwrap_or_default() + 1
+    }
+
+    /// The moments at which it begins and at which it is over, in a time zone; at the ends of time, those.
+    pub fn moments(&self, zone: &TimeZone) -> (Timestamp, Timestamp) {
+        let begins = |day: Date| day.to_zoned(zone.clone()).map(|begins| begins.timestamp());
+        let over = self.last.tomorrow().and_then(begins);
+        (begins(self.first).unwrap_or(Timestamp::MIN), over.unwrap_or(Timestamp::MAX))
     }
 
     pub fn has(&self, day: Date) -> bool {

@@ -205,6 +205,18 @@ fn the_day_is_the_shops() {
 }
 
 #[test]
+fn a_range_begins_and_ends_at_the_shops_midnight() {
+    let range = Range::new(date(2026, 3, 29), date(2026, 3, 29)).unwrap();
+    let (from, before) = range.moments(&zone("Europe/Berlin").unwrap());
+    assert_eq!(
+        (from.to_string().as_str(), before.to_string().as_str()),
+        ("2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z")
+    );
+    let all = Range::new(date(9999, 12, 31), date(9999, 12, 31)).unwrap();
+    assert_eq!(all.moments(&zone("America/New_York").unwrap()).1, Timestamp::MAX);
+}
+
+#[test]
 fn a_period_ends_today() {
     let today = date(2028, 2, 29);
     let first = |period: Period| period.until(today).first();
