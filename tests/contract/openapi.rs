@@ -19,6 +19,7 @@ fn generated() -> Value {
         part("Orders", "Placing, reading and fulfilling orders.", orders::Documented::openapi()),
         part("Documents", "Invoices and credit notes.", documents::Documented::openapi()),
         part("Stock", "What is on hand, its ledger, and waiting for what is sold out.", stock::Documented::openapi()),
+        part("Reports", "What the shop earns, and what with.", reports::Documented::openapi()),
         part("Payments", "Paying at Stripe.", payments::Documented::openapi()),
         part("This document", "For programs and for people.", catalog::about::Documented::openapi()),
         part("Stripe", "What Stripe calls.", stripe_webhook_function::Documented::openapi()),

@@ -27,6 +27,7 @@ mod permissions;
 mod placing;
 mod reconciling;
 mod refunding;
+mod reporting;
 mod restart;
 mod returning;
 mod searching;

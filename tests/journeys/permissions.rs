@@ -95,6 +95,7 @@ async fn work(shop: &TestShop) {
     })
     .await;
 
+    report(shop, staff).await;
     watch_stock(shop, staff).await;
     follow(shop).await;
     let leaver = shop.customer().await;
@@ -150,6 +151,32 @@ async fn import(staff: &Person, category: &str, cents: i64) {
     assert_eq!(failures["items"], json!([]));
 }
 
+/// Reports, and counting everything again: the second time deletes what the first has left, once nobody reads it any more.
+async fn report(shop: &TestShop, staff: &Person) {
+    eventually("a sale", async || {
+        let sales = staff.get("/v1/admin/reports/sales").await.body;
+        (sales["total"]["orders_paid"] != 0).then_some(())
+    })
+    .await;
+    for report in ["top", "low-stock", "top?by=category"] {
+        assert_eq!(staff.get(&format!("/v1/admin/reports/{report}")).await.status, 200, "{report}");
+    }
+    assert_eq!(staff.get("/v1/admin/orders/export").await.status, 200);
+    // Every fiftieth request of somebody is written down, wherever it falls within the minute.
+    for _ in 0..120 {
+        assert_eq!(staff.get("/v1/admin/reports/sales").await.status, 200);
+    }
+    assert_eq!(shop.invoke("tally", json!({ "recount": {} })).await["in_force"], true);
+    let long_ago = json!({
+        "TableName": "Table",
+        "Key": { "pk": { "S": "TALLY" }, "sk": { "S": "TALLY" } },
+        "UpdateExpression": "SET since = :since",
+        "ExpressionAttributeValues": { ":since": { "S": "2026-01-01T00:00:00Z" } },
+    });
+    shop.dynamodb("UpdateItem", long_ago).await;
+    assert_eq!(shop.invoke("tally", json!({ "recount": {} })).await["in_force"], true);
+}
+
 /// What is asked of stock, and what its queue brings.
 async fn watch_stock(shop: &TestShop, staff: &Person) {
     shop.product("RARE", 450, 1).await;
@@ -181,7 +208,8 @@ async fn open_and_lose_a_connection(shop: &TestShop, customer: &Person) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_role_allows_what_its_function_calls_and_no_more() {
-    let shop = TestShop::open().await;
+    let limits = "*=1000000/60,requests-account=1000/60";
+    let shop = TestShop::open_with(|options| drop(options.parameters.insert("RateLimits".into(), limits.into()))).await;
     work(&shop).await;
     let template = crate::contract::template();
     let roles: BTreeMap<_, _> = template.roles.iter().map(|role| (role.name.as_str(), role)).collect();

@@ -24,12 +24,14 @@ use tokio::time::sleep;
 use tower::ServiceExt;
 use waybill_domain::SignedDuration;
 use waybill_domain::document::{Letterhead, Seller};
+use waybill_domain::report::{Counts, Range, steps};
 use waybill_lambda::links::Links;
 use waybill_lambda::stream::Record;
 use waybill_lambda::{batch, clock};
 use waybill_local::stripe::{InProcess, Settings};
 use waybill_storage::Table;
 use waybill_storage::pricing::Shelf;
+use waybill_storage::tallies::Counting;
 use waybill_tests::{Answer, Dice, sign};
 use waybill_web::Guard;
 use waybill_web::quote::Seal;
@@ -82,6 +84,8 @@ pub struct House {
     records: RefCell<VecDeque<Value>>,
     /// Those that `index` counts, which reads the stream by itself.
     to_count: RefCell<VecDeque<Value>>,
+    /// The same for `tally`.
+    to_tally: RefCell<VecDeque<Value>>,
     /// All that was told, to be told again.
     told: RefCell<Vec<Post>>,
     /// What is wrong already, whatever the books say in the end.
@@ -142,6 +146,7 @@ impl House {
             under_way: Cell::new(0),
             records: RefCell::default(),
             to_count: RefCell::default(),
+            to_tally: RefCell::default(),
             told: RefCell::default(),
             wrong: RefCell::default(),
             wire,
@@ -152,6 +157,7 @@ impl House {
         spawn_local(house.clone().hand_out(arriving));
         spawn_local(house.clone().relay());
         spawn_local(house.clone().count());
+        spawn_local(house.clone().tally());
         house
     }
 
@@ -206,10 +212,32 @@ impl House {
 
     /// Waits until nothing is under way any more.
     pub async fn rest(&self) {
-        let is_read = |records: &RefCell<VecDeque<Value>>| records.borrow().is_empty();
-        while self.under_way.get() > 0 || !is_read(&self.records) || !is_read(&self.to_count) {
+        while self.under_way.get() > 0 || !self.is_read() {
             sleep(Duration::from_secs(5)).await;
         }
+    }
+
+    /// Whether no reader of the stream is behind it.
+    fn is_read(&self) -> bool {
+        [&self.records, &self.to_count, &self.to_tally].into_iter().all(|records| records.borrow().is_empty())
+    }
+
+    /// That the counts behind reports are the sum of what these orders say of themselves.
+    pub async fn reported(&self, orders: impl Iterator<Item = &str>) -> Result<(), String> {
+        let mut expected = Counts::default();
+        for id in orders {
+            let order = self.table.order(id.parse().unwrap()).await.unwrap().unwrap();
+            expected = steps(&order).into_iter().fold(expected, |sum, step| sum.plus(step.counts));
+        }
+        let always = Range::new("2020-01-01".parse().unwrap(), "2029-12-31".parse().unwrap()).unwrap();
+        let mut counted = Counts::default();
+        if let Some(generation) = self.table.current_tally().await.unwrap() {
+            let days = self.table.tally_of(&generation, counting().currency, always).await.unwrap();
+            counted = days.into_values().fold(counted, Counts::plus);
+        }
+        // Of those nobody tells in these histories.
+        let counted = Counts { carts: 0, customers: 0, ..counted };
+        if counted == expected { Ok(()) } else { Err(format!("reports say {counted:?}, not {expected:?}")) }
     }
 
     /// Brings everything that was ever told once more.
@@ -250,6 +278,7 @@ impl House {
                 // As template.yaml filters them.
                 if record["dynamodb"]["Keys"]["sk"]["S"] == "ORDER" {
                     self.to_count.borrow_mut().push_back(record.clone());
+                    self.to_tally.borrow_mut().push_back(record.clone());
                 }
                 self.records.borrow_mut().push_back(record);
             }
@@ -278,6 +307,13 @@ impl House {
     /// Brings orders as they change to who counts them.
     async fn count(self: Rc<Self>) {
         self.read(&self.to_count, "index", |records| index::follow(&self.table, records)).await;
+    }
+
+    /// Brings orders as they change to who counts them for reports.
+    async fn tally(self: Rc<Self>) {
+        let shop = counting();
+        let tally = |records| tally::count(&self.table, &shop, records, clock::now());
+        self.read(&self.to_tally, "tally", tally).await;
     }
 
     /// Brings records to a reader of the stream, in order; what it could not do, and all of a run that was killed, comes again,
@@ -454,4 +490,9 @@ fn aws(wire: &Wire) -> SdkConfig {
 fn id(body: &str) -> String {
     let message: Value = serde_json::from_str(body).unwrap_or_else(|_| json!({}));
     message["id"].as_str().unwrap_or_default().to_owned()
+}
+
+/// How the shop counts for reports.
+fn counting() -> Counting {
+    Counting { currency: "USD".parse().unwrap(), zone: "Asia/Kathmandu".into() }
 }

@@ -172,6 +172,7 @@ async fn adds_up(
     documented(&orders, &documents(house, staff).await)?;
     let counts = staff.get(house, "/v1/admin/orders/counts").await.body;
     counted(&orders, &counts)?;
+    house.reported(orders.keys().map(String::as_str)).await?;
     let seen = house.wire.seen();
     for (id, pages) in &seen.pages {
         let timeline = orders[id]["timeline"].as_array().unwrap().iter();

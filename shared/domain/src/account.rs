@@ -94,6 +94,8 @@ permissions! {
     CaptureOrders = "orders:capture": Manager Administrator;
     /// Pay back what was paid for an order.
     RefundOrders = "orders:refund": Manager Administrator;
+    /// See what the shop earns.
+    ReadReports = "reports:read": Manager Administrator;
     /// Change categories, products, prices.
     WriteCatalog = "catalog:write": Manager Administrator;
     /// See what is on hand, and every movement.
@@ -200,6 +202,7 @@ mod tests {
              orders:fulfil   Manager Administrator\n\
              orders:capture  Manager Administrator\n\
              orders:refund   Manager Administrator\n\
+             reports:read    Manager Administrator\n\
              catalog:write   Manager Administrator\n\
              stock:read      Support Manager Administrator\n\
              stock:write     Manager Administrator\n\

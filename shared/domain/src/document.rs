@@ -7,7 +7,7 @@
 mod credit;
 mod due;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::str::FromStr;

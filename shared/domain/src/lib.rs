@@ -6,6 +6,7 @@
 pub mod account;
 pub mod cart;
 pub mod category;
+pub mod cell;
 pub mod document;
 pub mod id;
 pub mod import;
@@ -15,6 +16,7 @@ pub mod money;
 pub mod order;
 pub mod pricing;
 pub mod product;
+pub mod report;
 mod schema;
 pub mod search;
 pub mod stock;
@@ -23,4 +25,5 @@ pub mod totals;
 pub mod update;
 
 pub use jiff::civil::Date;
+pub use jiff::tz::TimeZone;
 pub use jiff::{SignedDuration, Timestamp};

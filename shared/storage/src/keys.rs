@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use waybill_domain::Timestamp;
 use waybill_domain::document::Series;
 use waybill_domain::id::{
     AccountId, CategoryId, DraftId, ImportId, LetterId, MovementId, NoteId, OrderId, OrderNumber, ProductId,
     PromotionId, ShippingMethodId,
 };
+use waybill_domain::money::Currency;
 use waybill_domain::order::Status;
 use waybill_domain::product::ProductState;
 use waybill_domain::text::{Email, Sku, Slug};
 use waybill_domain::update::Feed;
+use waybill_domain::{Date, Timestamp};
 
 use crate::carts::CartOwner;
 use crate::connections::Topic;
@@ -80,8 +81,11 @@ impl Place {
     }
 }
 
+/// The sort key of every account; template.yaml's stream filter names it too.
+pub const ACCOUNT: &str = "ACCOUNT";
+
 pub fn account(id: AccountId) -> Key {
-    Key { pk: format!("ACCOUNT#{id}"), sk: "ACCOUNT".into() }
+    Key { pk: format!("ACCOUNT#{id}"), sk: ACCOUNT.into() }
 }
 
 /// Makes an address unique and holds what log-in needs, so that it is one read.
@@ -115,13 +119,16 @@ pub fn limit(name: &str, subject: &str, until: i64) -> Key {
     Key { pk: format!("LIMIT#{name}#{subject}"), sk: format!("LIMIT#{until}") }
 }
 
+/// The sort key of every cart; template.yaml's stream filter names it too.
+pub const CART: &str = "CART";
+
 pub fn cart(owner: CartOwner) -> Key {
     let pk = match owner {
         CartOwner::Account(account) => format!("ACCOUNT#{account}"),
         CartOwner::Guest(cart) => format!("CART#{cart}"),
         CartOwner::Draft(draft) => format!("DRAFT#{draft}"),
     };
-    Key { pk, sk: "CART".into() }
+    Key { pk, sk: CART.into() }
 }
 
 pub const DRAFTS: &str = "DRAFTS";
@@ -257,6 +264,13 @@ pub fn low(product: ProductId, sku: &Sku) -> Key {
     Key { pk: stock_of(product, sku), sk: LOW.into() }
 }
 
+/// All SKUs of which staff were told so, by when.
+pub const LOW_STOCK: &str = "LOW_STOCK";
+
+pub fn low_since(at: Timestamp, product: ProductId, sku: &Sku) -> Place {
+    Place { index: Index::Gsi1, pk: LOW_STOCK.into(), sk: by_time(at, by_sku(product, sku)) }
+}
+
 /// Somebody who waits for a SKU.
 pub fn waiting(product: ProductId, sku: &Sku, account: AccountId) -> Key {
     Key { pk: stock_of(product, sku), sk: format!("{WAITING}{account}") }
@@ -367,7 +381,7 @@ pub fn promotion_uses_by(id: PromotionId, customer: AccountId) -> Key {
     Key { pk: format!("{PROMOTION}{id}"), sk: format!("USES#{customer}") }
 }
 
-/// The sort key of every order.
+/// The sort key of every order; template.yaml's stream filters name it too.
 pub const ORDER: &str = "ORDER";
 
 /// An order lies at its number, which is the end of its id: so a number leads to its order without an index, and no two
@@ -384,6 +398,41 @@ pub fn order_counts() -> Key {
 /// What an order was counted as.
 pub fn counted_order(number: OrderNumber) -> Key {
     Key { pk: format!("COUNTED#{number}"), sk: "COUNTED".into() }
+}
+
+/// Which generation of the counts behind reports is in force, and which is being made.
+pub fn generations() -> Key {
+    Key { pk: "TALLY".into(), sk: "TALLY".into() }
+}
+
+/// The sort key of every note of what was counted for reports.
+pub const TALLIED: &str = "TALLIED";
+
+/// What of an order, a cart or an account was counted for reports.
+pub fn tallied(subject: &str) -> Key {
+    Key { pk: format!("{TALLIED}#{subject}"), sk: TALLIED.into() }
+}
+
+/// The days of a generation share a partition: a stretch of them is one query.
+pub fn tally(generation: u32) -> String {
+    format!("TALLY#{generation}")
+}
+
+pub fn tally_of_day(generation: u32, currency: Currency, day: Date) -> Key {
+    Key { pk: tally(generation), sk: by_day(currency, day) }
+}
+
+pub fn by_day(currency: Currency, day: Date) -> String {
+    format!("{currency}#{day}")
+}
+
+/// The SKUs that sold in a month.
+pub fn sales_in(generation: u32, currency: Currency, month: Date) -> String {
+    format!("SALES#{generation}#{currency}#{}", month.strftime("%Y-%m"))
+}
+
+pub fn sales_of(generation: u32, currency: Currency, month: Date, product: ProductId, sku: &Sku) -> Key {
+    Key { pk: sales_in(generation, currency, month), sk: by_sku(product, sku) }
 }
 
 /// What the sort key of every note about an order begins with.

@@ -29,6 +29,7 @@ pub mod sessions;
 pub mod signing_keys;
 pub mod stock;
 mod table;
+pub mod tallies;
 mod transaction;
 pub mod waiting;
 

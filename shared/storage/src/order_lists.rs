@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use waybill_domain::Timestamp;
 use waybill_domain::id::{AccountId, OrderId};
-use waybill_domain::order::Status;
+use waybill_domain::order::{Order, Status};
 use waybill_domain::text::Sku;
 
 use crate::keys::{self, Index, Item, SUMMARY};
@@ -91,6 +91,16 @@ impl Table {
                 Ok(Page { items: self.summaries(items).await?, next, previous })
             }
         }
+    }
+
+    /// Orders with all that is known of them, a hundred at most, in the order of their ids here; without those that are not
+    /// there. One call, half a read unit for each 4 KB of each.
+    pub async fn whole_orders(&self, ids: &[OrderId]) -> Result<Vec<Order>, StorageError> {
+        let keys = ids.iter().map(|id| keys::order(id.number()).item()).collect();
+        let found = self.batch(keys).await?.into_iter().map(from_item::<Order>);
+        let found = found.map(|order| order.map(|order| (order.id, order)));
+        let mut found = found.collect::<Result<HashMap<_, _>, _>>()?;
+        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
     /// The orders of a list of a SKU's, as they stand.

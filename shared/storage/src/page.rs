@@ -90,6 +90,16 @@ impl Cursor {
             .filter(|_| parts.next().is_none())
     }
 
+    /// Reads a cursor of the list of SKUs of which little is left.
+    pub fn among_low_stock(text: &str) -> Option<Cursor> {
+        let (text, back) = direction(text);
+        let (at, text) = text.split_once('.')?;
+        let (product, sku) = text.split_once('.')?;
+        let at = Timestamp::from_millisecond(at.parse().ok()?).ok()?;
+        let (product, sku) = (product.parse().ok()?, sku.parse().ok()?);
+        Some(Cursor { sort: keys::low_since(at, product, &sku).sk, key: keys::low(product, &sku), back })
+    }
+
     /// Reads a cursor of what an account waits for.
     pub fn among_waits(account: AccountId, text: &str) -> Option<Cursor> {
         let (text, back) = direction(text);

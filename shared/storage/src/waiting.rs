@@ -41,6 +41,21 @@ pub struct Wait {
     pub since: Timestamp,
 }
 
+/// A SKU of which little is left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = LowStock)]
+pub struct LowSku {
+    pub sku: Sku,
+    pub product_id: ProductId,
+    #[schema(example = "Earl Grey, 100 g")]
+    pub title: Title,
+    /// What is left at this moment, without what may be ordered beyond it.
+    pub left: u64,
+    pub low_stock_at: u32,
+    /// Since when it is so.
+    pub since: Timestamp,
+}
+
 /// Somebody who waits, or was told.
 #[derive(Serialize, Deserialize)]
 struct Waiter {
@@ -59,7 +74,7 @@ struct Told {
 }
 
 /// The note that little is left.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Low {
     sku: Sku,
     product_id: ProductId,
@@ -157,6 +172,26 @@ impl Table {
         if is_new { self.note_low(&offer, now).await } else { Ok(()) }
     }
 
+    /// A page of the SKUs of which staff were told that little is left, the latest first: one query, and a BatchGetItem of half
+    /// a read unit each for what is left by now.
+    pub async fn low_stock(&self, limit: u8, cursor: Option<Cursor>) -> Result<Page<LowSku>, StorageError> {
+        let page: Page<Low> = self.page(Index::Gsi1, keys::LOW_STOCK, limit, cursor).await?;
+        let wanted: Vec<_> = page.items.iter().map(|low| (low.sku.clone(), low.product_id)).collect();
+        let offers = if wanted.is_empty() { Default::default() } else { self.offers(&wanted).await? };
+        let items = page.items.into_iter().map(|low| {
+            let offer = offers.get(&low.sku).filter(|offer| offer.product_id == low.product_id);
+            LowSku {
+                left: offer.map_or(low.left, Offer::left),
+                low_stock_at: offer.and_then(|offer| offer.low_stock_at).unwrap_or(low.low_stock_at),
+                sku: low.sku,
+                product_id: low.product_id,
+                title: low.title,
+                since: low.at,
+            }
+        });
+        Ok(Page { items: items.collect(), next: page.next, previous: page.previous })
+    }
+
     async fn is_orderable(&self, offer: &Offer) -> Result<bool, StorageError> {
         let now = self.get(&keys::offer(offer.product_id, &offer.sku), true).await?;
         Ok(now.map(from_item).transpose()?.is_some_and(|offer: Offer| offer.is_orderable()))
@@ -174,7 +209,9 @@ impl Table {
             at: now,
         };
         let mut item = to_item(&low)?;
+        item.insert(SUMMARY.into(), AttributeValue::M(to_item(&low)?));
         item.extend(keys::low(offer.product_id, &offer.sku).item());
+        item.extend(keys::low_since(now, offer.product_id, &offer.sku).item());
         let put = Write::put(item).only_if_new();
         self.while_it_stands(still(offer, low_stock_at, "<="), put).await
     }

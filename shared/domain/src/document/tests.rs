@@ -17,7 +17,7 @@ use crate::totals::{
 };
 
 /// Cents for [`Money`].
-fn eur(amount: i64) -> Money {
+pub(crate) fn eur(amount: i64) -> Money {
     Money::new(amount, "EUR".parse().unwrap())
 }
 
@@ -44,14 +44,14 @@ fn address() -> Address {
 }
 
 /// SKU, units, cents of one, tax class.
-type Wares = (String, i64, i64, &'static str);
+pub(crate) type Wares = (String, i64, i64, &'static str);
 
-fn wares(wares: &[(&str, i64, i64, &'static str)]) -> Vec<Wares> {
+pub(crate) fn wares(wares: &[(&str, i64, i64, &'static str)]) -> Vec<Wares> {
     wares.iter().map(|(sku, units, cents, class)| ((*sku).to_owned(), *units, *cents, *class)).collect()
 }
 
 /// Taxes of 23 and 8 percent and none.
-fn taxes(prices: Prices, shipping: ShippingTax) -> Taxes {
+pub(crate) fn taxes(prices: Prices, shipping: ShippingTax) -> Taxes {
     let rate = |class: &str, points: i64| (class.parse().unwrap(), points.try_into().unwrap());
     let place = Place { country: "PL".parse().unwrap(), region: None };
     let rates = [rate("standard", 2_300), rate("reduced", 800), rate("zero", 0)].into();
@@ -59,7 +59,7 @@ fn taxes(prices: Prices, shipping: ShippingTax) -> Taxes {
 }
 
 /// A tenth off everything, and nine euros for shipping.
-fn placed(wares: &[Wares], taxes: &Taxes) -> Order {
+pub(crate) fn placed(wares: &[Wares], taxes: &Taxes) -> Order {
     let product_id = ProductId::new(Uuid::nil());
     let lines: Vec<_> = wares
         .iter()
@@ -126,26 +126,26 @@ fn placed(wares: &[Wares], taxes: &Taxes) -> Order {
     order::place(OrderId::new(Uuid::nil()), quote, "a@example.com".parse().unwrap(), address(), Actor::Customer, at(0))
 }
 
-fn decide(order: &Order, command: Command) -> Order {
+pub(crate) fn decide(order: &Order, command: Command) -> Order {
     order.decide(command, Actor::Shop, at(60)).unwrap()
 }
 
-fn paid(order: &Order) -> Order {
+pub(crate) fn paid(order: &Order) -> Order {
     decide(order, Command::Pay { intent: "pi_1".into(), amount: order.total })
 }
 
-fn wanted(key: &str, wanted: Wanted) -> Command {
+pub(crate) fn wanted(key: &str, wanted: Wanted) -> Command {
     let request = Request { key: key.into(), fingerprint: key.into() };
     let reason = Some("Arrived broken".parse().unwrap());
     Command::Refund(refund::Command::Request { wanted, reason, request })
 }
 
-fn made(number: u32) -> Command {
+pub(crate) fn made(number: u32) -> Command {
     let outcome = Outcome::Succeeded { stripe: format!("re_{number}") };
     Command::Refund(refund::Command::Settle { number, outcome })
 }
 
-fn failed(number: u32) -> Command {
+pub(crate) fn failed(number: u32) -> Command {
     let outcome = Outcome::Failed { stripe: Some(format!("re_{number}")) };
     Command::Refund(refund::Command::Settle { number, outcome })
 }
@@ -318,7 +318,7 @@ enum Step {
     Issue,
 }
 
-fn any_wares() -> impl Strategy<Value = Vec<Wares>> {
+pub(crate) fn any_wares() -> impl Strategy<Value = Vec<Wares>> {
     let class = prop_oneof![Just("standard"), Just("reduced"), Just("zero")];
     let one = (1_i64..=5, prop_oneof![1_i64..=9, 1_i64..=30_000], class);
     proptest::collection::vec(one, 1..6).prop_map(|wares| {

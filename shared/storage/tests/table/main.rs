@@ -28,5 +28,6 @@ mod sessions;
 mod shop;
 mod signing_keys;
 mod stock;
+mod tallies;
 mod waiting;
 mod wire;

@@ -182,6 +182,34 @@ async fn a_warning_that_comes_late_is_not_written() {
 }
 
 #[tokio::test]
+async fn skus_of_which_little_is_left_are_listed_with_what_is_left_by_now_until_they_are_restocked() {
+    let shop = Shop::open().await;
+    let mut offers = Vec::new();
+    for (number, sku) in ["A", "B.2", "C"].into_iter().enumerate() {
+        let offer = shop.sells(sku, 450, 2).await;
+        shop.warns_at(&offer, Some(2)).await;
+        shop.table.warn_if_low(offer.product_id, &offer.sku, at(number as i64)).await.unwrap();
+        offers.push(offer);
+    }
+    shop.placed(&offers[1]).await;
+    shop.wire.calls();
+    let first = shop.table.low_stock(2, None).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["Query", "BatchGetItem"]);
+    let next = Cursor::among_low_stock(&first.next.unwrap().to_string()).unwrap();
+    let second = shop.table.low_stock(2, Some(next)).await.unwrap();
+    let all = [first.items, second.items].concat();
+    let told: Vec<_> = all.iter().map(|low| (low.sku.as_str(), low.left, low.low_stock_at, low.since)).collect();
+    assert_eq!(told, [("C", 2, 2, at(2)), ("B.2", 1, 2, at(1)), ("A", 2, 2, at(0))]);
+    shop.moves(&offers[2], &receive(9)).await.unwrap();
+    shop.tell(&offers[2]).await;
+    let left = shop.table.low_stock(20, None).await.unwrap();
+    assert_eq!((left.items.as_slice(), left.next), (&all[1..], None));
+    for strange in ["", "x", "1.A", "1.prd_1.A", "-1.A"] {
+        assert!(Cursor::among_low_stock(strange).is_none(), "{strange}");
+    }
+}
+
+#[tokio::test]
 async fn what_somebody_waits_for_is_read_by_the_page() {
     let shop = Shop::open().await;
     let ann = customer();
