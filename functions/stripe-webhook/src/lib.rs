@@ -2,6 +2,7 @@
 //! order it arrives.
 
 mod apply;
+mod signature;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -11,12 +12,12 @@ use axum::routing::post;
 use axum::{Json, http::HeaderMap};
 use payments::Stripe;
 use serde::Serialize;
-use stripe_webhook::{Event, Webhook, WebhookError};
 use utoipa::{OpenApi, ToSchema};
-use waybill_domain::Timestamp;
 use waybill_lambda::clock;
 use waybill_storage::Table;
 use waybill_web::{Kind, Problem};
+
+pub use signature::{NotStripe, signed_event};
 
 /// Bytes of an event. Stripe's largest are some tens of KB.
 const MAX_EVENT: usize = 512 * 1024;
@@ -66,29 +67,12 @@ async fn receive_event(
     // The signature is of the bytes as they came; what is not UTF-8 was not signed by Stripe.
     let payload = std::str::from_utf8(&body).map_err(|_| not_stripe())?;
     let now = clock::now();
-    let outcome = match signed_event(payload, signature, &app.secret, now).map_err(|NotStripe| not_stripe())? {
-        Some(event) => apply::apply(&app, event, payload, now).await?,
-        None => apply::park_unread(&app.table, payload, now).await?,
-    };
+    let outcome =
+        match signed_event(payload, signature, &app.secret, now.as_second()).map_err(|NotStripe| not_stripe())? {
+            Some(event) => apply::apply(&app, event, payload, now).await?,
+            None => apply::park_unread(&app.table, payload, now).await?,
+        };
     Ok(Json(Received { outcome }))
-}
-
-/// The body is not what Stripe signed with this secret, within five minutes of now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotStripe;
-
-/// The event that Stripe signed; None where the signature is good, but the event is of a form that we do not know.
-pub fn signed_event(payload: &str, signature: &str, secret: &str, now: Timestamp) -> Result<Option<Event>, NotStripe> {
-    match Webhook::construct_event_with_timestamp(payload, signature, secret, now.as_second()) {
-        Ok(event) => Ok(Some(event)),
-        Err(WebhookError::BadParse(_)) => Ok(None),
-        Err(
-            WebhookError::BadKey
-            | WebhookError::BadHeader(_)
-            | WebhookError::BadSignature
-            | WebhookError::BadTimestamp(_),
-        ) => Err(NotStripe),
-    }
 }
 
 fn not_stripe() -> Problem {
