@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use waybill_domain::id::{AccountId, OrderId};
@@ -18,7 +19,9 @@ use crate::transaction::{Refused, Transaction, Write};
 /// How long an update is kept for those who missed it.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How many updates one answer brings at most: some 350 bytes each, of the 128 KB that API Gateway takes.
-pub const PAGE: usize = 100;
+pub const PAGE: usize = ITEMS as usize;
+/// How many items are read for a page: each holds at least one update.
+const ITEMS: i32 = 100;
 /// How many of the last items are looked at for what is appended again.
 const TAIL: i32 = 8;
 /// How often appending is tried where others append to the same feed.
@@ -60,7 +63,7 @@ impl Table {
     /// unit for each KB. What is among the last items already keeps its number, so the same batch may be appended again.
     pub async fn append(&self, feed: Feed, updates: &[Update], now: Timestamp) -> Result<Vec<u64>, StorageError> {
         for attempt in 0..APPENDS {
-            let tail = self.newest(feed, TAIL, true).await?;
+            let tail = self.newest(feed, TAIL).await?;
             let next = match tail.first() {
                 Some((first, entries)) => first + entries.len() as u64,
                 // Later than all numbers that there ever were in the feed, should it have been forgotten.
@@ -94,7 +97,7 @@ impl Table {
 
     /// The number of the last update of a feed, or 0: one consistent query of one item.
     pub async fn position(&self, feed: Feed) -> Result<u64, StorageError> {
-        let last = self.newest(feed, 1, true).await?;
+        let last = self.newest(feed, 1).await?;
         Ok(last.first().map_or(0, |(first, updates)| first + (updates.len() as u64).saturating_sub(1)))
     }
 
@@ -102,9 +105,11 @@ impl Table {
     /// and one more at the end of a page.
     pub async fn missed(&self, feed: Feed, after: u64) -> Result<Missed, StorageError> {
         // The item that holds the one after it may begin before it.
-        let before = self.entries(feed, "pk = :pk AND sk <= :after", after, false, 1).await?;
-        let page = i32::try_from(PAGE).unwrap_or(i32::MAX);
-        let behind = self.entries(feed, "pk = :pk AND sk > :after", after, true, page).await?;
+        let place = AttributeValue::S(keys::by_place(after));
+        let before = self.items_of(feed, false, 1).key_condition_expression("pk = :pk AND sk <= :after");
+        let behind = self.items_of(feed, true, ITEMS).key_condition_expression("pk = :pk AND sk > :after");
+        let (before, _) = entries(before.expression_attribute_values(":after", place.clone())).await?;
+        let (behind, _) = entries(behind.expression_attribute_values(":after", place)).await?;
         let all = before.into_iter().chain(behind);
         let numbered = all.flat_map(|(first, updates)| {
             (first..).zip(updates).map(|(number, update)| Numbered { number, update }).collect::<Vec<_>>()
@@ -128,8 +133,9 @@ impl Table {
     pub async fn missed_of(&self, buyer: AccountId, order: OrderId, after: u32) -> Result<Missed, StorageError> {
         let (mut found, mut start) = (Vec::<Update>::new(), None);
         loop {
-            let (entries, next) = self.page_backwards(Feed::Of(buyer), start).await?;
-            for (_, mut updates) in entries {
+            let query = self.items_of(Feed::Of(buyer), false, ITEMS).key_condition_expression("pk = :pk");
+            let (page, next) = entries(query.set_exclusive_start_key(start)).await?;
+            for (_, mut updates) in page {
                 updates.retain(|update| update.order_id == order && update.version > after);
                 found.extend(updates);
             }
@@ -157,65 +163,26 @@ impl Table {
     }
 
     /// The last items of a feed, the newest first.
-    async fn newest(&self, feed: Feed, limit: i32, consistent: bool) -> Result<Vec<(u64, Vec<Update>)>, StorageError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", AttributeValue::S(keys::feed(feed)))
-            .scan_index_forward(false)
-            .limit(limit)
-            .consistent_read(consistent)
-            .send()
-            .await
-            .map_err(StorageError::from_sdk)?;
-        answer.items.unwrap_or_default().into_iter().map(Entry::read).collect()
+    async fn newest(&self, feed: Feed, limit: i32) -> Result<Vec<(u64, Vec<Update>)>, StorageError> {
+        let query = self.items_of(feed, false, limit).key_condition_expression("pk = :pk");
+        Ok(entries(query).await?.0)
     }
 
-    async fn entries(
-        &self,
-        feed: Feed,
-        condition: &str,
-        after: u64,
-        forward: bool,
-        limit: i32,
-    ) -> Result<Vec<(u64, Vec<Update>)>, StorageError> {
-        let answer = self
-            .client
+    /// Consistent, so that whoever is told a number finds what is numbered.
+    fn items_of(&self, feed: Feed, forward: bool, limit: i32) -> QueryFluentBuilder {
+        self.client
             .query()
             .table_name(&self.name)
-            .key_condition_expression(condition)
             .expression_attribute_values(":pk", AttributeValue::S(keys::feed(feed)))
-            .expression_attribute_values(":after", AttributeValue::S(keys::by_place(after)))
             .scan_index_forward(forward)
             .limit(limit)
             .consistent_read(true)
-            .send()
-            .await
-            .map_err(StorageError::from_sdk)?;
-        answer.items.unwrap_or_default().into_iter().map(Entry::read).collect()
     }
+}
 
-    async fn page_backwards(
-        &self,
-        feed: Feed,
-        start: Option<Item>,
-    ) -> Result<(Vec<(u64, Vec<Update>)>, Option<Item>), StorageError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", AttributeValue::S(keys::feed(feed)))
-            .scan_index_forward(false)
-            .limit(i32::try_from(PAGE).unwrap_or(i32::MAX))
-            .set_exclusive_start_key(start)
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StorageError::from_sdk)?;
-        let entries = answer.items.unwrap_or_default().into_iter().map(Entry::read).collect::<Result<_, _>>()?;
-        Ok((entries, answer.last_evaluated_key))
-    }
+/// The items of one page, and where the next one begins.
+async fn entries(query: QueryFluentBuilder) -> Result<(Vec<(u64, Vec<Update>)>, Option<Item>), StorageError> {
+    let answer = query.send().await.map_err(StorageError::from_sdk)?;
+    let entries = answer.items.unwrap_or_default().into_iter().map(Entry::read).collect::<Result<_, _>>()?;
+    Ok((entries, answer.last_evaluated_key))
 }
