@@ -7,10 +7,10 @@ use jsonschema::{Draft, Validator};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use waybill_domain::message::{
-    AccountEvent, AccountMessage, DocumentEvent, DocumentMessage, Event, ImportEvent, ImportMessage, Message,
-    RefundEvent, RefundMessage, StockEvent, StockMessage,
+    AccountEvent, AccountMessage, CustomerEvent, CustomerMessage, DocumentEvent, DocumentMessage, Event, ImportEvent,
+    ImportMessage, Message, RefundEvent, RefundMessage, StockEvent, StockMessage,
 };
-use waybill_lambda::batch::Mailable;
+use waybill_lambda::batch::{Mailable, Payable};
 use waybill_local::workspace;
 
 use super::template;
@@ -68,13 +68,18 @@ fn stock_tags() -> BTreeSet<String> {
     of_goods.map(|name| format!("order.{name}.v1")).into_iter().chain([STOCK_CHANGED.to_owned()]).collect()
 }
 
+/// Of what the refund queue brings.
+fn payable_tags() -> BTreeSet<String> {
+    tags_of::<RefundEvent>().into_iter().chain(tags_of::<CustomerEvent>()).collect()
+}
+
 /// Of all that there is.
 fn tags() -> BTreeSet<String> {
     mail_tags()
         .into_iter()
         .chain(stock_tags())
         .chain(tags_of::<ImportEvent>())
-        .chain(tags_of::<RefundEvent>())
+        .chain(payable_tags())
         .chain(tags_of::<DocumentEvent>())
         .collect()
 }
@@ -86,6 +91,7 @@ enum Read {
     Account(AccountMessage),
     Import(ImportMessage),
     Refund(RefundMessage),
+    Customer(CustomerMessage),
     Document(DocumentMessage),
     Stock(StockMessage),
 }
@@ -94,8 +100,11 @@ fn parse(message: &Value) -> Result<Read, serde_json::Error> {
     if message["event"]["type"].as_str().is_some_and(|tag| tag.starts_with("import.")) {
         return serde_json::from_value(message.clone()).map(Read::Import);
     }
-    if message["event"]["type"].as_str().is_some_and(|tag| tag.starts_with("refund.")) {
-        return serde_json::from_value(message.clone()).map(Read::Refund);
+    if message["event"]["type"].as_str().is_some_and(|tag| payable_tags().contains(tag)) {
+        return serde_json::from_value(message.clone()).map(|message| match message {
+            Payable::Refund(message) => Read::Refund(message),
+            Payable::Customer(message) => Read::Customer(message),
+        });
     }
     if message["event"]["type"].as_str().is_some_and(|tag| tag.starts_with("document.")) {
         return serde_json::from_value(message.clone()).map(Read::Document);
@@ -113,6 +122,7 @@ fn written(read: &Read) -> Value {
         Read::Account(message) => serde_json::to_value(message),
         Read::Import(message) => serde_json::to_value(message),
         Read::Refund(message) => serde_json::to_value(message),
+        Read::Customer(message) => serde_json::to_value(message),
         Read::Document(message) => serde_json::to_value(message),
         Read::Stock(message) => serde_json::to_value(message),
     }
@@ -179,7 +189,12 @@ fn every_event_of_the_domain_has_a_recorded_message_and_a_recorded_update() {
     assert_eq!(messages.keys().cloned().collect::<BTreeSet<_>>(), tags());
     let shown = messages.values().filter_map(|message| match parse(message).unwrap() {
         Read::Order(message) => Some(message.event.name().to_owned()),
-        Read::Account(_) | Read::Import(_) | Read::Refund(_) | Read::Document(_) | Read::Stock(_) => None,
+        Read::Account(_)
+        | Read::Import(_)
+        | Read::Refund(_)
+        | Read::Customer(_)
+        | Read::Document(_)
+        | Read::Stock(_) => None,
     });
     let shown: BTreeSet<_> = shown.collect();
     assert_eq!(updates.keys().cloned().collect::<BTreeSet<_>>(), shown);
@@ -211,7 +226,7 @@ fn the_contract_sends_and_takes_every_event_and_nothing_else() {
         ("pushQueue", order_tags()),
         ("stockQueue", stock_tags()),
         ("importQueue", tags_of::<ImportEvent>()),
-        ("refundQueue", tags_of::<RefundEvent>()),
+        ("refundQueue", payable_tags()),
         ("documentQueue", tags_of::<DocumentEvent>()),
     ] {
         assert_eq!(names(&contract["channels"][channel]["messages"]), tags, "{channel}");
@@ -228,7 +243,7 @@ fn the_contract_sends_and_takes_every_event_and_nothing_else() {
         assert_eq!(of_operation(operation), tags_of::<ImportEvent>(), "{operation}");
     }
     for operation in ["announceToRefund", "makeTheRefunds"] {
-        assert_eq!(of_operation(operation), tags_of::<RefundEvent>(), "{operation}");
+        assert_eq!(of_operation(operation), payable_tags(), "{operation}");
     }
     for operation in ["announceToDocument", "issueTheDocuments"] {
         assert_eq!(of_operation(operation), tags_of::<DocumentEvent>(), "{operation}");

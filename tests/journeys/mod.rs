@@ -30,6 +30,7 @@ mod refunding;
 mod reporting;
 mod restart;
 mod returning;
+mod saved;
 mod searching;
 mod second_factor;
 mod sessions;

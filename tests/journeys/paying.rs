@@ -94,8 +94,13 @@ async fn when_stripe_fails_or_its_reply_is_lost_the_order_stays_and_can_be_paid(
     let shop = TestShop::open().await;
     shop.product("TEA", 450, 10).await;
     let customer = shop.customer().await;
-    let order = customer.order(&[("TEA", 1)]).await.text("/id");
-    let path = format!("/v1/orders/{order}/payment-sessions");
+    let path = async || {
+        let order = customer.order(&[("TEA", 1)]).await.text("/id");
+        format!("/v1/orders/{order}/payment-sessions")
+    };
+    // From now on Stripe is asked for nothing but pages.
+    assert_eq!(customer.post(&path().await, json!({})).await.status, 201);
+    let path = path().await;
     shop.stripe("faults", json!({ "fail_next": 1 })).await;
     let failed = customer.post(&path, json!({})).await;
     failed.assert_problem(503, "unavailable");

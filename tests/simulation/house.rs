@@ -375,7 +375,7 @@ impl House {
                 "stock" => batch::work_off(&|message| stock::work::act(table, message, now), event).await,
                 "refund" => {
                     let stripe = &self.stripe;
-                    batch::work_off(&|message| payments::work::refund(table, stripe, message, now), event).await
+                    batch::work_off(&|message| payments::work::act(table, stripe, message, now), event).await
                 }
                 "document" => {
                     let seller = &self.seller;

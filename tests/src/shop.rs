@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use http::Method;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -313,13 +314,19 @@ impl TestShop {
             ("client_reference_id", order),
             ("payment_intent_data[metadata][order_id]", order),
         ];
-        let form: Vec<_> = form.iter().chain(more).map(|(name, value)| format!("{name}={value}")).collect();
-        let url = format!("{}/v1/checkout/sessions", self.addresses().stripe.as_deref().unwrap());
-        let request = self.http.post(url).header("content-type", "application/x-www-form-urlencoded");
-        let request = request.header("authorization", format!("Bearer {}", self.secret("StripeApiKey").await));
-        let answer = Answer::of(request.body(form.join("&")).send().await.unwrap()).await;
+        let form: Vec<_> = form.iter().chain(more).copied().collect();
+        let answer = self.at_stripe(Method::POST, "checkout/sessions", &form).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.text("/id")
+    }
+
+    /// Calls Stripe's API as somebody with the shop's key does.
+    pub async fn at_stripe(&self, method: Method, path: &str, form: &[(&str, &str)]) -> Answer {
+        let form: Vec<_> = form.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let url = format!("{}/v1/{path}", self.addresses().stripe.as_deref().unwrap());
+        let request = self.http.request(method, url).header("content-type", "application/x-www-form-urlencoded");
+        let request = request.header("authorization", format!("Bearer {}", self.secret("StripeApiKey").await));
+        Answer::of(request.body(form.join("&")).send().await.unwrap()).await
     }
 
     /// Brings an event as Stripe does, signed at this moment.

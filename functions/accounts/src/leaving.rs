@@ -45,6 +45,9 @@ pub struct Export {
     /// Where the cart is to go; null where it does not say.
     #[schema(required)]
     cart_destination: Option<Place>,
+    /// Who the caller is at the payment provider, where their saved ways to pay are; null until they first begin to pay.
+    #[schema(required)]
+    payment_customer: Option<String>,
     /// What the caller waits for to be back in stock: the newest 250.
     stock_subscriptions: Vec<Wait>,
     /// Invoices and what corrects them: the newest 250. Those of older orders can be listed by the order.
@@ -98,6 +101,7 @@ pub async fn export_account(
         cart: lines.into_iter().map(|(sku, line)| ExportedLine { sku, quantity: line.quantity.get() }).collect(),
         cart_codes,
         cart_destination,
+        payment_customer: caller.holder.payer.as_ref().map(|payer| payer.customer.clone()),
         stock_subscriptions: waits.items,
         documents,
         orders,
@@ -108,7 +112,7 @@ pub async fn export_account(
 /// Delete one's account
 ///
 /// At once and for good. Orders keep their lines and totals, and lose who they were for; those that were never to be paid are
-/// cancelled. Invoices that were issued stay as they are, with name and address, for as long as books have to be kept. Refused while an order is paid and not delivered, or its payment page is open. Should it be interrupted, log in and ask again: it goes on where it was.
+/// cancelled; saved ways to pay are deleted at the payment provider. Invoices that were issued stay as they are, with name and address, for as long as books have to be kept. Refused while an order is paid and not delivered, or its payment page is open. Should it be interrupted, log in and ask again: it goes on where it was.
 #[utoipa::path(
     post,
     path = "/v1/account/deletion",
@@ -141,7 +145,7 @@ pub async fn delete_account(
         app.table.stay(caller.account).await?;
         return Err(problem);
     }
-    if let Err(refused) = app.table.leave(&holder).await {
+    if let Err(refused) = app.table.leave(&holder, now).await {
         if refused.is_by(&NotChanged::LastAdministrator) {
             app.table.stay(caller.account).await?;
         }

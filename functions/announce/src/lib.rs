@@ -1,5 +1,5 @@
-//! The outbox relay: every change of an order, refunds and documents that are due, every letter about an account, what there is
-//! to tell of stock, and every part of an import, from the table's stream to the queues.
+//! The outbox relay: every change of an order, refunds and documents that are due, every letter about an account, and that it has
+//! gone, what there is to tell of stock, and every part of an import, from the table's stream to the queues.
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +18,8 @@ use waybill_storage::outbox::{Announcement, announcement};
 
 /// Messages that SQS takes in one call.
 const BATCH: usize = 10;
+/// Seconds until a message comes that is sent for later: the most that SQS takes.
+const LATER: i32 = 15 * 60;
 
 /// A message that a record announces.
 struct Announced {
@@ -37,11 +39,13 @@ struct Audience {
     import: bool,
     refund: bool,
     document: bool,
+    /// Seconds until they do.
+    after: i32,
 }
 
 impl Audience {
     const NOBODY: Audience =
-        Audience { mail: false, push: false, stock: false, import: false, refund: false, document: false };
+        Audience { mail: false, push: false, stock: false, import: false, refund: false, document: false, after: 0 };
 }
 
 /// The queues' addresses.
@@ -139,6 +143,13 @@ fn texts(announcement: Announcement) -> Result<Texts, serde_json::Error> {
         Announcement::Letter(message) => {
             texts.push((serde_json::to_string(&message)?, Audience { mail: true, ..Audience::NOBODY }));
         }
+        Announcement::Customer(message) => {
+            let text = serde_json::to_string(&message)?;
+            // Once more when whatever was under way as the account went has come to its end.
+            for after in [0, LATER] {
+                texts.push((text.clone(), Audience { refund: true, after, ..Audience::NOBODY }));
+            }
+        }
         Announcement::Stock(message) => {
             let stock = matches!(message.event, StockEvent::Changed);
             texts.push((serde_json::to_string(&message)?, Audience { mail: !stock, stock, ..Audience::NOBODY }));
@@ -189,7 +200,10 @@ fn moves_goods(event: &Event) -> bool {
 async fn send(client: &aws_sdk_sqs::Client, queue: &str, messages: &[&Announced]) -> Result<(), String> {
     let first = || messages[0].sequence_number.clone();
     let entries = messages.iter().enumerate().map(|(index, announced)| {
-        SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(&announced.text).build()
+        let entry = SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(&announced.text);
+        // What is not said is zero; a queue of another delay would otherwise lose its own.
+        let after = (announced.to.after > 0).then_some(announced.to.after);
+        entry.set_delay_seconds(after).build()
     });
     let entries = entries.collect::<Result<Vec<_>, _>>().map_err(|_| first())?;
     let answer = client.send_message_batch().queue_url(queue).set_entries(Some(entries)).send().await;

@@ -20,8 +20,9 @@ use waybill_web::limits::Address;
 use waybill_web::{Caller, Kind, Problem, Segment};
 
 use crate::App;
-use crate::start::{attempt, close_attempt, save, take_limits};
-use crate::stripe_api::{Capture, Page, Stripe, at_stripe, failed, name, standing};
+use crate::customers::for_holder;
+use crate::start::{attempt, close_attempt, idempotency_key, save, take_limits};
+use crate::stripe_api::{Capture, Page, Stripe, at_stripe, failed, name, standing, unaskable};
 
 #[derive(Serialize, ToSchema)]
 pub struct PaymentIntent {
@@ -29,6 +30,10 @@ pub struct PaymentIntent {
     id: String,
     /// What Stripe's Elements confirm the payment with. Whoever has it can pay, and see how the payment stands.
     client_secret: String,
+    /// What Stripe's Elements offer the caller's saved ways to pay with, and to save more, for half an hour; null where there is
+    /// none, and Elements do without. It is another one with each answer.
+    #[schema(required)]
+    customer_session_client_secret: Option<String>,
     amount: Money,
 }
 
@@ -54,33 +59,35 @@ pub async fn start_payment_intent(
     take_limits(&app, &caller, &address).await?;
     let order = own_order(&app.table, &caller, &id).await?;
     match attempt(&order)? {
-        Attempt { number, session: None } => open(&app, &order, *number).await,
+        Attempt { number, session: None } => open(&app, &caller, &order, *number).await,
         Attempt { session: Some(PaymentSession::Intent { intent }), .. } => {
             let made = app.stripe.intent(intent).await?;
             match outcome_of(made.as_ref()) {
-                Page::Open => answer(StatusCode::OK, &order, made),
+                Page::Open => answer(&app, StatusCode::OK, &order, made).await,
                 Page::Closed | Page::Completed { .. } => {
                     let (order, number) =
                         close_attempt(&app, &order, &PaymentSession::Intent { intent: intent.clone() }).await?;
-                    open(&app, &order, number).await
+                    open(&app, &caller, &order, number).await
                 }
             }
         }
         Attempt { session: Some(page @ PaymentSession::Page { .. }), .. } => {
             let (order, number) = close_attempt(&app, &order, page).await?;
-            open(&app, &order, number).await
+            open(&app, &caller, &order, number).await
         }
     }
 }
 
-async fn open(app: &App, order: &Order, number: u32) -> Result<Answer, Problem> {
-    let made = app.stripe.open_intent(order, number).await?;
+async fn open(app: &App, caller: &Caller, order: &Order, number: u32) -> Result<Answer, Problem> {
+    let open =
+        move |customer: Option<String>| async move { app.stripe.open_intent(order, number, customer.as_deref()).await };
+    let made = for_holder(app, &caller.holder, open).await?;
     let session = PaymentSession::Intent { intent: made.id.to_string() };
     let order = save(app, order.id, number, session).await?;
     match &attempt(&order)?.session {
         // Asked again, Stripe answers as it was made; somebody may have paid since.
         Some(PaymentSession::Intent { intent }) if *intent == made.id.as_str() => {
-            answer(StatusCode::CREATED, &order, Some(made))
+            answer(app, StatusCode::CREATED, &order, Some(made)).await
         }
         Some(_) | None => {
             Err(Problem::new(Kind::PaymentExpired, "Another payment has just been started. Please look again."))
@@ -88,16 +95,27 @@ async fn open(app: &App, order: &Order, number: u32) -> Result<Answer, Problem> 
     }
 }
 
-fn answer(status: StatusCode, order: &Order, made: Option<AtStripe>) -> Result<Answer, Problem> {
+async fn answer(app: &App, status: StatusCode, order: &Order, made: Option<AtStripe>) -> Result<Answer, Problem> {
     let made = made.ok_or_else(|| Problem::internal("Stripe does not know a payment intent that it made"))?;
     let client_secret = made.client_secret.ok_or_else(|| Problem::internal("a payment intent without a secret"))?;
-    Ok((status, Json(PaymentIntent { id: made.id.to_string(), client_secret, amount: order.total })))
+    let customer_session_client_secret = match &made.customer {
+        Some(customer) => app.stripe.customer_session(customer.id().as_str()).await,
+        None => None,
+    };
+    let id = made.id.to_string();
+    Ok((status, Json(PaymentIntent { id, client_secret, customer_session_client_secret, amount: order.total })))
 }
 
 impl Stripe {
-    /// An intent for one attempt to pay an order. Asking again for the same attempt answers the same.
-    async fn open_intent(&self, order: &Order, attempt: u32) -> Result<AtStripe, Problem> {
-        let key = IdempotencyKey::new(format!("{}/{attempt}/intent", order.id)).map_err(Problem::internal)?;
+    /// An intent for one attempt of a customer to pay an order. Asking again for the same answers the same.
+    pub(crate) async fn open_intent(
+        &self,
+        order: &Order,
+        attempt: u32,
+        customer: Option<&str>,
+    ) -> Result<AtStripe, StripeError> {
+        let key = format!("{}/intent", idempotency_key(order, attempt, customer));
+        let key = IdempotencyKey::new(key).map_err(unaskable)?;
         let any_method = CreatePaymentIntentAutomaticPaymentMethods::new(true);
         let request = CreatePaymentIntent::new(order.total.amount, at_stripe(order.total.currency)?)
             .automatic_payment_methods(any_method)
@@ -106,8 +124,11 @@ impl Stripe {
             Capture::Automatic => request,
             Capture::Manual => request.capture_method(PaymentIntentCaptureMethod::Manual),
         };
-        let request = request.customize().request_strategy(RequestStrategy::Idempotent(key));
-        request.send(&self.client).await.map_err(failed)
+        let request = match customer {
+            Some(customer) => request.customer(customer),
+            None => request,
+        };
+        request.customize().request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await
     }
 
     /// Cancels an intent, unless somebody has paid by it.

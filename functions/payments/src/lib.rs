@@ -3,6 +3,7 @@
 
 mod cancel;
 mod capture;
+mod customers;
 pub mod give_up;
 pub mod hold;
 mod intent;

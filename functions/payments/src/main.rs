@@ -1,4 +1,4 @@
-//! Serves payments, and the queue of refunds.
+//! Serves payments, and the queue of what is to be done at Stripe.
 
 use aws_lambda_events::sqs::SqsEvent;
 use lambda_http::request::LambdaRequest;
@@ -35,7 +35,7 @@ async fn main() -> Result<(), Error> {
         async move {
             if event.payload.get("Records").is_some() {
                 let messages = SqsEvent::deserialize(event.payload)?;
-                let act = async |message| work::refund(&app.table, &app.stripe, message, clock::now()).await;
+                let act = async |message| work::act(&app.table, &app.stripe, message, clock::now()).await;
                 return Ok(serde_json::to_value(batch::work_off(&act, messages).await)?);
             }
             let request = LambdaRequest::deserialize(event.payload)?;

@@ -20,7 +20,8 @@ use waybill_web::limits::{Address, Limit};
 use waybill_web::{Caller, Kind, Problem, Segment};
 
 use crate::App;
-use crate::stripe_api::Page;
+use crate::customers::for_holder;
+use crate::stripe_api::{Page, Stripe};
 
 #[derive(Serialize, ToSchema)]
 pub struct PaymentSession {
@@ -53,7 +54,7 @@ pub async fn start_payment(
     take_limits(&app, &caller, &address).await?;
     let order = own_order(&app.table, &caller, &id).await?;
     match attempt(&order)? {
-        Attempt { number, session: None } => open_page(&app, &order, *number).await,
+        Attempt { number, session: None } => open_page(&app, &caller, &order, *number).await,
         Attempt { session: Some(page @ order::PaymentSession::Page { expires_at, .. }), .. }
             if *expires_at > clock::now() =>
         {
@@ -62,7 +63,7 @@ pub async fn start_payment(
         // Only Stripe knows whether somebody paid on a page in the last moment; an intent makes way for a page.
         Attempt { session: Some(session), .. } => {
             let (order, number) = close_attempt(&app, &order, session).await?;
-            open_page(&app, &order, number).await
+            open_page(&app, &caller, &order, number).await
         }
     }
 }
@@ -96,9 +97,11 @@ pub(crate) fn attempt(order: &Order) -> Result<&Attempt, Problem> {
     }
 }
 
-async fn open_page(app: &App, order: &Order, number: u32) -> Result<Answer, Problem> {
-    let page = app.stripe.open_page(order, number).await?;
-    let order = save(app, order.id, number, page).await?;
+async fn open_page(app: &App, caller: &Caller, order: &Order, number: u32) -> Result<Answer, Problem> {
+    let open =
+        move |customer: Option<String>| async move { app.stripe.open_page(order, number, customer.as_deref()).await };
+    let page = for_holder(app, &caller.holder, open).await?;
+    let order = save(app, order.id, number, Stripe::page_of(order, page)?).await?;
     match &attempt(&order)?.session {
         Some(page @ order::PaymentSession::Page { .. }) => answer(StatusCode::CREATED, page),
         Some(order::PaymentSession::Intent { .. }) | None => {
@@ -184,6 +187,9 @@ fn answer(status: StatusCode, session: &order::PaymentSession) -> Result<Answer,
 }
 
 /// Kept here so that a reader finds both ends of the key: what [`crate::Stripe::open_page`] sends.
-pub fn idempotency_key(order: &Order, attempt: u32) -> String {
-    format!("{}/{attempt}", order.id)
+pub fn idempotency_key(order: &Order, attempt: u32, customer: Option<&str>) -> String {
+    match customer {
+        Some(customer) => format!("{}/{attempt}/{customer}", order.id),
+        None => format!("{}/{attempt}", order.id),
+    }
 }

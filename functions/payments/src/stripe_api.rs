@@ -1,6 +1,7 @@
 //! What we ask of Stripe, by async-stripe.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -8,8 +9,11 @@ use futures_util::Stream;
 use stripe::{ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
-    CreateCheckoutSessionPaymentIntentData, CreateCheckoutSessionPaymentIntentDataCaptureMethod, ExpireCheckoutSession,
-    ProductData, RetrieveCheckoutSession,
+    CreateCheckoutSessionPaymentIntentData, CreateCheckoutSessionPaymentIntentDataCaptureMethod,
+    CreateCheckoutSessionSavedPaymentMethodOptions,
+    CreateCheckoutSessionSavedPaymentMethodOptionsPaymentMethodRemove as Remove,
+    CreateCheckoutSessionSavedPaymentMethodOptionsPaymentMethodSave as Save, ExpireCheckoutSession, ProductData,
+    RetrieveCheckoutSession,
 };
 use stripe_core::dispute::ListDispute;
 use stripe_core::payment_intent::{ListPaymentIntent, RetrievePaymentIntent};
@@ -114,11 +118,20 @@ impl Stripe {
         self.is_live
     }
 
-    /// A page for one attempt to pay an order. Asking again for the same attempt answers the same page.
-    pub async fn open_page(&self, order: &Order, attempt: u32) -> Result<PaymentSession, Problem> {
-        let key = IdempotencyKey::new(idempotency_key(order, attempt)).map_err(Problem::internal)?;
-        let request = self.request(order)?.customize().request_strategy(RequestStrategy::Idempotent(key));
-        let session = request.send(&self.client).await.map_err(failed)?;
+    /// A page for one attempt of a customer to pay an order. Asking again for the same answers the same page.
+    pub async fn open_page(
+        &self,
+        order: &Order,
+        attempt: u32,
+        customer: Option<&str>,
+    ) -> Result<CheckoutSession, StripeError> {
+        let key = IdempotencyKey::new(idempotency_key(order, attempt, customer)).map_err(unaskable)?;
+        let request = self.request(order, customer)?;
+        request.customize().request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await
+    }
+
+    /// What an order keeps of its page.
+    pub fn page_of(order: &Order, session: CheckoutSession) -> Result<PaymentSession, Problem> {
         if session.amount_total != Some(order.total.amount) {
             let cause =
                 format!("order {} is {}, but Stripe asks for {:?}", order.id, order.total, session.amount_total);
@@ -278,7 +291,7 @@ impl Stripe {
     }
 
     /// Nothing in it depends on the time: an idempotency key goes with the very same request only.
-    fn request(&self, order: &Order) -> Result<CreateCheckoutSession, Problem> {
+    fn request(&self, order: &Order, customer: Option<&str>) -> Result<CreateCheckoutSession, StripeError> {
         let name_order = || name(order.id);
         let currency = order.total.currency;
         let lines = items(order).into_iter().map(|item| item.at_stripe(currency)).collect::<Result<Vec<_>, _>>()?;
@@ -291,12 +304,22 @@ impl Stripe {
             ..CreateCheckoutSessionPaymentIntentData::new()
         };
         let back = format!("{}/orders/{}", self.shop_url, order.id);
-        let email = order.contact.email().ok_or_else(|| Problem::internal("a page for nobody"))?;
-        Ok(CreateCheckoutSession::new()
+        let request = match (customer, order.contact.email()) {
+            (Some(customer), _) => {
+                let saved = CreateCheckoutSessionSavedPaymentMethodOptions {
+                    payment_method_remove: Some(Remove::Enabled),
+                    payment_method_save: Some(Save::Enabled),
+                    ..CreateCheckoutSessionSavedPaymentMethodOptions::new()
+                };
+                CreateCheckoutSession::new().customer(customer).saved_payment_method_options(saved)
+            }
+            (None, Some(email)) => CreateCheckoutSession::new().customer_email(email.as_str()),
+            (None, None) => return Err(unaskable("a page for nobody")),
+        };
+        Ok(request
             .mode(CheckoutSessionMode::Payment)
             .line_items(lines)
             .client_reference_id(order.id.to_string())
-            .customer_email(email.as_str())
             .metadata(name_order())
             .payment_intent_data(intent)
             .success_url(format!("{back}?payment=success"))
@@ -458,7 +481,7 @@ impl Item {
         }
     }
 
-    fn at_stripe(self, currency: Currency) -> Result<CreateCheckoutSessionLineItems, Problem> {
+    fn at_stripe(self, currency: Currency) -> Result<CreateCheckoutSessionLineItems, StripeError> {
         let currency = at_stripe(currency)?;
         let price = CreateCheckoutSessionLineItemsPriceData {
             unit_amount: Some(self.unit_amount),
@@ -473,8 +496,13 @@ impl Item {
     }
 }
 
-pub(crate) fn at_stripe(currency: Currency) -> Result<stripe_types::Currency, Problem> {
-    currency.code().to_lowercase().parse().map_err(|_| Problem::internal("a currency that Stripe has not"))
+pub(crate) fn at_stripe(currency: Currency) -> Result<stripe_types::Currency, StripeError> {
+    currency.code().to_lowercase().parse().map_err(|_| unaskable("a currency that Stripe has not"))
+}
+
+/// What cannot be put to Stripe, which is nobody's fault but ours.
+pub(crate) fn unaskable(why: impl Display) -> StripeError {
+    StripeError::ConfigError(why.to_string())
 }
 
 /// Whether Stripe will never make a refund: not where it does not know the address, or the key was used for another.
@@ -487,7 +515,7 @@ fn is_final(errors: &ApiErrors, status: u16) -> bool {
 }
 
 /// Whether what was asked about is not there, and not the address that was asked at.
-fn is_missing(errors: &ApiErrors) -> bool {
+pub(crate) fn is_missing(errors: &ApiErrors) -> bool {
     errors.code.as_ref().is_some_and(|code| code.as_str() == "resource_missing")
 }
 
@@ -522,7 +550,7 @@ pub(crate) fn failed(error: StripeError) -> Problem {
         StripeError::ClientError(_) | StripeError::Timeout => Problem::unavailable("Stripe did not answer", LATER),
         // What stands before Stripe answers in HTML while Stripe is down.
         StripeError::JSONDeserialize(_) => Problem::unavailable("Stripe answered what cannot be read", LATER),
-        StripeError::ConfigError(_) => Problem::internal("Stripe cannot be asked"),
+        StripeError::ConfigError(why) => Problem::internal(format!("Stripe cannot be asked: {why}")),
     }
 }
 
@@ -640,8 +668,13 @@ mod tests {
         let url = std::env::var("WAYBILL_STRIPE_MOCK").expect("WAYBILL_STRIPE_MOCK is where stripe-mock listens");
         let stripe = Stripe::new("sk_test_123", &url, "https://shop.example.com").unwrap();
         let key = IdempotencyKey::new("ord_1/1").unwrap();
-        let request = stripe.request(&order()).unwrap().customize().request_strategy(RequestStrategy::Idempotent(key));
-        let session = request.send(&stripe.client).await.unwrap();
+        let request = stripe.request(&order(), None).unwrap().customize();
+        let session = request.request_strategy(RequestStrategy::Idempotent(key)).send(&stripe.client).await.unwrap();
+        let of_customer = stripe.open_page(&order(), 1, Some("cus_123")).await;
+        assert!(of_customer.is_ok(), "{:?}", of_customer.err());
+        let intent = stripe.open_intent(&order(), 1, Some("cus_123")).await;
+        assert!(intent.is_ok(), "{:?}", intent.err());
+        stripe.customers_of_stripes_own_mock(order().buyer, &"ann@example.com".parse().unwrap()).await;
         assert!(stripe.page(&session.id).await.is_ok());
         assert!(stripe.close_page(&session.id).await.is_ok());
         let made = stripe.refund(order().id, "pi_123", &refund(), Timestamp::UNIX_EPOCH).await;

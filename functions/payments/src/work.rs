@@ -1,11 +1,13 @@
-//! Making refunds at Stripe, as the queue brings orders that have some. A message may come twice, late and in any order: what
-//! is to be done the order says, and Stripe makes a refund of one key once.
+//! What the queue brings to be done at Stripe: refunds of an order, and forgetting who has left. A message may come twice, late
+//! and in any order: what is to be done of refunds the order says, and Stripe makes a refund of one key once; and who is
+//! forgotten stays so.
 
 use waybill_domain::Timestamp;
 use waybill_domain::id::OrderId;
-use waybill_domain::message::{Actor, RefundMessage};
+use waybill_domain::message::{Actor, CustomerEvent, RefundMessage};
 use waybill_domain::order::refund::{self, Outcome};
 use waybill_domain::order::{Command, Order, Refund, Refusal};
+use waybill_lambda::batch::Payable;
 use waybill_storage::orders::Unchanged;
 use waybill_storage::{StorageError, Table};
 
@@ -15,8 +17,20 @@ use crate::Stripe;
 pub enum WorkError {
     #[error(transparent)]
     Storage(#[from] StorageError),
-    #[error("Stripe did not make a refund: {0}")]
+    #[error("Stripe did not do it: {0}")]
     Stripe(String),
+}
+
+/// Does what a message asks for.
+pub async fn act(table: &Table, stripe: &Stripe, message: Payable, now: Timestamp) -> Result<(), WorkError> {
+    match message {
+        Payable::Refund(message) => refund(table, stripe, message, now).await,
+        Payable::Customer(message) => match message.event {
+            CustomerEvent::Left { customer } => {
+                stripe.forget(message.id, customer.as_deref()).await.map_err(WorkError::Stripe)
+            }
+        },
+    }
 }
 
 /// Makes the refunds of an order that are due.

@@ -273,6 +273,27 @@ impl RefundMessage {
     }
 }
 
+/// What is to be done at the payment provider about an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum CustomerEvent {
+    /// The account is gone; so must what the payment provider keeps of its holder: address and saved ways to pay.
+    #[serde(rename = "customer.left.v1")]
+    Left {
+        /// The provider's id of its holder, where the shop had come to know one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        customer: Option<String>,
+    },
+}
+
+/// A message about an account's holder at the payment provider. `id` is the account's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerMessage {
+    pub id: AccountId,
+    pub at: Timestamp,
+    pub event: CustomerEvent,
+}
+
 /// What is to be done about the documents of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]

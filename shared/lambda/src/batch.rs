@@ -7,7 +7,9 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tracing::Instrument;
-use waybill_domain::message::{AccountMessage, DocumentMessage, ImportMessage, Message, RefundMessage, StockMessage};
+use waybill_domain::message::{
+    AccountMessage, CustomerMessage, DocumentMessage, ImportMessage, Message, RefundMessage, StockMessage,
+};
 
 /// What the queue is told: the messages that are to come back.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -34,9 +36,31 @@ impl Queued for Message {
     }
 }
 
-impl Queued for RefundMessage {
+/// What the queue of what is to be done at the payment provider brings.
+#[derive(Clone, Debug)]
+pub enum Payable {
+    Refund(RefundMessage),
+    Customer(CustomerMessage),
+}
+
+impl Queued for Payable {
     fn id(&self) -> String {
-        self.id.clone()
+        match self {
+            Payable::Refund(message) => message.id.clone(),
+            Payable::Customer(message) => message.id.to_string(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Payable {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let message = if value["event"]["type"].as_str().is_some_and(|tag| tag.starts_with("customer.")) {
+            serde_json::from_value(value).map(Payable::Customer)
+        } else {
+            serde_json::from_value(value).map(Payable::Refund)
+        };
+        message.map_err(serde::de::Error::custom)
     }
 }
 

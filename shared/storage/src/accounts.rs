@@ -11,6 +11,7 @@ use waybill_domain::text::{Email, Line};
 
 use crate::keys::{self, EXPIRES_AT, Item};
 use crate::letters::Letter;
+use crate::payers::{Payer, departure};
 use crate::second_factor::SecondFactor;
 use crate::sessions::Session;
 use crate::table::{StorageError, Table, from_item, to_item};
@@ -34,6 +35,9 @@ pub struct Holder {
     /// Since when the account is being deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving_since: Option<Timestamp>,
+    /// Who the holder is at the payment provider, once they have begun to pay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payer: Option<Payer>,
 }
 
 /// What log-in needs of an account, found by its address.
@@ -79,6 +83,7 @@ impl Holder {
             sessions: BTreeMap::new(),
             second_factor: None,
             leaving_since: None,
+            payer: None,
         }
     }
 
@@ -330,15 +335,16 @@ impl Table {
         self.end_waits(holder.id, None).await
     }
 
-    /// Deletes the account itself, and frees its address.
-    pub async fn leave(&self, holder: &Holder) -> Outcome<NotChanged> {
+    /// Deletes the account itself, frees its address, and announces that its holder is to be forgotten elsewhere.
+    pub async fn leave(&self, holder: &Holder, now: Timestamp) -> Outcome<NotChanged> {
         let account = Write::delete(&keys::account(holder.id)).only_if("attribute_exists(leaving_since)");
         let credentials = Write::delete(&keys::credentials(&holder.email))
             .only_if("account_id = :account")
             .text(":account", holder.id);
         let mut transaction = Transaction::new()
             .write(account, |_| Ok(NotChanged::Changed))
-            .write(credentials, |_| Ok(NotChanged::Changed));
+            .write(credentials, |_| Ok(NotChanged::Changed))
+            .write(departure(holder, now)?, |_| Ok(NotChanged::Changed));
         if holder.role == Role::Administrator {
             transaction = transaction.write(remove_administrator(holder.id), |_| Ok(NotChanged::LastAdministrator));
         }

@@ -102,6 +102,13 @@ pub fn address_book(account: AccountId) -> Key {
     Key { pk: format!("ACCOUNT#{account}"), sk: "ADDRESSES".into() }
 }
 
+/// The sort key of what is left of an account; template.yaml's stream filter names it too.
+pub const LEFT: &str = "LEFT";
+
+pub fn left(account: AccountId) -> Key {
+    Key { pk: format!("LEFT#{account}"), sk: LEFT.into() }
+}
+
 /// What every sort key of a letter begins with; template.yaml's stream filter names it too.
 pub const LETTER: &str = "LETTER#";
 

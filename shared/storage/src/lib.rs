@@ -21,6 +21,7 @@ pub mod order_lists;
 pub mod orders;
 pub mod outbox;
 mod page;
+pub mod payers;
 pub mod pricing;
 pub mod random;
 pub mod search;

@@ -2,13 +2,15 @@
 //! it, and the table's stream carries it on.
 
 use waybill_domain::import::Import;
-use waybill_domain::message::{AccountMessage, DocumentMessage, ImportMessage, Message, RefundMessage, StockMessage};
+use waybill_domain::message::{
+    AccountMessage, CustomerMessage, DocumentMessage, ImportMessage, Message, RefundMessage, StockMessage,
+};
 use waybill_domain::order::Order;
 
 use crate::keys;
 use crate::letters::Letter;
 use crate::table::StorageError;
-use crate::{stock, waiting};
+use crate::{payers, stock, waiting};
 
 /// What an item in the stream calls for.
 #[derive(Clone, Debug)]
@@ -17,6 +19,8 @@ pub enum Announcement {
     Order { message: Option<Box<Message>>, refund: Option<RefundMessage>, document: Option<DocumentMessage> },
     /// A mail about an account.
     Letter(AccountMessage),
+    /// Who is to be forgotten at the payment provider.
+    Customer(CustomerMessage),
     /// Something about the stock of a SKU.
     Stock(StockMessage),
     /// Every part of an import that was started.
@@ -37,6 +41,9 @@ pub fn announcement(image: serde_dynamo::Item) -> Result<Option<Announcement>, S
         Some(serde_dynamo::AttributeValue::S(sk)) if sk.starts_with(keys::LETTER) => {
             let letter: Letter = serde_dynamo::from_item(image).map_err(unreadable)?;
             Ok(Some(Announcement::Letter(letter.message())))
+        }
+        Some(serde_dynamo::AttributeValue::S(sk)) if sk == keys::LEFT => {
+            Ok(Some(Announcement::Customer(payers::left(image).map_err(unreadable)?)))
         }
         Some(serde_dynamo::AttributeValue::S(sk)) if sk == keys::IMPORT => {
             let import: Import = serde_dynamo::from_item(image).map_err(unreadable)?;

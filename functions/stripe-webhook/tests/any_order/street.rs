@@ -128,7 +128,8 @@ impl Street {
 
     /// The page of an attempt to pay the order.
     pub async fn page(&self, attempt: u32) -> PaymentSession {
-        self.stripe.open_page(&self.order, attempt).await.unwrap()
+        let page = self.stripe.open_page(&self.order, attempt, None).await.unwrap();
+        Stripe::page_of(&self.order, page).unwrap()
     }
 
     /// Has the stand-in do something.

@@ -19,10 +19,10 @@ use super::checkout::{Checkout, NotOpen, Replay};
 use super::encoding::fingerprint;
 use super::events::{API_VERSION, Cause};
 use super::form::Parameters;
-use super::ledger::Ledger;
+use super::ledger::{Kept, Ledger};
 use super::order::{self, Expand};
 use super::refusal::Refusal;
-use super::{Desk, holds, lists, objects, refunds};
+use super::{Desk, customers, holds, lists, objects, refunds};
 
 pub fn router(desk: Arc<Desk>) -> Router<Arc<Desk>> {
     Router::new()
@@ -35,6 +35,13 @@ pub fn router(desk: Arc<Desk>) -> Router<Arc<Desk>> {
         .route("/payment_intents/{id}/cancel", post(holds::cancel))
         .route("/refunds", post(refunds::create_refund).get(lists::list_refunds))
         .route("/disputes", get(lists::list_disputes))
+        .route("/customers", post(customers::create_customer))
+        .route("/customers/search", get(customers::search_customers))
+        .route(
+            "/customers/{id}",
+            get(customers::read_customer).post(customers::update_customer).delete(customers::delete_customer),
+        )
+        .route("/customer_sessions", post(customers::create_session))
         .route("/events/{id}", get(read_event))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_route)
@@ -78,8 +85,9 @@ async fn create_session(
     Extension(call): Extension<Call>,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    once(&desk, &call, "POST /v1/checkout/sessions", &body, |_, now| {
-        let (order, expand) = order::read(&body, now)?;
+    once(&desk, &call, "POST /v1/checkout/sessions", &body, |ledger, now| {
+        let (mut order, expand) = order::read(&body, now)?;
+        order.buyer = customers::buyer(ledger, order.customer.as_deref())?;
         let checkout = Checkout::new(order, now);
         let answer = show_session(&desk, &checkout, &expand);
         Ok((checkout, answer))
@@ -91,8 +99,10 @@ async fn create_payment_intent(
     Extension(call): Extension<Call>,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    once(&desk, &call, "POST /v1/payment_intents", &body, |_, now| {
-        let checkout = Checkout::intent(order::read_intent(&body, now)?, now);
+    once(&desk, &call, "POST /v1/payment_intents", &body, |ledger, now| {
+        let mut order = order::read_intent(&body, now)?;
+        order.buyer = customers::buyer(ledger, order.customer.as_deref())?;
+        let checkout = Checkout::intent(order, now);
         let answer = objects::payment_intent(&checkout);
         Ok((checkout, answer))
     })
@@ -157,12 +167,12 @@ fn only_expand(encoded: &[u8]) -> Result<Expand, Refusal> {
 
 /// Acts, unless this call's Idempotency-Key was used before: then the first answer is given again.
 /// As at Stripe, a refused call uses up no key.
-pub fn once(
+pub fn once<K: Kept>(
     desk: &Desk,
     call: &Call,
     route: &str,
     body: &[u8],
-    act: impl FnOnce(&Ledger, Timestamp) -> Result<(Checkout, Value), Refusal>,
+    act: impl FnOnce(&Ledger, Timestamp) -> Result<(K, Value), Refusal>,
 ) -> Result<Response, Refusal> {
     let now = clock::now();
     let fingerprint = fingerprint(route, body)?;
@@ -174,12 +184,12 @@ pub fn once(
         let headers = [("idempotent-replayed", "true"), ("original-request", replay.request_id.as_str())];
         return Ok((headers, Json(replay.answer.clone())).into_response());
     }
-    let (mut checkout, answer) = act(&ledger, now)?;
+    let (mut kept, answer) = act(&ledger, now)?;
     if let Some(key) = call.key.clone() {
         let request_id = call.id.clone();
-        checkout.replays.push(Replay { key, fingerprint, request_id, answered_at: now, answer: answer.clone() });
+        kept.replays().push(Replay { key, fingerprint, request_id, answered_at: now, answer: answer.clone() });
     }
-    ledger.keep(checkout).map_err(|error| Refusal::internal(error.to_string()))?;
+    kept.keep_in(&mut ledger).map_err(|error| Refusal::internal(error.to_string()))?;
     desk.news.notify_one();
     Ok(Json(answer).into_response())
 }

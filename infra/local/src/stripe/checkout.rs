@@ -35,6 +35,14 @@ pub struct Order {
     pub cancel_url: Option<String>,
     pub client_reference_id: Option<String>,
     pub customer_email: Option<String>,
+    /// As the shop names who is to pay; who that is, is their `buyer`.
+    #[serde(default)]
+    pub customer: Option<String>,
+    #[serde(default)]
+    pub buyer: Option<Buyer>,
+    /// Whether the page offers to keep and to drop what the buyer pays with.
+    #[serde(default)]
+    pub saves: Option<Saves>,
     pub locale: Option<String>,
     pub metadata: BTreeMap<String, String>,
     pub payment_description: Option<String>,
@@ -45,6 +53,27 @@ pub struct Order {
     /// Whether it is a payment intent without a page.
     #[serde(default)]
     pub has_no_page: bool,
+}
+
+impl Order {
+    /// The address of who is to pay.
+    pub fn email(&self) -> Option<&str> {
+        self.customer_email.as_deref().or_else(|| self.buyer.as_ref()?.email.as_deref())
+    }
+}
+
+/// The customer who is to pay, as they were then.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Buyer {
+    pub id: String,
+    pub email: Option<String>,
+}
+
+/// A page's `saved_payment_method_options`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Saves {
+    pub save: Option<String>,
+    pub remove: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -468,6 +497,9 @@ pub mod tests {
             cancel_url: None,
             client_reference_id: Some("ord_1".into()),
             customer_email: None,
+            customer: None,
+            buyer: None,
+            saves: None,
             locale: None,
             metadata: BTreeMap::new(),
             payment_description: None,

@@ -1,14 +1,19 @@
-//! Every checkout the stand-in knows: in memory, and one JSON file each where a folder is given.
+//! Every checkout and every customer the stand-in knows: in memory, and one JSON file each where a folder is given.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::checkout::{Checkout, Replay};
+use super::customers::Customer;
 use super::events::{Cause, Delivery, Event};
 
+/// The folder of customers within the ledger's.
+const CUSTOMERS: &str = "customers";
 /// Stripe forgets an Idempotency-Key after a day.
 const KEYS_LIVE: SignedDuration = SignedDuration::from_hours(24);
 
@@ -16,16 +21,41 @@ const KEYS_LIVE: SignedDuration = SignedDuration::from_hours(24);
 pub struct Ledger {
     folder: Option<PathBuf>,
     checkouts: BTreeMap<String, Checkout>,
+    customers: BTreeMap<String, Customer>,
     by_intent: HashMap<String, String>,
     by_event: HashMap<String, String>,
-    by_key: HashMap<String, String>,
+    by_key: HashMap<String, Owner>,
+}
+
+/// What was made or changed with an Idempotency-Key.
+#[derive(Clone, Debug)]
+enum Owner {
+    Checkout(String),
+    Customer(String),
+}
+
+/// What the ledger keeps, with what was answered about it.
+pub trait Kept {
+    fn replays(&mut self) -> &mut Vec<Replay>;
+    /// Wholly or (on an error) not at all.
+    fn keep_in(self, ledger: &mut Ledger) -> Result<(), StoreError>;
+}
+
+impl Kept for Checkout {
+    fn replays(&mut self) -> &mut Vec<Replay> {
+        &mut self.replays
+    }
+
+    fn keep_in(self, ledger: &mut Ledger) -> Result<(), StoreError> {
+        ledger.keep(self)
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("cannot use {path}: {source}")]
     File { path: PathBuf, source: io::Error },
-    #[error("{path} is not a checkout that this version wrote: {source}")]
+    #[error("{path} is not a checkout or a customer that this version wrote: {source}")]
     Unreadable { path: PathBuf, source: serde_json::Error },
 }
 
@@ -36,19 +66,11 @@ impl Ledger {
         let Some(folder) = ledger.folder.clone() else {
             return Ok(ledger);
         };
-        let at = |path: &PathBuf| {
-            let path = path.clone();
-            move |source| StoreError::File { path, source }
-        };
-        std::fs::create_dir_all(&folder).map_err(at(&folder))?;
-        for entry in std::fs::read_dir(&folder).map_err(at(&folder))? {
-            let path = entry.map_err(at(&folder))?.path();
-            if path.extension().is_some_and(|extension| extension == "json") {
-                let text = std::fs::read(&path).map_err(at(&path))?;
-                let checkout =
-                    serde_json::from_slice(&text).map_err(|source| StoreError::Unreadable { path, source })?;
-                ledger.index(checkout);
-            }
+        for checkout in read_all(&folder)? {
+            ledger.index(checkout);
+        }
+        for customer in read_all(&folder.join(CUSTOMERS))? {
+            ledger.index_customer(customer);
         }
         Ok(ledger)
     }
@@ -56,16 +78,29 @@ impl Ledger {
     /// Keeps this state of a checkout, wholly or (on an error) not at all.
     pub fn keep(&mut self, checkout: Checkout) -> Result<(), StoreError> {
         if let Some(folder) = &self.folder {
-            let path = folder.join(format!("{}.json", checkout.id));
-            let draft = path.with_extension("json.new");
-            let text = serde_json::to_vec(&checkout)
-                .map_err(|source| StoreError::Unreadable { path: path.clone(), source })?;
-            std::fs::write(&draft, text)
-                .and_then(|()| std::fs::rename(&draft, &path))
-                .map_err(|source| StoreError::File { path, source })?;
+            write(folder, &checkout.id, &checkout)?;
         }
         self.index(checkout);
         Ok(())
+    }
+
+    /// The same, of a customer.
+    pub fn keep_customer(&mut self, customer: Customer) -> Result<(), StoreError> {
+        if let Some(folder) = &self.folder {
+            write(&folder.join(CUSTOMERS), &customer.id, &customer)?;
+        }
+        self.index_customer(customer);
+        Ok(())
+    }
+
+    /// A customer, also one that was deleted.
+    pub fn customer(&self, id: &str) -> Option<&Customer> {
+        self.customers.get(id)
+    }
+
+    /// All of them.
+    pub fn customers(&self) -> impl Iterator<Item = &Customer> {
+        self.customers.values()
     }
 
     /// A checkout as it is now: one whose time has run out is expired.
@@ -93,9 +128,12 @@ impl Ledger {
 
     /// What was answered to this Idempotency-Key within the last day.
     pub fn replay(&self, key: &str, now: Timestamp) -> Option<&Replay> {
-        let checkout = self.checkouts.get(self.by_key.get(key)?)?;
+        let replays = match self.by_key.get(key)? {
+            Owner::Checkout(id) => &self.checkouts.get(id)?.replays,
+            Owner::Customer(id) => &self.customers.get(id)?.replays,
+        };
         let is_alive = |replay: &&Replay| replay.key == key && now.duration_since(replay.answered_at) < KEYS_LIVE;
-        checkout.replays.iter().rev().find(is_alive)
+        replays.iter().rev().find(is_alive)
     }
 
     pub fn overdue(&self, now: Timestamp) -> Vec<Checkout> {
@@ -129,10 +167,44 @@ impl Ledger {
             self.by_event.insert(event.id.clone(), checkout.id.clone());
         }
         for replay in &checkout.replays {
-            self.by_key.insert(replay.key.clone(), checkout.id.clone());
+            self.by_key.insert(replay.key.clone(), Owner::Checkout(checkout.id.clone()));
         }
         self.checkouts.insert(checkout.id.clone(), checkout);
     }
+
+    fn index_customer(&mut self, customer: Customer) {
+        for replay in &customer.replays {
+            self.by_key.insert(replay.key.clone(), Owner::Customer(customer.id.clone()));
+        }
+        self.customers.insert(customer.id.clone(), customer);
+    }
+}
+
+fn write(folder: &Path, id: &str, kept: &impl Serialize) -> Result<(), StoreError> {
+    let path = folder.join(format!("{id}.json"));
+    let draft = path.with_extension("json.new");
+    let text = serde_json::to_vec(kept).map_err(|source| StoreError::Unreadable { path: path.clone(), source })?;
+    std::fs::write(&draft, text)
+        .and_then(|()| std::fs::rename(&draft, &path))
+        .map_err(|source| StoreError::File { path, source })
+}
+
+/// All that was written to a folder, which is made if it is not there.
+fn read_all<K: DeserializeOwned>(folder: &Path) -> Result<Vec<K>, StoreError> {
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source| StoreError::File { path, source }
+    };
+    std::fs::create_dir_all(folder).map_err(at(folder))?;
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(at(folder))? {
+        let path = entry.map_err(at(folder))?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let text = std::fs::read(&path).map_err(at(&path))?;
+            all.push(serde_json::from_slice(&text).map_err(|source| StoreError::Unreadable { path, source })?);
+        }
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! A stand-in for Stripe: checkout sessions, a payment page without cards, refunds, signed webhooks.
+//! A stand-in for Stripe: checkout sessions, a payment page without cards, customers, refunds, signed webhooks.
 
 mod api;
 mod checkout;
 mod control;
 mod currency;
+mod customers;
 mod encoding;
 mod events;
 mod form;
@@ -114,7 +115,7 @@ impl Desk {
         Ok((Arc::new(desk), stopping))
     }
 
-    // Neither holds a half-made change when a thread panics: the ledger keeps whole checkouts, the faults are numbers.
+    // Neither holds a half-made change when a thread panics: the ledger keeps whole checkouts and customers, the faults are numbers.
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }

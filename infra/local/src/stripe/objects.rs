@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use waybill_lambda::random;
 
-use super::checkout::{Charge, Checkout, Dispute, Hold, Line, Refund, RefundStatus, Status};
+use super::checkout::{Charge, Checkout, Dispute, Hold, Line, Order, Refund, RefundStatus, Status};
 
 const LONGEST_ID: usize = 64;
 
@@ -18,7 +18,7 @@ pub fn new_id(prefix: &str, length: usize) -> String {
 /// A `checkout.session`; `url` is the payment page's address while the session is open.
 pub fn session(checkout: &Checkout, url: Option<String>) -> Value {
     let order = &checkout.order;
-    let email = order.customer_email.clone();
+    let email = order.email().map(ToOwned::to_owned);
     let is_complete = checkout.status == Status::Complete;
     let customer_details = (email.is_some() || is_complete).then(|| {
         json!({
@@ -45,9 +45,10 @@ pub fn session(checkout: &Checkout, url: Option<String>) -> Value {
         "currency": order.currency,
         "custom_fields": [],
         "custom_text": { "after_submit": null, "shipping_address": null, "submit": null, "terms_of_service_acceptance": null },
-        "customer_creation": "if_required",
+        "customer": customer(order),
+        "customer_creation": order.customer.is_none().then_some("if_required"),
         "customer_details": customer_details,
-        "customer_email": email,
+        "customer_email": order.customer_email,
         "discounts": [],
         "expires_at": order.expires_at.as_second(),
         "livemode": false,
@@ -58,6 +59,11 @@ pub fn session(checkout: &Checkout, url: Option<String>) -> Value {
         "payment_method_collection": "if_required",
         "payment_method_options": { "card": { "request_three_d_secure": "automatic" } },
         "payment_method_types": ["card"],
+        "saved_payment_method_options": order.saves.as_ref().map(|saves| json!({
+            "allow_redisplay_filters": ["always"],
+            "payment_method_remove": saves.remove,
+            "payment_method_save": saves.save,
+        })),
         "payment_status": if checkout.is_paid() { "paid" } else { "unpaid" },
         "phone_number_collection": { "enabled": false },
         "shipping_options": [],
@@ -70,10 +76,9 @@ pub fn session(checkout: &Checkout, url: Option<String>) -> Value {
     with_nulls(
         set,
         "after_expiration allow_promotion_codes billing_address_collection client_secret \
-         collected_information consent consent_collection currency_conversion customer \
-         customer_account integration_identifier invoice invoice_creation origin_context \
+         collected_information consent consent_collection currency_conversion customer_account integration_identifier invoice invoice_creation origin_context \
          payment_link payment_method_configuration_details permissions recovered_from \
-         saved_payment_method_options setup_intent shipping_address_collection shipping_cost \
+         setup_intent shipping_address_collection shipping_cost \
          submit_type subscription wallet_options",
     )
 }
@@ -117,6 +122,7 @@ pub fn payment_intent(checkout: &Checkout) -> Value {
         "confirmation_method": "automatic",
         "created": payment.created.as_second(),
         "currency": order.currency,
+        "customer": customer(order),
         "description": order.payment_description,
         "last_payment_error": declined.map(|charge| json!({
             "charge": charge.id,
@@ -138,7 +144,7 @@ pub fn payment_intent(checkout: &Checkout) -> Value {
     with_nulls(
         set,
         "application application_fee_amount automatic_payment_methods canceled_at \
-         cancellation_reason customer customer_account excluded_payment_method_types next_action \
+         cancellation_reason customer_account excluded_payment_method_types next_action \
          on_behalf_of payment_method_configuration_details processing receipt_email review \
          setup_future_usage shipping source statement_descriptor statement_descriptor_suffix \
          transfer_data transfer_group",
@@ -167,6 +173,7 @@ pub fn latest_charge(checkout: &Checkout) -> Value {
         "captured": is_captured,
         "created": charge.created.as_second(),
         "currency": order.currency,
+        "customer": customer(order),
         "description": order.payment_description,
         "disputed": !checkout.disputes.is_empty(),
         "failure_code": (!charge.paid).then_some("card_declined"),
@@ -215,7 +222,7 @@ pub fn latest_charge(checkout: &Checkout) -> Value {
     });
     with_nulls(
         set,
-        "application application_fee application_fee_amount balance_transaction customer \
+        "application application_fee application_fee_amount balance_transaction \
          failure_balance_transaction on_behalf_of receipt_email receipt_number receipt_url review \
          shipping source source_transfer statement_descriptor statement_descriptor_suffix \
          transfer_data transfer_group",
@@ -358,8 +365,12 @@ fn payment_method(charge: &Charge, checkout: &Checkout) -> Value {
     })
 }
 
+fn customer(order: &Order) -> Option<&str> {
+    order.buyer.as_ref().map(|buyer| buyer.id.as_str())
+}
+
 fn billing_details(checkout: &Checkout) -> Value {
-    let email = checkout.order.customer_email.as_deref().unwrap_or(BUYERS_EMAIL);
+    let email = checkout.order.email().unwrap_or(BUYERS_EMAIL);
     json!({ "address": buyers_address(), "email": email, "name": BUYERS_NAME, "phone": null, "tax_id": null })
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::checkout::Order;
+use super::checkout::{Order, Saves};
+use super::customers::one_of;
 use super::form::Parameters;
 use super::refusal::Refusal;
 use super::{currency, lines};
@@ -48,6 +49,9 @@ pub fn read(body: &[u8], now: Timestamp) -> Result<(Order, Expand), Refusal> {
         cancel_url: url(&mut given, "cancel_url")?,
         client_reference_id: given.text("client_reference_id", 200)?,
         customer_email: email(&mut given)?,
+        customer: given.text("customer", 255)?,
+        buyer: None,
+        saves: saves(&mut given)?,
         locale: given.text("locale", 10)?,
         metadata: given.metadata()?,
         payment_description,
@@ -56,6 +60,10 @@ pub fn read(body: &[u8], now: Timestamp) -> Result<(Order, Expand), Refusal> {
         has_no_page: false,
     };
     given.finish()?;
+    if order.customer.is_some() && order.customer_email.is_some() {
+        let message = "You may only specify one of these parameters: customer, customer_email.";
+        return Err(Refusal::invalid(message, "customer"));
+    }
     Ok((order, expand))
 }
 
@@ -88,6 +96,9 @@ pub fn read_intent(body: &[u8], now: Timestamp) -> Result<Order, Refusal> {
         cancel_url: None,
         client_reference_id: None,
         customer_email: None,
+        customer: given.text("customer", 255)?,
+        buyer: None,
+        saves: None,
         locale: None,
         metadata: BTreeMap::new(),
         payment_description: given.text("description", 1000)?,
@@ -97,6 +108,17 @@ pub fn read_intent(body: &[u8], now: Timestamp) -> Result<Order, Refusal> {
     };
     given.finish()?;
     Ok(order)
+}
+
+fn saves(given: &mut Parameters) -> Result<Option<Saves>, Refusal> {
+    let Some(mut options) = given.nested("saved_payment_method_options")? else { return Ok(None) };
+    const KNOWN: [&str; 2] = ["enabled", "disabled"];
+    let saves = Saves {
+        save: one_of(&mut options, "payment_method_save", &KNOWN)?,
+        remove: one_of(&mut options, "payment_method_remove", &KNOWN)?,
+    };
+    options.finish()?;
+    Ok(Some(saves))
 }
 
 fn is_captured_later(given: &mut Parameters, name: &str) -> Result<bool, Refusal> {
@@ -228,6 +250,12 @@ mod tests {
             (&[("line_items[0][price_data][tax]", "1")], Some("parameter_unknown"), "line_items[0][price_data][tax]"),
             (&[("discounts[0][coupon]", "x")], Some("parameter_unknown"), "discounts"),
             (&[("payment_intent_data[capture_method]", "never")], None, "payment_intent_data[capture_method]"),
+            (&[("customer", "cus_1"), ("customer_email", "ann@example.com")], None, "customer"),
+            (
+                &[("saved_payment_method_options[payment_method_save]", "always")],
+                None,
+                "saved_payment_method_options[payment_method_save]",
+            ),
             (&[("client_reference_id", "")], Some("parameter_invalid_empty"), "client_reference_id"),
             (&[("expand[0]", "customer")], None, "expand"),
         ];

@@ -76,11 +76,7 @@ fn open(checkout: &Checkout) -> String {
         ),
         None => String::new(),
     };
-    let buyer = order
-        .customer_email
-        .as_deref()
-        .map(|email| format!("<p class=\"quiet\">{}</p>", escaped(email)))
-        .unwrap_or_default();
+    let buyer = order.email().map(|email| format!("<p class=\"quiet\">{}</p>", escaped(email))).unwrap_or_default();
     format!(
         "{declined}<h1>{total}</h1>{buyer}{lines}\
          <form method=\"post\"><button class=\"pay\" formaction=\"/pay/{id}/pay\">Pay {total}</button>\

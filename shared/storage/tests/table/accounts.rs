@@ -161,7 +161,7 @@ async fn the_last_administrator_stays_one() {
     shop.table.change_role(&first, Role::Customer).await.unwrap();
     assert_eq!(reasons(shop.table.change_role(&second, Role::Manager).await), [NotChanged::LastAdministrator]);
     let leaving = shop.table.begin_to_leave(second.id, at(1)).await.unwrap().unwrap();
-    assert_eq!(reasons(shop.table.leave(&leaving).await), [NotChanged::LastAdministrator]);
+    assert_eq!(reasons(shop.table.leave(&leaving, at(3)).await), [NotChanged::LastAdministrator]);
     let ids: Vec<_> = shop.table.administrators().await.unwrap().iter().map(|holder| holder.id).collect();
     assert_eq!(ids, [second.id]);
     let first = shop.table.holder(first.id).await.unwrap().unwrap();
@@ -196,9 +196,13 @@ async fn who_leaves_takes_everything_along_and_frees_the_address() {
     let leaving = shop.table.begin_to_leave(ann.id, at(3)).await.unwrap().unwrap();
     assert_eq!(leaving.leaving_since, Some(at(3)));
     shop.table.clear_out(&leaving, MAILBOX).await.unwrap();
-    shop.table.leave(&leaving).await.unwrap();
+    shop.table.leave(&leaving, at(3)).await.unwrap();
     let left = shop.items().await;
-    assert!(!left.to_string().contains("ann@") && !left.to_string().contains(&ann.id.to_string()), "{left}");
+    assert!(!left.to_string().contains("ann@"), "{left}");
+    let named: Vec<_> =
+        left.as_array().unwrap().iter().filter(|item| item.to_string().contains(&ann.id.to_string())).collect();
+    let [departure] = named[..] else { panic!("{named:?}") };
+    assert_eq!(departure["pk"]["S"], format!("LEFT#{}", ann.id), "what tells others that the account has gone");
     assert!(signed_up(&shop, "ann@example.com").await.is_ok());
     // Once more changes nothing.
     assert_eq!(shop.table.begin_to_leave(ann.id, at(4)).await.unwrap().map(|holder| holder.id), None);

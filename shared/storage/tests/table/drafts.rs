@@ -168,7 +168,7 @@ async fn nothing_is_ordered_for_somebody_who_leaves() {
     let refused = reasons(shop.table.place_order(&order("key", &quote), &quote, "fingerprint").await);
     assert!(matches!(refused[..], [NotPlaced::BuyerLeft]), "{refused:?}");
     shop.table.clear_out(&leaving, MAILBOX).await.unwrap();
-    shop.table.leave(&leaving).await.unwrap();
+    shop.table.leave(&leaving, at(9)).await.unwrap();
     let refused = reasons(shop.table.place_order(&order("key", &quote), &quote, "fingerprint").await);
     assert!(matches!(refused[..], [NotPlaced::BuyerLeft, NotPlaced::CartChanged]), "{refused:?}");
     assert_eq!(shop.offer(&tea).await.available, 5);

@@ -20,6 +20,7 @@ mod lists;
 mod lost_replies;
 mod mails;
 mod order_counts;
+mod payers;
 mod placing;
 mod pricing;
 mod search;
