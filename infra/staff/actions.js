@@ -143,16 +143,16 @@ function refund(order, then) {
     submit: 'Pay back',
     danger: true,
     read,
-    confirm: ({ lines, amount: money }) => `Pay back ${money ? amount(money) : `what was paid for ${counted(lines)}`} to ${order.email ?? 'the buyer'}? It cannot be undone.`,
+    confirm: ({ lines, amount: money }) => `Pay back ${money ? amount(money) : `what was paid for ${counted(order, lines)}`} to ${order.email ?? 'the buyer'}? It cannot be undone.`,
     send: (body, key) => ask('POST', path(order, 'refunds'), body, key),
     done: 'The refund is asked for.',
     then,
   })
 }
 
-/** @param {Units[]} lines */
-function counted(lines) {
-  return lines.map(({ sku, quantity }) => `${whole(quantity)} × ${sku}`).join(', ')
+/** @param {Order} order @param {Units[]} lines */
+function counted(order, lines) {
+  return lines.map(({ sku, quantity }) => `${whole(quantity)} × ${order.lines.find(line => line.sku === sku)?.title ?? sku}`).join(', ')
 }
 
 /** @param {string} [label] */

@@ -38,7 +38,11 @@ export function connect(tell) {
       news = 'all'
       timer ??= setTimeout(deliver, COLLECTED)
     },
-    onState: state => onState(state === 'open' ? 'live' : state === 'closed' ? 'off' : 'waiting'),
+    onState: (state, reason) => {
+      onState(state === 'open' ? 'live' : state === 'closed' ? 'off' : 'waiting')
+      // Whatever is asked now is refused, and that ends the session here, too.
+      if (reason === 'session_ended') ask('GET', '/v1/account').catch(() => {})
+    },
     onProblem: () => onState('off'),
   })
   connection.follow('all')

@@ -15,7 +15,7 @@ import { errorBox, field, show } from './form.js'
 export function showLogIn(main, reason, then) {
   document.title = 'Log in · Waybill staff'
   const box = errorBox()
-  const email = field({ label: 'E-mail address', name: 'email', attributes: { type: 'email', autocomplete: 'username', autofocus: true } })
+  const email = field({ label: 'E-mail address', name: 'email', attributes: { type: 'email', autocomplete: 'username' } })
   const password = field({ label: 'Password', name: 'password', attributes: { type: 'password', autocomplete: 'current-password' } })
   const code = field({
     label: 'Code',

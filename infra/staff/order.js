@@ -151,7 +151,7 @@ function comingBack(order, then) {
 function paidBack(order) {
   if (order.refunds.length === 0) return null
   return section('Refunds', h('ol', { class: 'things' }, order.refunds.map(refund => h('li', {},
-    h('p', {}, h('strong', {}, amount(refund.amount)), ' ', badge(refund.status), ' ', refund.reason ?? words(refund.cause)),
+    h('p', {}, h('strong', {}, amount(refund.amount)), ' ', badge(refund.status), ' ', refund.reason ?? (refund.cause === 'requested' ? '' : words(refund.cause))),
     refund.lines && listed(order, refund.lines),
     h('p', { class: 'faint' }, 'Asked for ', when(refund.requested_at)),
   ))))

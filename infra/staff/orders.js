@@ -151,7 +151,11 @@ function dayAfter(date) {
 function finder(filter) {
   const options = /** @type {[string, string][]} */ ([['number', 'Order number'], ['email', 'E-mail address'], ['sku', 'SKU']])
   const kind = field({ label: 'Find by', name: 'kind', options, value: filter.sku ? 'sku' : filter.customer ? 'email' : 'number' })
-  const text = field({ label: 'What', name: 'text', value: filter.sku ?? people.get(filter.customer) ?? '', pointer: ['/text', '/email', 'sku'], attributes: { type: 'search', autocapitalize: 'none', spellcheck: 'false' } })
+  const text = field({ label: '', name: 'text', value: filter.sku ?? people.get(filter.customer) ?? '', pointer: ['/text', '/email', 'sku'], attributes: { type: 'search', autocapitalize: 'none', spellcheck: 'false' } })
+  const name = text.element.querySelector('label')
+  const label = () => name?.replaceChildren(options.find(([key]) => key === kind.input.value)?.[1] ?? '')
+  kind.input.addEventListener('change', label)
+  label()
   const from = field({ label: 'Placed from', name: 'from', value: filter.from ?? '', attributes: { type: 'date' } })
   const to = field({ label: 'to', name: 'to', value: filter.to ?? '', attributes: { type: 'date' } })
   const box = errorBox()

@@ -54,7 +54,7 @@ async function one(sku, cursor, then) {
   const buttons = mayManage() && h('div', { class: 'actions', role: 'group', 'aria-label': 'What can be done' },
     h('button', { id: 'do-move', class: 'primary', click: () => move(stock, locations.items, then) }, 'Change the stock'),
     h('button', { id: 'do-sell', click: () => sell(stock, then) }, 'How it is sold'))
-  return h('div', {}, h('p', { class: 'faint' }, stock.title), buttons, figures(stock, locations.items), ledger(sku, movements))
+  return h('div', {}, h('p', { class: 'subject' }, stock.title), buttons, figures(stock, locations.items), ledger(sku, movements))
 }
 
 /** @param {Stock} stock @param {Location[]} locations */
