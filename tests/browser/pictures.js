@@ -49,9 +49,9 @@ for (const [index, name] of people.entries()) {
   }
 }
 for (const [index, { sku }] of shelf.slice(0, 4).entries()) {
-  const { on_hand } = await ask(token, 'GET', `/v1/admin/skus/${sku}/stock`)
+  const { available } = await ask(token, 'GET', `/v1/admin/skus/${sku}/stock`)
   await ask(token, 'PATCH', `/v1/admin/skus/${sku}/stock`, { low_stock_at: 5 })
-  const units = 2 * index - on_hand
+  const units = 2 * index - available
   if (units < 0) await ask(token, 'POST', `/v1/admin/skus/${sku}/stock-movements`, { kind: 'corrected', units, reason: 'Counted' })
 }
 if (!chosen) throw new Error('no order was shipped in part')
