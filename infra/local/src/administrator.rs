@@ -84,12 +84,23 @@ impl Administrator {
         Ok(())
     }
 
+    fn secret(&self) -> Result<&str, Failure> {
+        Ok(self.totp_secret.as_deref().ok_or("the administrator has no second factor; start with --fresh")?)
+    }
+
+    /// A code of the second factor as an authenticator app shows it: that of the next half minute, which is taken already
+    /// and stays good for longest.
+    pub fn code(&self) -> Result<String, Failure> {
+        let code = authenticator::code(self.secret()?, Timestamp::now().as_second() + STEP);
+        Ok(code.ok_or("the secret of the second factor is none")?)
+    }
+
     /// An access token, by the public API. A code is good once: when those of this moment were used, waits for the next.
     pub async fn log_in(&self, api: &str) -> Result<String, Failure> {
         if let Some(token) = &self.token {
             return Ok(token.clone());
         }
-        let secret = self.totp_secret.as_deref().ok_or("the administrator has no second factor; start with --fresh")?;
+        let secret = self.secret()?;
         for _ in 0..4 {
             let now = Timestamp::now().as_second();
             for at in [now, now + STEP] {

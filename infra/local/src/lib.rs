@@ -17,6 +17,7 @@ mod saved;
 mod sdk;
 pub mod secrets;
 mod shop;
+mod staff;
 mod store;
 pub mod stripe;
 mod tables;

@@ -27,6 +27,7 @@ Examples:
   cargo run -- --fresh --empty     begin anew, with nothing in the shop
   cargo run -- --port 4000         listen on 4000 to 4005
   cargo run -- --token customer    an access token for the shop that is open already
+  cargo run -- --code              a code to log in to the staff page with
   cargo run -- --check-stock       whether its stock is what its ledger says"
 )]
 struct Arguments {
@@ -54,6 +55,9 @@ struct Arguments {
     /// Compare the stock of the shop that is open at --port with its ledger, and fail where they differ.
     #[arg(long)]
     check_stock: bool,
+    /// Print a code of the administrator's second factor, for the staff page, and nothing else. A code is good once.
+    #[arg(long)]
+    code: bool,
     /// Print an access token for the shop that is open at --port, and nothing else.
     #[arg(long, value_name = "WHO")]
     token: Option<Who>,
@@ -90,6 +94,10 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
             Who::Customer => administrator::new_customer(&at(arguments.port), &at(arguments.port + 2)).await?,
         };
         println!("{token}");
+        return Ok(());
+    }
+    if arguments.code {
+        println!("{}", administrator::kept(&arguments.store)?.code()?);
         return Ok(());
     }
     if arguments.check_stock {

@@ -36,6 +36,7 @@ pub fn show(addresses: &Addresses, administrator: &Administrator, shown_before: 
     };
     let rows = [
         ("API", addresses.api.clone()),
+        ("Staff page", format!("{}/staff/", addresses.api)),
         ("WebSocket", format!("{}/?ticket=…", addresses.websocket)),
         ("Mail outbox", addresses.mail.clone()),
         ("Payments", payments),
@@ -43,6 +44,11 @@ pub fn show(addresses: &Addresses, administrator: &Administrator, shown_before: 
         ("AWS endpoint", format!("{}  SQS, SES, Secrets Manager, Lambda", addresses.aws)),
         ("Administrator", administrator.email.clone()),
         ("Password", password),
+        (
+            "Log-in code",
+            "cargo run -- --code  (in another terminal; the second factor, as an authenticator app shows it)"
+                .to_owned(),
+        ),
         (
             "Staff token",
             "cargo run -- --token administrator  (in another terminal; it knows the second factor)".to_owned(),

@@ -25,7 +25,7 @@ use crate::store::Store;
 use crate::stripe::{self, StandIn};
 use crate::template::{REGION, Template, TemplateError};
 use crate::websocket::{self, Connections};
-use crate::{gateway, tables};
+use crate::{gateway, staff, tables};
 
 /// How long requests that are under way may take to end when the shop stops.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -194,7 +194,8 @@ impl Shop {
         servers.spawn(server(mails, mail::page(state.outbox.clone()), door.clone()));
         let sockets = websocket::router(&websocket, functions.clone(), connections.clone());
         servers.spawn(server(websockets, sockets, door.clone()));
-        servers.spawn(server(api, gateway::router(&template.http, functions.clone()), door));
+        let front = staff::router(&addresses).merge(gateway::router(&template.http, functions.clone()));
+        servers.spawn(server(api, front, door));
         let stand_in = match &addresses.stripe {
             Some(public_url) => Some(stripe::start(
                 payments,
@@ -303,6 +304,9 @@ fn parameters(given: &BTreeMap<String, String>, addresses: &Addresses) -> BTreeM
         parameters.insert("StripeApiUrl".to_owned(), format!("{stripe}/"));
     }
     parameters.extend(given.clone());
+    // The staff page comes from the API's own address, by whichever name of it.
+    let staff = format!("{0},{1}", addresses.api, addresses.api.replace("127.0.0.1", "localhost"));
+    parameters.entry("Origins".to_owned()).and_modify(|origins| *origins += &format!(",{staff}"));
     parameters
 }
 
