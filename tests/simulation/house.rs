@@ -142,6 +142,7 @@ impl House {
                     url: "https://shop.example.com".into(),
                     colour: "#1f6feb".parse().unwrap(),
                     logo: None,
+                    return_address: Vec::new(),
                     languages: email::Languages::read(&"en".parse().unwrap()).unwrap(),
                 },
                 Links::new("simulated"),

@@ -3,6 +3,7 @@
 #![recursion_limit = "256"] // The SDK nests its futures deeper than the compiler looks by default.
 
 use email::{Languages, Sender, Shop, mail};
+use waybill_domain::document::Seller;
 use waybill_domain::language::Language;
 use waybill_domain::text::{Email, Invalid, Line};
 use waybill_lambda::aws::Aws;
@@ -14,11 +15,11 @@ async fn main() -> Result<(), Error> {
     log::start();
     let (from, configuration_set, link_key, shop) = settings::read(|variables| {
         let shop = (variables.text("SHOP_NAME"), variables.text("SHOP_URL"), variables.text("SHOP_COLOUR"));
-        let shop = (shop, variables.text("SHOP_LANGUAGE"));
+        let shop = (shop, variables.text("SHOP_LANGUAGE"), variables.text("RETURN_ADDRESS"));
         let set = variables.text("MAIL_CONFIGURATION_SET");
         (variables.text("MAIL_FROM"), set, variables.text("LINK_KEY_SECRET"), shop)
     })?;
-    let ((name, url, colour), language) = shop;
+    let ((name, url, colour), language, return_address) = shop;
     let name: Line<1, 80> = name.parse().map_err(setting("SHOP_NAME"))?;
     let language: Language = language.parse().map_err(setting("SHOP_LANGUAGE"))?;
     let shop = Shop {
@@ -26,6 +27,7 @@ async fn main() -> Result<(), Error> {
         url,
         colour: colour.parse().map_err(setting("SHOP_COLOUR"))?,
         logo: settings::optional("SHOP_LOGO").map(|logo| logo.parse()).transpose().map_err(setting("SHOP_LOGO"))?,
+        return_address: Seller::address_lines(&return_address).map_err(setting("RETURN_ADDRESS"))?,
         languages: Languages::read(&language)?,
     };
     let aws = Aws::from_environment()?;

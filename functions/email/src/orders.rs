@@ -10,7 +10,7 @@ use crate::{Mail, Shop, Words};
 /// The mail that an event calls for; None for an event that nobody is mailed about.
 pub fn compose(shop: &Shop, message: &Message) -> Result<Option<Mail>, ComposeError> {
     let words = shop.languages.of(message.order.language.as_ref());
-    let Some(occasion) = occasion(words, message)? else { return Ok(None) };
+    let Some(occasion) = occasion(shop, words, message)? else { return Ok(None) };
     let order = &message.order;
     let say = |part: &str| words.say(&format!("{}.{part}", occasion.key), &occasion.given);
     let mut blocks = vec![Block::Text(say("lead")?)];
@@ -18,7 +18,9 @@ pub fn compose(shop: &Shop, message: &Message) -> Result<Option<Mail>, ComposeEr
     let (number, date) = (order.id.number().to_string(), words.date(order.placed_at)?);
     blocks.push(Block::Small(words.say("order", &[("number", number.into()), ("date", date.into())])?));
     blocks.push(Block::Goods { lines: goods(words, order)?, sums: sums(words, order)? });
-    blocks.push(Block::Address { label: words.say("address", &[])?, lines: lines_of(&order.shipping_address) });
+    if occasion.delivers {
+        blocks.push(Block::Address { label: words.say("address", &[])?, lines: lines_of(&order.shipping_address) });
+    }
     let link = format!("{}/orders/{}", shop.url, order.id);
     blocks.push(Block::Button { label: words.say("see-order", &[])?, link });
     Content { subject: say("subject")?, heading: say("heading")?, blocks }.mail(shop, words).map(Some)
@@ -30,10 +32,13 @@ struct Occasion<'a> {
     given: Vec<Given<'a>>,
     /// What stands between the words and the order.
     blocks: Vec<Block>,
+    /// Whether it is about goods that go to the buyer, so that the mail tells where to.
+    delivers: bool,
 }
 
-fn occasion<'a>(words: &Words, message: &'a Message) -> Result<Option<Occasion<'a>>, ComposeError> {
-    let plain = |key| Occasion { key, given: Vec::new(), blocks: Vec::new() };
+fn occasion<'a>(shop: &Shop, words: &Words, message: &'a Message) -> Result<Option<Occasion<'a>>, ComposeError> {
+    let plain = |key| Occasion { key, given: Vec::new(), blocks: Vec::new(), delivers: true };
+    let without_address = |key| Occasion { delivers: false, ..plain(key) };
     let order = &message.order;
     Ok(Some(match &message.event {
         Event::PaymentAuthorised => {
@@ -58,12 +63,13 @@ fn occasion<'a>(words: &Words, message: &'a Message) -> Result<Option<Occasion<'
         }
         Event::Delivered => plain("order-delivered"),
         Event::ShipmentDelivered { .. } => plain("parcel-delivered"),
-        Event::Cancelled => plain("order-cancelled"),
-        Event::Expired => plain("order-expired"),
-        Event::CancelledWithRefund { refund } if refund.amount == 0 => plain("order-cancelled-free"),
-        Event::CancelledWithRefund { refund } => {
-            Occasion { given: vec![("refund", words.money(*refund)?.into())], ..plain("order-cancelled-with-refund") }
-        }
+        Event::Cancelled => without_address("order-cancelled"),
+        Event::Expired => without_address("order-expired"),
+        Event::CancelledWithRefund { refund } if refund.amount == 0 => without_address("order-cancelled-free"),
+        Event::CancelledWithRefund { refund } => Occasion {
+            given: vec![("refund", words.money(*refund)?.into())],
+            ..without_address("order-cancelled-with-refund")
+        },
         Event::RestCancelled { lines, refund } => {
             let what = lines.iter().map(|units| named(words, order, units)).collect::<Result<Vec<_>, _>>()?;
             let mut blocks = Vec::new();
@@ -71,19 +77,27 @@ fn occasion<'a>(words: &Words, message: &'a Message) -> Result<Option<Occasion<'
                 let refund = words.money(*refund)?;
                 blocks.push(Block::Text(words.say("order-rest-cancelled.refund", &[("refund", refund.into())])?));
             }
-            Occasion { given: vec![("lines", words.list(&what)?.into())], blocks, ..plain("order-rest-cancelled") }
+            Occasion {
+                given: vec![("lines", words.list(&what)?.into())],
+                blocks,
+                ..without_address("order-rest-cancelled")
+            }
         }
         Event::PaidLate { refund } => {
-            Occasion { given: vec![("refund", words.money(*refund)?.into())], ..plain("order-paid-late") }
+            Occasion { given: vec![("refund", words.money(*refund)?.into())], ..without_address("order-paid-late") }
         }
         Event::Refunded { amount, .. } => {
-            Occasion { given: vec![("refund", words.money(*amount)?.into())], ..plain("order-refunded") }
+            Occasion { given: vec![("refund", words.money(*amount)?.into())], ..without_address("order-refunded") }
         }
-        Event::ReturnApproved { .. } => plain("return-approved"),
+        Event::ReturnApproved { .. } => {
+            let lines = shop.return_address.iter().map(ToString::to_string).collect();
+            let blocks = vec![Block::Address { label: words.say("return-address", &[])?, lines }];
+            Occasion { blocks, ..without_address("return-approved") }
+        }
         Event::ReturnRefused { reason, .. } => {
-            Occasion { given: vec![("reason", reason.as_str().into())], ..plain("return-refused") }
+            Occasion { given: vec![("reason", reason.as_str().into())], ..without_address("return-refused") }
         }
-        Event::ReturnReceived { .. } => plain("return-received"),
+        Event::ReturnReceived { .. } => without_address("return-received"),
         // The order that goes out for it has a mail of its own.
         Event::Exchanged { .. } => return Ok(None),
         // Those who ask know that they did.
@@ -168,8 +182,11 @@ fn sums(words: &Words, order: &Snapshot) -> Result<Vec<Sum>, ComposeError> {
 fn lines_of(address: &Address) -> Vec<String> {
     let mut lines = vec![address.name.to_string(), address.line1.to_string()];
     lines.extend(address.line2.as_ref().map(ToString::to_string));
-    lines.push(format!("{} {}", address.postal_code, address.city));
-    lines.extend(address.region.as_ref().map(ToString::to_string));
+    // Where there are regions (the Americas, Australia, Japan) the code stands behind them; elsewhere it is before the city.
+    lines.push(match &address.region {
+        Some(region) => format!("{}, {region} {}", address.city, address.postal_code),
+        None => format!("{} {}", address.postal_code, address.city),
+    });
     lines.push(address.country.as_str().to_owned());
     lines
 }

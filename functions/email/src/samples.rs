@@ -64,7 +64,7 @@ pub fn samples() -> Result<Vec<Sample>, serde_json::Error> {
 }
 
 impl Sample {
-    /// The mail in a language, as far as there is one of it.
+    /// The mail in a language, as far as there is one of it; staff are mailed in the shop's own.
     pub fn compose(&self, shop: &Shop, language: &Language) -> Result<Option<Mail>, ComposeError> {
         match &self.about {
             About::Order(message) => {

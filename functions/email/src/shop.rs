@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use waybill_domain::text::{ImageUrl, Invalid};
+use waybill_domain::text::{ImageUrl, Invalid, Line};
 
 use crate::Languages;
 
@@ -13,6 +13,8 @@ pub struct Shop {
     pub url: String,
     pub colour: Colour,
     pub logo: Option<ImageUrl>,
+    /// Where buyers send back what they return.
+    pub return_address: Vec<Line<1, 120>>,
     pub languages: Languages,
 }
 

@@ -41,7 +41,7 @@ fn is_header_safe(text: &str) -> bool {
 fn shop(name: String) -> Shop {
     let languages = Languages::read(&"en".parse().unwrap()).unwrap();
     let colour = "#1f6feb".parse().unwrap();
-    Shop { name, url: "https://shop.example.com".into(), colour, logo: None, languages }
+    Shop { name, url: "https://shop.example.com".into(), colour, logo: None, return_address: Vec::new(), languages }
 }
 
 /// A hundred thousand addresses, names of the shop and titles: those that are taken at all come to one mail to one address
