@@ -127,7 +127,7 @@ fn grouped(number: u64, separator: &str) -> String {
     let digits = number.to_string();
     let mut written = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             written += separator;
         }
         written.push(digit);
