@@ -372,6 +372,22 @@ fn a_message_that_tells_that_staff_placed_the_order_keeps_the_contract_too() {
 }
 
 #[test]
+fn a_message_that_tells_the_language_keeps_the_contract_too() {
+    let closed = closed(&contract());
+    for (name, mut message) in recorded("messages") {
+        match name.split('.').next().unwrap() {
+            "order" => message["order"]["language"] = json!("de-AT"),
+            "account" => message["language"] = json!("de"),
+            "stock" if name.starts_with("stock.returned") => message["event"]["language"] = json!("de"),
+            _ => continue,
+        }
+        let complaints = complaints(&validator(&closed, &name), &message);
+        assert!(complaints.is_empty(), "{name}: {complaints:#?}");
+        assert_eq!(written(&parse(&message).unwrap()), message, "{name}");
+    }
+}
+
+#[test]
 fn the_queues_are_as_the_contract_says() {
     let contract = contract();
     let queues = template().queues;

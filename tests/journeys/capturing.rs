@@ -86,7 +86,7 @@ async fn what_the_bank_holds_is_captured_once_and_then_the_order_goes_its_way() 
     held.at_stripe("pay").await;
     assert_eq!(socket.until("order.payment_authorised").await["payment_status"], "authorised");
     let mail = async || held.shop.order_mails_to(&held.buyer.email).await.pop();
-    assert!(eventually("the mail", mail).await["text"].to_string().contains("set 13.50 USD aside"));
+    assert!(eventually("the mail", mail).await["text"].to_string().contains("set $13.50 aside"));
     // It waits for staff: nobody pays it again or packs it, and its time does not run out.
     let again = held.buyer.post(&format!("/v1/orders/{}/payment-sessions", held.order), json!({})).await;
     again.assert_problem(409, "order-state");

@@ -123,7 +123,7 @@ async fn staff_put_an_order_together_and_the_customer_pays_it() {
     assert_eq!(ann.get("/v1/orders").await.text("/items/0/id"), order);
     assert_eq!(ann.get("/v1/cart").await.body["lines"][0]["quantity"], 1);
     let mail = eventually("the mail", async || shop.order_mails_to(&ann.email).await.pop()).await;
-    assert!(mail["subject"].as_str().unwrap().ends_with("please pay your order"), "{mail}");
+    assert!(mail["subject"].as_str().unwrap().ends_with("please pay for your order"), "{mail}");
     assert!(mail["text"].as_str().unwrap().contains(&format!("/orders/{order}")), "{mail}");
     let session = ann.post(&format!("/v1/orders/{order}/payment-sessions"), json!({})).await.text("/id");
     shop.stripe(&format!("sessions/{session}/pay"), json!({})).await;
@@ -284,7 +284,7 @@ async fn what_comes_back_and_what_goes_out_for_it_say_so_of_each_other() {
     assert_eq!(ann.get(&path).await.body["total"]["amount"], 1999);
     let mails = shop.order_mails_to(&ann.email).await;
     let asked =
-        mails.iter().filter(|mail| mail["subject"].as_str().unwrap().ends_with("please pay your order")).count();
+        mails.iter().filter(|mail| mail["subject"].as_str().unwrap().ends_with("please pay for your order")).count();
     assert_eq!(asked, 1);
     shop.stop().await;
 }

@@ -189,7 +189,7 @@ async fn an_order_goes_out_in_two_parcels_to_the_address_that_was_put_right() {
     };
     let mails = eventually("the mails", mailed).await;
     let first = mails.iter().find(|mail| mail["subject"].as_str().unwrap().contains("a part")).unwrap();
-    assert!(first["text"].as_str().unwrap().contains("In the parcel: 1 x "), "{first}");
+    assert!(first["text"].as_str().unwrap().contains("In the parcel: 1 × "), "{first}");
     shop.stop().await;
 }
 

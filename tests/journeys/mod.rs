@@ -19,6 +19,7 @@ mod histories;
 mod importing;
 mod intents;
 mod live;
+mod mailing;
 mod matrix;
 mod noting;
 mod overselling;

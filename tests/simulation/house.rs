@@ -137,7 +137,14 @@ impl House {
                 configuration_set: "mails".into(),
             },
             letterhead: (
-                email::Shop { name: "Shop".into(), url: "https://shop.example.com".into() },
+                email::Shop {
+                    name: "Shop".into(),
+                    url: "https://shop.example.com".into(),
+                    colour: "#1f6feb".parse().unwrap(),
+                    logo: None,
+                    return_address: Vec::new(),
+                    languages: email::Languages::read(&"en".parse().unwrap()).unwrap(),
+                },
                 Links::new("simulated"),
             ),
             seller: letterhead(),

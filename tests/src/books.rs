@@ -59,7 +59,6 @@ pub fn mailed(order: &Value) -> impl Iterator<Item = usize> {
             event,
             "order.placed"
                 | "order.payment_started"
-                | "order.payment_declined"
                 | "order.payment_expired"
                 | "order.refund_requested"
                 | "order.refund_failed"

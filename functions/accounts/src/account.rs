@@ -6,9 +6,11 @@ use http::StatusCode;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 use waybill_domain::account::{Account, Password};
+use waybill_domain::language::Language;
 use waybill_domain::message::AccountEvent;
 use waybill_domain::text::Line;
 use waybill_lambda::clock;
+use waybill_storage::accounts::ProfileChange;
 use waybill_web::{Body, Caller, Fields, Problem};
 
 use crate::{App, Confirmed, not_changed, passwords};
@@ -31,6 +33,10 @@ pub struct AccountChange {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Line<1, 120>>, required = false, example = "Ann Example")]
     name: Option<Option<String>>,
+    /// What to be mailed in, where there are mails in it. Null brings back the shop's own language.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Language>, required = false)]
+    language: Option<Option<String>>,
 }
 
 /// Tells null from a field that is not there.
@@ -51,11 +57,15 @@ pub async fn change_account(
     caller: Caller,
     Body(body): Body<AccountChange>,
 ) -> Result<Json<Account>, Problem> {
-    let Some(name) = body.name else { return Ok(Json(caller.holder.account())) };
     let mut fields = Fields::default();
-    let name: Option<Line<1, 120>> = fields.take_optional("/name", name.map(|name| name.parse()));
+    let name = body.name.map(|name| fields.take_optional("/name", name.map(|name| name.parse())));
+    let language = body.language.map(|code| fields.take_optional("/language", code.map(|code| code.parse())));
     fields.finish(|| Some(()))?;
-    let holder = app.table.rename(caller.account, name.as_ref()).await?;
+    let change = ProfileChange { name, language };
+    if change == ProfileChange::default() {
+        return Ok(Json(caller.holder.account()));
+    }
+    let holder = app.table.change_profile(caller.account, &change).await?;
     holder.map(|holder| Json(holder.account())).ok_or_else(|| Problem::not_found("account"))
 }
 

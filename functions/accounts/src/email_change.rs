@@ -59,6 +59,7 @@ pub async fn request_email_change(
     app.guard.limits.take(Limit::SignUpEmail, email.as_str(), now).await?;
     let mut letter = app.letter(&email, AccountEvent::EmailChangeRequested, now);
     letter.account_id = Some(caller.account);
+    letter.language = caller.holder.language.clone();
     app.table.write_letter(&letter).await?;
     Ok((StatusCode::ACCEPTED, Json(MailSent::ANSWER)))
 }
@@ -93,7 +94,8 @@ pub async fn confirm_email_change(
     let asked_at = letter.written_at.as_millisecond();
     let credentials = credentials.filter(|known| known.account_id == account && known.changed_at < asked_at);
     let credentials = credentials.ok_or_else(dead_link)?;
-    let notice = app.letter(&holder.email, AccountEvent::EmailChanged, now);
+    let mut notice = app.letter(&holder.email, AccountEvent::EmailChanged, now);
+    notice.language = holder.language.clone();
     match app.table.change_email(&letter, &holder, &credentials, &notice, now).await {
         Ok(()) => {
             tracing::info!(account.id = %account, "an address was changed");

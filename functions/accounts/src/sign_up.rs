@@ -10,6 +10,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use waybill_domain::account::{Password, Role};
 use waybill_domain::id::AccountId;
+use waybill_domain::language::Language;
 use waybill_domain::message::AccountEvent;
 use waybill_domain::text::Email;
 use waybill_lambda::{clock, random};
@@ -29,6 +30,9 @@ pub struct SignUp {
     email: String,
     #[schema(value_type = Password)]
     password: String,
+    /// What to be mailed in; the shop's own language where it is left out or there are no mails in it.
+    #[schema(value_type = Language, required = false, nullable = false)]
+    language: Option<String>,
 }
 
 /// Sign up
@@ -52,6 +56,7 @@ pub async fn sign_up(
     if let (Some(email), Some(password)) = (&email, &password) {
         fields.take("/password", passwords::check_new(password, email, &app.shop));
     }
+    let language: Option<Language> = fields.take_optional("/language", body.language.map(|language| language.parse()));
     let (email, password) = fields.finish(|| email.zip(password))?;
     let (limits, now) = (&app.guard.limits, clock::now());
     limits.take(Limit::SignUpAddress, &address.0, now).await?;
@@ -59,6 +64,7 @@ pub async fn sign_up(
     let hash = passwords::hash(&password).map_err(Problem::internal)?;
     let mut letter = app.letter(&email, AccountEvent::SignUpRequested, now);
     letter.password_hash = Some(hash);
+    letter.language = language;
     app.table.write_letter(&letter).await?;
     Ok((StatusCode::ACCEPTED, Json(MailSent::ANSWER)))
 }
@@ -100,6 +106,7 @@ pub async fn confirm_sign_up(
         Problem::unauthorized("This is not the password that was chosen at sign-up.")
     })?;
     let mut holder = Holder::new(AccountId::new(random::uuid_at(now)), letter.to.clone(), Role::Customer, now);
+    holder.language = letter.language.clone();
     let (id, secret, session) = sessions::fresh(&app, headers.get(USER_AGENT), now);
     holder.sessions.insert(id, session);
     let credentials = Credentials::new(holder.id, hash, now);

@@ -2,6 +2,7 @@
 
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::{BuildError, ProvideErrorMetadata, SdkError};
+use aws_sdk_sesv2::operation::send_email::builders::SendEmailInputBuilder;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as MailMessage};
 use waybill_domain::SignedDuration;
 use waybill_domain::message::{AccountMessage, StockEvent, StockMessage};
@@ -14,6 +15,9 @@ use waybill_storage::mails::Claim;
 use waybill_storage::{StorageError, Table};
 
 use crate::{ComposeError, Mail, Shop, compose, compose_letter, compose_stock};
+
+#[cfg(test)]
+mod tests;
 
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
@@ -72,8 +76,14 @@ async fn letter(
         tracing::warn!(letter.id = %message.id, "a mail came too late: its link is not good any more");
         return Ok(None);
     }
-    let is_taken = table.credentials(&message.to).await?.is_some();
-    Ok(compose_letter(shop, message.event, is_taken, &links.token(&message.to, message.id))?)
+    let credentials = table.credentials(&message.to).await?;
+    let language = match (&message.language, &credentials) {
+        (Some(language), _) => Some(language.clone()),
+        (None, Some(known)) => table.holder(known.account_id).await?.and_then(|holder| holder.language),
+        (None, None) => None,
+    };
+    let token = links.token(&message.to, message.id);
+    Ok(compose_letter(shop, language.as_ref(), message.event, credentials.is_some(), &token)?)
 }
 
 pub struct Sender {
@@ -103,21 +113,22 @@ impl Sender {
 
     /// SES's id of the mail.
     async fn send(&self, to: &str, mail: Mail) -> Result<String, MailError> {
-        let content = |text: String| Content::builder().charset("UTF-8").data(text).build();
-        let body = Body::builder().text(content(mail.text)?).html(content(mail.html)?).build();
-        let message = MailMessage::builder().subject(content(mail.subject)?).body(body).build();
-        let sent = self
-            .client
-            .send_email()
-            .from_email_address(&self.from)
-            .configuration_set_name(&self.configuration_set)
-            .destination(Destination::builder().to_addresses(to).build())
-            .content(EmailContent::builder().simple(message).build())
-            .send()
-            .await
-            .map_err(|error| MailError::Send(reason(&error)))?;
+        let request = request(&self.from, &self.configuration_set, to, mail)?;
+        let sent = request.send_with(&self.client).await.map_err(|error| MailError::Send(reason(&error)))?;
         Ok(sent.message_id.unwrap_or_default())
     }
+}
+
+/// What SES is asked to send. Each part is a field of its own: SES makes the headers, and encodes what stands in them.
+fn request(from: &str, configuration_set: &str, to: &str, mail: Mail) -> Result<SendEmailInputBuilder, BuildError> {
+    let content = |text: String| Content::builder().charset("UTF-8").data(text).build();
+    let body = Body::builder().text(content(mail.text)?).html(content(mail.html)?).build();
+    let message = MailMessage::builder().subject(content(mail.subject)?).body(body).build();
+    Ok(SendEmailInputBuilder::default()
+        .from_email_address(from)
+        .configuration_set_name(configuration_set)
+        .destination(Destination::builder().to_addresses(to).build())
+        .content(EmailContent::builder().simple(message).build()))
 }
 
 /// SES's code, or what kept the call from SES. Its message may quote the address.

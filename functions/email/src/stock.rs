@@ -1,63 +1,36 @@
 //! Mails about stock: to staff when little is left, to customers when what they waited for is back.
 
-use askama::Template;
 use waybill_domain::message::{StockEvent, StockMessage};
 
-use crate::{ComposeError, Mail, Shop};
-
-struct Words {
-    subject: String,
-    heading: &'static str,
-    lead: String,
-    /// What the button says, for those who are to follow it.
-    button: Option<&'static str>,
-    closing: &'static str,
-}
-
-#[derive(Template)]
-#[template(path = "stock.txt")]
-struct Text<'a> {
-    shop: &'a Shop,
-    words: &'a Words,
-    link: &'a str,
-}
-
-#[derive(Template)]
-#[template(path = "stock.html")]
-struct Html<'a> {
-    shop: &'a Shop,
-    words: &'a Words,
-    link: &'a str,
-}
+use crate::content::{Block, ComposeError, Content};
+use crate::{Mail, Shop};
 
 /// The mail that an event of stock calls for; None for an event that nobody is mailed about.
 pub fn compose_stock(shop: &Shop, message: &StockMessage) -> Result<Option<Mail>, ComposeError> {
-    let Some(words) = words(shop, message) else { return Ok(None) };
-    let link = format!("{}/products/{}", shop.url, message.product_id);
-    let text = Text { shop, words: &words, link: &link }.render()?;
-    let html = Html { shop, words: &words, link: &link }.render()?;
-    Ok(Some(Mail { subject: words.subject, text, html }))
-}
-
-fn words(shop: &Shop, message: &StockMessage) -> Option<Words> {
-    match &message.event {
-        StockEvent::Changed => None,
-        StockEvent::Low { title, left, low_stock_at } => Some(Words {
-            subject: format!("{}: little is left of {}", shop.name, message.sku),
-            heading: "Little is left",
-            lead: format!(
-                "{left} left of {title} (SKU {sku}). You wanted to hear of it at {low_stock_at}.",
-                sku = message.sku
-            ),
-            button: None,
-            closing: "You hear of it again when it was restocked and little is left once more.",
-        }),
-        StockEvent::Returned { title, .. } => Some(Words {
-            subject: format!("{}: {title} is back", shop.name),
-            heading: "It is back",
-            lead: format!("{title} can be ordered again."),
-            button: Some("Look at it"),
-            closing: "You asked us to tell you once, and this was it. It is not reserved for you.",
-        }),
+    let sku = message.sku.as_str();
+    let (key, language, given, is_link) = match &message.event {
+        StockEvent::Changed => return Ok(None),
+        StockEvent::Low { title, left, low_stock_at } => {
+            let left = u32::try_from(*left).unwrap_or(u32::MAX);
+            let given = vec![
+                ("sku", sku.into()),
+                ("title", title.as_str().into()),
+                ("left", left.into()),
+                ("threshold", (*low_stock_at).into()),
+            ];
+            ("stock-low", None, given, false)
+        }
+        StockEvent::Returned { title, language, .. } => {
+            ("stock-returned", language.as_ref(), vec![("title", title.as_str().into())], true)
+        }
+    };
+    let words = shop.languages.of(language);
+    let say = |part: &str| words.say(&format!("{key}.{part}"), &given);
+    let mut blocks = vec![Block::Text(say("lead")?)];
+    if is_link {
+        let link = format!("{}/products/{}", shop.url, message.product_id);
+        blocks.push(Block::Button { label: say("button")?, link });
     }
+    blocks.push(Block::Small(say("closing")?));
+    Content { subject: say("subject")?, heading: say("heading")?, blocks }.mail(shop, words).map(Some)
 }

@@ -1,9 +1,10 @@
 //! The mails as a reviewer reads them, and what nobody can put into them.
 
-use email::{Shop, compose, compose_letter, compose_stock};
+use email::samples::samples;
+use email::{Languages, Shop, compose, compose_letter, compose_stock};
 use waybill_domain::message::{AccountEvent, Event, Message, Snapshot, StockEvent, StockMessage, Sums};
 use waybill_domain::money::Money;
-use waybill_domain::order::{DisputeStatus, Units};
+use waybill_domain::order::DisputeStatus;
 
 fn message(event: Event) -> Message {
     let usd = |amount| Money::new(amount, "USD".parse().unwrap());
@@ -42,6 +43,7 @@ fn message(event: Event) -> Message {
             fulfilment_status: waybill_domain::order::FulfilmentStatus::Unfulfilled,
             placed_at: "2026-11-23T08:59:00Z".parse().unwrap(),
             placed_by_staff: false,
+            language: None,
         },
         event,
         places: None,
@@ -49,11 +51,18 @@ fn message(event: Event) -> Message {
 }
 
 fn shop() -> Shop {
-    Shop { name: "Waybill Shop".into(), url: "https://shop.example.com".into() }
+    shop_of("en")
 }
 
-fn tea() -> Units {
-    Units { sku: "TEA-EARL-100".parse().unwrap(), quantity: 2.try_into().unwrap() }
+fn shop_of(language: &str) -> Shop {
+    Shop {
+        name: "Waybill Shop".into(),
+        url: "https://shop.example.com".into(),
+        colour: "#1f6feb".parse().unwrap(),
+        logo: None,
+        return_address: vec!["Waybill Shop, Returns".parse().unwrap(), "12345 Example City".parse().unwrap()],
+        languages: Languages::read(&language.parse().unwrap()).unwrap(),
+    }
 }
 
 fn shipped() -> Event {
@@ -61,9 +70,25 @@ fn shipped() -> Event {
 }
 
 #[test]
-fn the_confirmation_is_as_reviewed() {
-    let mail = compose(&shop(), &message(Event::Paid)).unwrap().unwrap();
-    insta::assert_snapshot!("confirmation", format!("Subject: {}\n\n{}\n----\n{}", mail.subject, mail.text, mail.html));
+fn every_mail_is_as_reviewed_in_every_language() {
+    for language in shop().languages.all() {
+        // Staff are mailed in the shop's own.
+        let shop = shop_of(&language.to_string());
+        for sample in samples().unwrap() {
+            let mail = sample.compose(&shop, language).unwrap().unwrap();
+            assert!(!mail.html.contains("<b>") && !mail.subject.contains('\n'), "{}", mail.html);
+            assert_eq!(mail.html.contains("#token=TOKEN"), mail.text.contains("#token=TOKEN"));
+            let name = format!("{language}.{}", sample.name);
+            insta::assert_snapshot!(name, format!("Subject: {}\n\n{}\n----\n{}", mail.subject, mail.text, mail.html));
+        }
+    }
+}
+
+#[test]
+fn a_logo_stands_for_the_name_and_says_it_where_pictures_are_not_shown() {
+    let logo = Some("https://shop.example.com/logo.png".parse().unwrap());
+    let mail = compose(&Shop { logo, ..shop() }, &message(Event::Paid)).unwrap().unwrap();
+    assert!(mail.html.contains("<img src=\"https://shop.example.com/logo.png\" alt=\"Waybill Shop\""), "{}", mail.html);
 }
 
 #[test]
@@ -81,45 +106,18 @@ fn the_confirmation_tells_how_the_total_is_made() {
         tax: Some(usd(281)),
         tax_included: false,
     };
-    let added = composed(sums);
-    let mail = format!("{}\n----\n{}", added.text, added.html);
-    insta::assert_snapshot!("confirmation_with_totals", mail);
+    let added = composed(sums).text;
+    assert!(added.contains("Discount: -$3.78\nTax: $2.81\nTotal: $37.79\n"), "{added}");
     let included = composed(Sums { tax_included: true, ..sums }).text;
-    assert!(included.contains("Total: 37.79 USD\nTax included: 2.81 USD\n"), "{included}");
+    assert!(included.contains("Total: $37.79\nTax included: $2.81\n"), "{included}");
     // A shop that neither ships nor taxes, and an order without a discount, say no more than before.
     let plain = composed(Sums { discount: usd(0), shipping: None, tax: None, ..sums });
     assert_eq!(plain.text, compose(&shop(), &message(Event::Paid)).unwrap().unwrap().text);
 }
 
 #[test]
-fn the_shipping_mail_is_as_reviewed() {
-    let mail = compose(&shop(), &message(shipped())).unwrap().unwrap();
-    insta::assert_snapshot!("shipped", format!("Subject: {}\n\n{}", mail.subject, mail.text));
-}
-
-#[test]
-fn the_mail_of_a_cancelled_order_is_as_reviewed() {
-    let mail = compose(&shop(), &message(Event::Cancelled)).unwrap().unwrap();
-    insta::assert_snapshot!("cancelled", format!("Subject: {}\n\n{}", mail.subject, mail.text));
-}
-
-#[test]
-fn the_mails_about_money_that_goes_back_or_did_not_come_are_as_reviewed() {
+fn buyers_are_not_mailed_about_what_staff_have_to_mend() {
     let usd = |amount| Money::new(amount, "USD".parse().unwrap());
-    let mut mails = String::new();
-    for event in [
-        Event::Expired,
-        Event::CancelledWithRefund { refund: usd(3779) },
-        Event::CancelledWithRefund { refund: usd(0) },
-        Event::RestCancelled { lines: vec![tea()], refund: usd(1780) },
-        Event::RestCancelled { lines: vec![tea()], refund: usd(0) },
-        Event::PaidLate { refund: usd(3779) },
-        Event::Refunded { number: 1, amount: usd(1999) },
-    ] {
-        let mail = compose(&shop(), &message(event)).unwrap().unwrap();
-        mails += &format!("Subject: {}\n\n{}\n\n====\n", mail.subject, mail.text);
-    }
-    insta::assert_snapshot!("money", mails);
     let for_staff = [
         Event::RefundRequested { number: 1, amount: usd(1) },
         Event::RefundFailed { number: 1, amount: usd(1) },
@@ -133,22 +131,14 @@ fn the_mails_about_money_that_goes_back_or_did_not_come_are_as_reviewed() {
 }
 
 #[test]
-fn each_step_after_the_payment_is_mailed_and_none_before_it() {
+fn each_step_from_a_declined_payment_on_is_mailed_and_none_before_it() {
     let mails = |event| compose(&shop(), &message(event)).unwrap().is_some();
-    for event in [Event::Paid, Event::Processing, shipped(), Event::Delivered] {
+    for event in [Event::PaymentDeclined, Event::Paid, Event::Processing, shipped(), Event::Delivered] {
         assert!(mails(event));
     }
-    for event in [Event::Placed, Event::PaymentStarted, Event::PaymentDeclined, Event::PaymentExpired] {
+    for event in [Event::Placed, Event::PaymentStarted, Event::PaymentExpired] {
         assert!(!mails(event));
     }
-}
-
-#[test]
-fn the_mail_of_an_order_that_staff_placed_asks_for_its_payment() {
-    let mut placed = message(Event::Placed);
-    placed.order.placed_by_staff = true;
-    let mail = compose(&shop(), &placed).unwrap().unwrap();
-    insta::assert_snapshot!("placed_by_staff", format!("Subject: {}\n\n{}", mail.subject, mail.text));
 }
 
 #[test]
@@ -156,28 +146,6 @@ fn a_title_cannot_add_markup_to_the_mail() {
     let mail = compose(&shop(), &message(Event::Paid)).unwrap().unwrap();
     assert!(!mail.html.contains("<b>"), "{}", mail.html);
     assert!(mail.text.contains("Mug <b>\"blue\"</b> & saucer"), "{}", mail.text);
-}
-
-#[test]
-fn the_letters_are_as_reviewed() {
-    let mut letters = String::new();
-    for (event, is_taken) in [
-        (AccountEvent::SignUpRequested, false),
-        (AccountEvent::SignUpRequested, true),
-        (AccountEvent::PasswordResetRequested, true),
-        (AccountEvent::EmailChangeRequested, false),
-        (AccountEvent::EmailChangeRequested, true),
-        (AccountEvent::PasswordChanged, true),
-        (AccountEvent::EmailChanged, false),
-        (AccountEvent::SecondFactorChanged, true),
-    ] {
-        let mail = compose_letter(&shop(), event, is_taken, "TOKEN").unwrap().unwrap();
-        assert_eq!(mail.html.contains("#token=TOKEN"), mail.text.contains("#token=TOKEN"));
-        letters += &format!("Subject: {}\n\n{}\n\n====\n", mail.subject, mail.text);
-    }
-    insta::assert_snapshot!("letters", letters);
-    let confirm = compose_letter(&shop(), AccountEvent::SignUpRequested, false, "TOKEN").unwrap().unwrap();
-    insta::assert_snapshot!("letter_html", confirm.html);
 }
 
 fn of_stock(event: StockEvent) -> StockMessage {
@@ -191,26 +159,11 @@ fn of_stock(event: StockEvent) -> StockMessage {
 }
 
 #[test]
-fn the_mails_about_stock_are_as_reviewed() {
-    let title = || "Mug <b>\"blue\"</b> & saucer".parse().unwrap();
-    let to = "ann@example.com".parse().unwrap();
-    let mut mails = String::new();
-    for event in
-        [StockEvent::Low { title: title(), left: 3, low_stock_at: 5 }, StockEvent::Returned { title: title(), to }]
-    {
-        let mail = compose_stock(&shop(), &of_stock(event)).unwrap().unwrap();
-        assert!(!mail.html.contains("<b>"), "{}", mail.html);
-        mails += &format!("Subject: {}\n\n{}\n----\n{}\n====\n", mail.subject, mail.text, mail.html);
-    }
-    insta::assert_snapshot!("stock", mails);
-}
-
-#[test]
 fn nobody_is_mailed_about_a_change_of_stock() {
     assert!(compose_stock(&shop(), &of_stock(StockEvent::Changed)).unwrap().is_none());
 }
 
 #[test]
 fn nobody_is_mailed_about_the_password_of_an_account_that_there_is_not() {
-    assert!(compose_letter(&shop(), AccountEvent::PasswordResetRequested, false, "TOKEN").unwrap().is_none());
+    assert!(compose_letter(&shop(), None, AccountEvent::PasswordResetRequested, false, "TOKEN").unwrap().is_none());
 }

@@ -39,7 +39,7 @@ pub async fn place_draft(
     }
     let buyer = app.table.holder(placing.quote.buyer).await?.filter(|holder| holder.leaving_since.is_none());
     match buyer {
-        Some(buyer) => placing.place(&app.table, buyer.email, staff.caller.actor()).await,
+        Some(buyer) => placing.place(&app.table, buyer, staff.caller.actor()).await,
         None => placing.before(&app.table, buyer_left()).await,
     }
 }

@@ -9,13 +9,14 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use waybill_domain::cart::Quote;
 use waybill_domain::id::OrderId;
+use waybill_domain::language::Language;
 use waybill_domain::message::Actor;
 use waybill_domain::money::Currency;
 use waybill_domain::order::{self, Order};
 use waybill_domain::product::Offer;
-use waybill_domain::text::Email;
 use waybill_domain::totals::Place;
 use waybill_lambda::{clock, random};
+use waybill_storage::accounts::Holder;
 use waybill_storage::orders::NotPlaced;
 use waybill_storage::{Refused, Table};
 use waybill_web::limits::{Address, Limit};
@@ -32,6 +33,10 @@ pub struct NewOrder {
     /// The cart's `quote`.
     pub quote: String,
     shipping_address: NewAddress,
+    /// What the buyer is to be mailed in; as their account says where it is left out, and the shop's own language where there
+    /// are no mails in it.
+    #[schema(value_type = Language, required = false, nullable = false)]
+    language: Option<String>,
 }
 
 /// Place an order
@@ -66,7 +71,7 @@ pub async fn place_order(
     if !placing.quote.is_good_at(now) {
         return placing.before(&app.table, quote_expired()).await;
     }
-    placing.place(&app.table, caller.holder.email, Actor::Customer).await
+    placing.place(&app.table, *caller.holder, Actor::Customer).await
 }
 
 /// A request for an order that can be placed. A repeated one comes to the same id, and so meets the order of the first.
@@ -74,6 +79,7 @@ pub struct Placing {
     pub quote: Quote,
     id: OrderId,
     address: order::Address,
+    language: Option<Language>,
     /// Tells two requests with the same key apart.
     fingerprint: String,
 }
@@ -86,17 +92,19 @@ impl NewOrder {
         if let (Some(address), Some(destination)) = (&address, &quote.destination) {
             check_destination(address, destination, &mut fields);
         }
+        let language = fields.take_optional("/language", self.language.map(|language| language.parse()));
         let address = fields.finish(|| address)?;
-        let fingerprint = fingerprint(&self.quote, &address)?;
-        Ok(Placing { quote, id, address, fingerprint })
+        let fingerprint = fingerprint(&self.quote, &address, language.as_ref())?;
+        Ok(Placing { quote, id, address, language, fingerprint })
     }
 }
 
 impl Placing {
     /// Places the order of a quote that is still good.
-    pub async fn place(self, table: &Table, email: Email, by: Actor) -> Result<Response, Problem> {
-        let Placing { quote, id, address, fingerprint } = self;
-        let order = order::place(id, quote.clone(), email, address, by, clock::now());
+    pub async fn place(self, table: &Table, buyer: Holder, by: Actor) -> Result<Response, Problem> {
+        let Placing { quote, id, address, language, fingerprint } = self;
+        let order = order::place(id, quote.clone(), buyer.email, address, by, clock::now());
+        let order = order.in_language(language.or(buyer.language));
         match table.place_order(&order, &quote, &fingerprint).await {
             Ok(()) => Ok(created(order, false)),
             Err(Refused::By(reasons)) => not_placed(reasons, &fingerprint, &order),
@@ -146,8 +154,13 @@ pub fn created(order: Order, replayed: bool) -> Response {
     }
 }
 
-fn fingerprint(quote: &str, address: &order::Address) -> Result<String, Problem> {
-    let body = serde_json::to_string(&(quote, address)).map_err(Problem::internal)?;
+/// Without a language it is what it was before there were any: a request may be repeated over a deployment.
+fn fingerprint(quote: &str, address: &order::Address, language: Option<&Language>) -> Result<String, Problem> {
+    let body = match language {
+        None => serde_json::to_string(&(quote, address)),
+        Some(language) => serde_json::to_string(&(quote, address, language)),
+    };
+    let body = body.map_err(Problem::internal)?;
     Ok(random::hash(&body))
 }
 

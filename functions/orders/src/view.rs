@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 use waybill_domain::Timestamp;
 use waybill_domain::cart::PricedLine;
 use waybill_domain::id::{OrderId, OrderNumber};
+use waybill_domain::language::Language;
 use waybill_domain::message::{Actor, Entry, Event};
 use waybill_domain::money::Money;
 use waybill_domain::order::dispute::DisputeReason;
@@ -31,6 +32,10 @@ pub struct OrderView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     email: Option<Email>,
+    /// What the buyer is mailed in; left out for the shop's own language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    language: Option<Language>,
     lines: Vec<PricedLine>,
     total: Money,
     /// How the total was made; left out for orders from before the shop kept it.
@@ -218,6 +223,7 @@ impl From<Order> for OrderView {
             payment_status: order.payment_status(),
             fulfilment_status: order.fulfilment_status(),
             email: order.contact.email().cloned(),
+            language: order.contact.language().cloned(),
             lines: order.lines,
             total: order.total,
             totals: order.totals,

@@ -9,6 +9,7 @@ use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
 
 use crate::id::{AccountId, AddressId};
+use crate::language::Language;
 use crate::order::Address;
 use crate::schema::{self, described};
 use crate::text::{Email, Invalid, Line};
@@ -24,6 +25,10 @@ pub struct Account {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub name: Option<Line<1, 120>>,
+    /// What its holder is mailed in; left out for the shop's own language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub language: Option<Language>,
     /// Whether a log-in takes a code beside the password.
     pub second_factor: bool,
     pub created_at: Timestamp,

@@ -167,13 +167,18 @@ pub struct Seller {
 impl Seller {
     /// As settings have it: the address's lines with semicolons between them, the tax id empty where there is none.
     pub fn new(name: &str, address: &str, tax_id: &str) -> Result<Seller, Invalid> {
+        let tax_id = Some(tax_id).filter(|id| !id.trim().is_empty()).map(str::parse).transpose()?;
+        Ok(Seller { name: name.parse()?, address: Seller::address_lines(address)?, tax_id })
+    }
+
+    /// The lines of an address as settings have it, with semicolons between them.
+    pub fn address_lines(address: &str) -> Result<Vec<Line<1, 120>>, Invalid> {
         let lines = address.split(';').filter(|line| !line.trim().is_empty());
         let address = lines.map(str::parse).collect::<Result<Vec<_>, _>>()?;
         if address.len() > MAX_SELLER_LINES {
             return Err(Invalid::new(format!("must be an address of at most {MAX_SELLER_LINES} lines")));
         }
-        let tax_id = Some(tax_id).filter(|id| !id.trim().is_empty()).map(str::parse).transpose()?;
-        Ok(Seller { name: name.parse()?, address, tax_id })
+        Ok(address)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::account::Role;
 use crate::cart::PricedLine;
 use crate::id::{AccountId, ImportId, LetterId, LocationId, OrderId, ProductId};
 use crate::import::Import;
+use crate::language::Language;
 use crate::money::Money;
 use crate::order::{Address, Carrier, DisputeStatus, FulfilmentStatus, Order, PaymentStatus, TrackingNumber, Units};
 use crate::product::Title;
@@ -181,6 +182,9 @@ pub struct AccountMessage {
     pub id: LetterId,
     pub at: Timestamp,
     pub to: Email,
+    /// What it is to be written in, where the account does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
     pub event: AccountEvent,
 }
 
@@ -361,7 +365,13 @@ pub enum StockEvent {
     Low { title: Title, left: u64, low_stock_at: u32 },
     /// Somebody who waited for it can order it again.
     #[serde(rename = "stock.returned.v1")]
-    Returned { title: Title, to: Email },
+    Returned {
+        title: Title,
+        to: Email,
+        /// What they are mailed in; None for the shop's own language.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        language: Option<Language>,
+    },
 }
 
 /// A message about the stock of a SKU.
@@ -437,6 +447,9 @@ pub struct Snapshot {
     /// Whether staff placed it for the buyer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub placed_by_staff: bool,
+    /// What the buyer is mailed in; None for the shop's own language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
 }
 
 /// The parts of an order's total, without the lines'.
@@ -503,6 +516,7 @@ impl Message {
                 fulfilment_status: order.fulfilment_status(),
                 placed_at: order.placed_at,
                 placed_by_staff: matches!(order.timeline.first(), Some(Entry { actor: Actor::Staff { .. }, .. })),
+                language: order.contact.language().cloned(),
             },
         })
     }

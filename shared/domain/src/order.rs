@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::cart::{PricedLine, Quote};
 use crate::id::{AccountId, OrderId};
+use crate::language::Language;
 use crate::message::{Actor, Entry, Event};
 use crate::money::Money;
 use crate::pricing::PromotionUse;
@@ -73,11 +74,12 @@ pub enum Contact {
     Known {
         email: Email,
         shipping_address: Address,
+        /// What they are mailed in; None for the shop's own language.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        language: Option<Language>,
     },
     /// They have deleted their account.
-    Forgotten {
-        forgotten_at: Timestamp,
-    },
+    Forgotten { forgotten_at: Timestamp },
 }
 
 impl Contact {
@@ -91,6 +93,13 @@ impl Contact {
     pub fn shipping_address(&self) -> Option<&Address> {
         match self {
             Contact::Known { shipping_address, .. } => Some(shipping_address),
+            Contact::Forgotten { .. } => None,
+        }
+    }
+
+    pub fn language(&self) -> Option<&Language> {
+        match self {
+            Contact::Known { language, .. } => language.as_ref(),
             Contact::Forgotten { .. } => None,
         }
     }
@@ -444,7 +453,7 @@ pub fn place(
     Order {
         id,
         buyer: quote.buyer,
-        contact: Contact::Known { email, shipping_address },
+        contact: Contact::Known { email, shipping_address, language: None },
         lines: quote.lines,
         total: quote.totals.total,
         totals: Some(quote.totals),
@@ -459,6 +468,15 @@ pub fn place(
 }
 
 impl Order {
+    /// The same, of a buyer who is mailed in this language.
+    pub fn in_language(mut self, wanted: Option<Language>) -> Order {
+        match &mut self.contact {
+            Contact::Known { language, .. } => *language = wanted,
+            Contact::Forgotten { .. } => {}
+        }
+        self
+    }
+
     /// Grows by one with every change; an order just placed has version 1.
     pub fn version(&self) -> u32 {
         let forgotten = usize::from(self.contact.email().is_none());

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use waybill_domain::Timestamp;
 use waybill_domain::account::{Account, Role};
 use waybill_domain::id::{AccountId, SessionId};
+use waybill_domain::language::Language;
 use waybill_domain::text::{Email, Line};
 
 use crate::keys::{self, EXPIRES_AT, Item};
@@ -26,6 +27,8 @@ pub struct Holder {
     pub role: Role,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Line<1, 120>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
     pub created_at: Timestamp,
     /// As the credentials have it: when the password or the address was last set, in milliseconds since 1970.
     pub credentials_at: i64,
@@ -48,6 +51,13 @@ pub struct Credentials {
     pub password_hash: String,
     /// When the password or the address was last set, in milliseconds since 1970. Links asked for before are dead.
     pub changed_at: i64,
+}
+
+/// What somebody says of themselves. None leaves a field as it is, and a None inside removes it; one of them is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProfileChange {
+    pub name: Option<Option<Line<1, 120>>>,
+    pub language: Option<Option<Language>>,
 }
 
 /// The address belongs to an account already.
@@ -78,6 +88,7 @@ impl Holder {
             email,
             role,
             name: None,
+            language: None,
             created_at: now,
             credentials_at: now.as_millisecond(),
             sessions: BTreeMap::new(),
@@ -93,6 +104,7 @@ impl Holder {
             email: self.email.clone(),
             role: self.role,
             name: self.name.clone(),
+            language: self.language.clone(),
             second_factor: self.has_second_factor(),
             created_at: self.created_at,
         }
@@ -262,13 +274,30 @@ impl Table {
             .await
     }
 
-    /// Sets or removes the holder's name; None when there is no such account.
-    pub async fn rename(&self, id: AccountId, name: Option<&Line<1, 120>>) -> Result<Option<Holder>, StorageError> {
-        let expression = if name.is_some() { "SET #name = :name" } else { "REMOVE #name" };
-        let mut write = Write::update(&keys::account(id), expression).only_if("attribute_exists(pk)");
-        write = write.name("#name", "name");
-        if let Some(name) = name {
-            write = write.text(":name", name);
+    /// Sets or removes what is given; None when there is no such account.
+    pub async fn change_profile(&self, id: AccountId, change: &ProfileChange) -> Result<Option<Holder>, StorageError> {
+        let name = change.name.as_ref().map(|name| name.as_ref().map(ToString::to_string));
+        let language = change.language.as_ref().map(|language| language.as_ref().map(ToString::to_string));
+        let (mut set, mut remove) = (Vec::new(), Vec::new());
+        for (field, value) in [("name", &name), ("language", &language)] {
+            match value {
+                None => {}
+                Some(None) => remove.push(format!("#{field}")),
+                Some(Some(_)) => set.push(format!("#{field} = :{field}")),
+            }
+        }
+        let clause = |verb: &str, parts: Vec<String>| match parts.is_empty() {
+            true => String::new(),
+            false => format!("{verb} {} ", parts.join(", ")),
+        };
+        let expression = clause("SET", set) + &clause("REMOVE", remove);
+        let mut write = Write::update(&keys::account(id), expression.trim_end()).only_if("attribute_exists(pk)");
+        for (field, value) in [("name", name), ("language", language)] {
+            write = if value.is_some() { write.name(&format!("#{field}"), field) } else { write };
+            write = match value.flatten() {
+                Some(value) => write.text(&format!(":{field}"), value),
+                None => write,
+            };
         }
         self.update(&write).await?.ok().map(from_item).transpose()
     }

@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use waybill_domain::Timestamp;
 use waybill_domain::id::{AccountId, LetterId};
+use waybill_domain::language::Language;
 use waybill_domain::message::{AccountEvent, AccountMessage};
 use waybill_domain::text::Email;
 
@@ -33,12 +34,25 @@ pub struct Letter {
     /// The password of a sign-up, as a PHC string.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_hash: Option<String>,
+    /// What it is written in, where its address may not tell of an account that does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
 }
 
 impl Letter {
     pub fn new(id: LetterId, mailbox: String, to: Email, event: AccountEvent, now: Timestamp) -> Self {
         let expires_at = now.as_second() + lifetime(event);
-        Letter { id, mailbox, to, event, written_at: now, expires_at, account_id: None, password_hash: None }
+        Letter {
+            id,
+            mailbox,
+            to,
+            event,
+            written_at: now,
+            expires_at,
+            account_id: None,
+            password_hash: None,
+            language: None,
+        }
     }
 
     pub(crate) fn put(&self) -> Result<Write, StorageError> {
@@ -56,7 +70,7 @@ impl Letter {
     }
 
     pub(crate) fn message(self) -> AccountMessage {
-        AccountMessage { id: self.id, at: self.written_at, to: self.to, event: self.event }
+        AccountMessage { id: self.id, at: self.written_at, to: self.to, language: self.language, event: self.event }
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waybill_domain::Timestamp;
 use waybill_domain::id::{AccountId, ProductId};
+use waybill_domain::language::Language;
 use waybill_domain::message::{StockEvent, StockMessage};
 use waybill_domain::product::{Offer, Title};
 use waybill_domain::stock::Selling;
@@ -71,6 +72,8 @@ struct Told {
     at: Timestamp,
     to: Email,
     title: Title,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    language: Option<Language>,
 }
 
 /// The note that little is left.
@@ -242,7 +245,7 @@ impl Table {
     async fn tell(&self, offer: &Offer, waiter: &Waiter, now: Timestamp) -> Result<(), StorageError> {
         let key = keys::waiting(offer.product_id, &offer.sku, waiter.account_id);
         let Some(holder) = self.holder(waiter.account_id).await? else { return self.delete(&key).await };
-        let told = Told { at: now, to: holder.email, title: offer.title.clone() };
+        let told = Told { at: now, to: holder.email, title: offer.title.clone(), language: holder.language };
         let told = serde_dynamo::to_attribute_value(told)
             .map_err(|error| StorageError::Broken(format!("cannot be written: {error}")))?;
         let write = Write::update(&key, format!("SET told = :told, {EXPIRES_AT} = :forget REMOVE gsi1pk, gsi1sk"))
@@ -279,6 +282,6 @@ pub(crate) fn returned(image: serde_dynamo::Item) -> Result<Option<StockMessage>
         sku,
         product_id,
         at: told.at,
-        event: StockEvent::Returned { title: told.title, to: told.to },
+        event: StockEvent::Returned { title: told.title, to: told.to, language: told.language },
     }))
 }

@@ -457,7 +457,9 @@ impl Order {
     }
 
     fn change_address(&self, shipping_address: Address) -> Result<(Order, Event), Refusal> {
-        let Contact::Known { email, shipping_address: before } = &self.contact else { return Err(Refusal::Done) };
+        let Contact::Known { email, shipping_address: before, language } = &self.contact else {
+            return Err(Refusal::Done);
+        };
         if *before == shipping_address {
             return Err(Refusal::Done);
         }
@@ -465,7 +467,7 @@ impl Order {
             let Place { country, region } = before.into();
             return Err(Refusal::OtherDestination { country, region });
         }
-        let contact = Contact::Known { email: email.clone(), shipping_address };
+        let contact = Contact::Known { email: email.clone(), shipping_address, language: language.clone() };
         Ok((Order { contact, ..self.clone() }, Event::AddressChanged))
     }
 

@@ -62,7 +62,7 @@ async fn who_waits_for_what_is_sold_out_is_told_once_when_it_is_back() {
     let told: std::collections::BTreeSet<_> = mailed
         .iter()
         .map(|message| match &message.event {
-            StockEvent::Returned { to, title } if *title == tea.title => to.clone(),
+            StockEvent::Returned { to, title, .. } if *title == tea.title => to.clone(),
             other => panic!("{other:?}"),
         })
         .collect();
