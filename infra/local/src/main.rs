@@ -132,11 +132,13 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     // Until here Ctrl-C simply ends the program; a function whose host is gone ends by itself.
     let mut stop = std::pin::pin!(stop_signal());
     let prepared = tokio::select! {
-        prepared = prepare(&shop, &path, arguments.empty) => prepared,
+        // Asked first, so that Ctrl-C is heard before the screen tells of it, even where there is nothing to prepare.
+        biased;
         () = &mut stop => {
             shop.stop().await;
             return Ok(());
         }
+        prepared = prepare(&shop, &path, arguments.empty) => prepared,
     };
     let (administrator, shown_before) = match prepared {
         Ok(prepared) => prepared,
