@@ -86,8 +86,7 @@ async fn create_session(
     body: Bytes,
 ) -> Result<Response, Refusal> {
     once(&desk, &call, "POST /v1/checkout/sessions", &body, |ledger, now| {
-        let (mut order, expand) = order::read(&body, now)?;
-        order.buyer = customers::buyer(ledger, order.customer.as_deref())?;
+        let (order, expand) = order::read(&body, ledger, now)?;
         let checkout = Checkout::new(order, now);
         let answer = show_session(&desk, &checkout, &expand);
         Ok((checkout, answer))
@@ -100,9 +99,7 @@ async fn create_payment_intent(
     body: Bytes,
 ) -> Result<Response, Refusal> {
     once(&desk, &call, "POST /v1/payment_intents", &body, |ledger, now| {
-        let mut order = order::read_intent(&body, now)?;
-        order.buyer = customers::buyer(ledger, order.customer.as_deref())?;
-        let checkout = Checkout::intent(order, now);
+        let checkout = Checkout::intent(order::read_intent(&body, ledger, now)?, now);
         let answer = objects::payment_intent(&checkout);
         Ok((checkout, answer))
     })

@@ -35,9 +35,6 @@ pub struct Order {
     pub cancel_url: Option<String>,
     pub client_reference_id: Option<String>,
     pub customer_email: Option<String>,
-    /// As the shop names who is to pay; who that is, is their `buyer`.
-    #[serde(default)]
-    pub customer: Option<String>,
     #[serde(default)]
     pub buyer: Option<Buyer>,
     /// Whether the page offers to keep and to drop what the buyer pays with.
@@ -497,7 +494,6 @@ pub mod tests {
             cancel_url: None,
             client_reference_id: Some("ord_1".into()),
             customer_email: None,
-            customer: None,
             buyer: None,
             saves: None,
             locale: None,

@@ -144,7 +144,7 @@ pub async fn create_session(State(desk): State<Arc<Desk>>, body: Bytes) -> Resul
         ("payment_method_save", ["disabled", "enabled"]),
         ("payment_method_save_usage", ["off_session", "on_session"]),
     ] {
-        if let Some(value) = one_of(&mut features, name, &known)? {
+        if let Some(value) = features.one_of(name, &known)? {
             chosen[name] = value.into();
         }
     }
@@ -180,16 +180,6 @@ pub fn buyer(ledger: &Ledger, id: Option<&str>) -> Result<Option<Buyer>, Refusal
     let Some(id) = id else { return Ok(None) };
     let known = there(ledger, id, "customer", StatusCode::BAD_REQUEST)?;
     Ok(Some(Buyer { id: known.id, email: known.email }))
-}
-
-pub fn one_of(given: &mut Parameters, field: &str, known: &[&str]) -> Result<Option<String>, Refusal> {
-    let name = given.name_of(field);
-    match given.text(field, 100)? {
-        Some(other) if !known.contains(&other.as_str()) => {
-            Err(Refusal::invalid(format!("Must be one of {}.", known.join(", ")), &name))
-        }
-        value => Ok(value),
-    }
 }
 
 /// A customer that has not been deleted.

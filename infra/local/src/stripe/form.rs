@@ -56,6 +56,17 @@ impl Parameters {
         self.text(field, longest)?.ok_or_else(|| Refusal::missing(&self.name_of(field)))
     }
 
+    /// One of the known texts, of which there are several, if the field was given.
+    pub fn one_of(&mut self, field: &str, known: &[&str]) -> Result<Option<String>, Refusal> {
+        let name = self.name_of(field);
+        match (self.text(field, 100)?, known) {
+            (Some(other), [first @ .., last]) if !known.contains(&other.as_str()) => {
+                Err(Refusal::invalid(format!("Must be one of {}, or {last}.", first.join(", ")), &name))
+            }
+            (value, _) => Ok(value),
+        }
+    }
+
     /// A whole number, if the field was given.
     pub fn integer(&mut self, field: &str) -> Result<Option<i64>, Refusal> {
         let Some(text) = self.text(field, 5000)? else {

@@ -46,7 +46,7 @@ pub fn session(checkout: &Checkout, url: Option<String>) -> Value {
         "custom_fields": [],
         "custom_text": { "after_submit": null, "shipping_address": null, "submit": null, "terms_of_service_acceptance": null },
         "customer": customer(order),
-        "customer_creation": order.customer.is_none().then_some("if_required"),
+        "customer_creation": order.buyer.is_none().then_some("if_required"),
         "customer_details": customer_details,
         "customer_email": order.customer_email,
         "discounts": [],

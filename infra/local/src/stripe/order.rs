@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::checkout::{Order, Saves};
-use super::customers::one_of;
 use super::form::Parameters;
+use super::ledger::Ledger;
 use super::refusal::Refusal;
-use super::{currency, lines};
+use super::{currency, customers, lines};
 
 /// Which objects an answer shows in full instead of their ids.
 pub type Expand = Vec<String>;
 
 /// The order and what to expand in the answer; refused where Stripe refuses, and where the stand-in does not understand.
-pub fn read(body: &[u8], now: Timestamp) -> Result<(Order, Expand), Refusal> {
+pub fn read(body: &[u8], ledger: &Ledger, now: Timestamp) -> Result<(Order, Expand), Refusal> {
     let mut given = Parameters::read(body)?;
     let expand = expand(&mut given)?;
     only(&mut given, "mode", &["payment"], true)?;
@@ -30,7 +30,7 @@ pub fn read(body: &[u8], now: Timestamp) -> Result<(Order, Expand), Refusal> {
     let (payment_metadata, payment_description, is_captured_later) = match given.nested("payment_intent_data")? {
         None => (BTreeMap::new(), None, false),
         Some(mut payment) => {
-            let is_captured_later = is_captured_later(&mut payment, "payment_intent_data[capture_method]")?;
+            let is_captured_later = is_captured_later(&mut payment)?;
             let read = (payment.metadata()?, payment.text("description", 1000)?, is_captured_later);
             payment.finish()?;
             read
@@ -40,6 +40,11 @@ pub fn read(body: &[u8], now: Timestamp) -> Result<(Order, Expand), Refusal> {
         Some(url) => url,
         None => return Err(Refusal::missing("success_url")),
     };
+    let (customer, customer_email) = (given.text("customer", 255)?, email(&mut given)?);
+    if customer.is_some() && customer_email.is_some() {
+        let message = "You may only specify one of these parameters: customer, customer_email.";
+        return Err(Refusal::invalid(message, "customer"));
+    }
     let order = Order {
         currency,
         lines,
@@ -48,9 +53,8 @@ pub fn read(body: &[u8], now: Timestamp) -> Result<(Order, Expand), Refusal> {
         success_url,
         cancel_url: url(&mut given, "cancel_url")?,
         client_reference_id: given.text("client_reference_id", 200)?,
-        customer_email: email(&mut given)?,
-        customer: given.text("customer", 255)?,
-        buyer: None,
+        customer_email,
+        buyer: customers::buyer(ledger, customer.as_deref())?,
         saves: saves(&mut given)?,
         locale: given.text("locale", 10)?,
         metadata: given.metadata()?,
@@ -60,15 +64,11 @@ pub fn read(body: &[u8], now: Timestamp) -> Result<(Order, Expand), Refusal> {
         has_no_page: false,
     };
     given.finish()?;
-    if order.customer.is_some() && order.customer_email.is_some() {
-        let message = "You may only specify one of these parameters: customer, customer_email.";
-        return Err(Refusal::invalid(message, "customer"));
-    }
     Ok((order, expand))
 }
 
 /// What `POST /v1/payment_intents` is asked for with.
-pub fn read_intent(body: &[u8], now: Timestamp) -> Result<Order, Refusal> {
+pub fn read_intent(body: &[u8], ledger: &Ledger, now: Timestamp) -> Result<Order, Refusal> {
     let mut given = Parameters::read(body)?;
     let total = given.integer("amount")?.ok_or_else(|| Refusal::missing("amount"))?;
     let currency = given.required_text("currency", 10)?;
@@ -86,7 +86,7 @@ pub fn read_intent(body: &[u8], now: Timestamp) -> Result<Order, Refusal> {
         methods.text("enabled", 10)?;
         methods.finish()?;
     }
-    let is_captured_later = is_captured_later(&mut given, "capture_method")?;
+    let is_captured_later = is_captured_later(&mut given)?;
     let order = Order {
         currency,
         lines: Vec::new(),
@@ -96,8 +96,7 @@ pub fn read_intent(body: &[u8], now: Timestamp) -> Result<Order, Refusal> {
         cancel_url: None,
         client_reference_id: None,
         customer_email: None,
-        customer: given.text("customer", 255)?,
-        buyer: None,
+        buyer: customers::buyer(ledger, given.text("customer", 255)?.as_deref())?,
         saves: None,
         locale: None,
         metadata: BTreeMap::new(),
@@ -114,19 +113,16 @@ fn saves(given: &mut Parameters) -> Result<Option<Saves>, Refusal> {
     let Some(mut options) = given.nested("saved_payment_method_options")? else { return Ok(None) };
     const KNOWN: [&str; 2] = ["enabled", "disabled"];
     let saves = Saves {
-        save: one_of(&mut options, "payment_method_save", &KNOWN)?,
-        remove: one_of(&mut options, "payment_method_remove", &KNOWN)?,
+        save: options.one_of("payment_method_save", &KNOWN)?,
+        remove: options.one_of("payment_method_remove", &KNOWN)?,
     };
     options.finish()?;
     Ok(Some(saves))
 }
 
-fn is_captured_later(given: &mut Parameters, name: &str) -> Result<bool, Refusal> {
-    match given.text("capture_method", 100)?.as_deref() {
-        None | Some("automatic" | "automatic_async") => Ok(false),
-        Some("manual") => Ok(true),
-        Some(_) => Err(Refusal::invalid("Must be one of automatic, automatic_async, or manual.", name)),
-    }
+fn is_captured_later(given: &mut Parameters) -> Result<bool, Refusal> {
+    let method = given.one_of("capture_method", &["automatic", "automatic_async", "manual"])?;
+    Ok(method.as_deref() == Some("manual"))
 }
 
 /// Takes `expand[]`; only what a checkout can show in full is understood.
@@ -211,13 +207,13 @@ mod tests {
     }
 
     fn refused(changes: &[(&str, &str)]) -> (Option<&'static str>, Option<String>) {
-        let refusal = read(&body(changes), Timestamp::now()).unwrap_err();
+        let refusal = read(&body(changes), &Ledger::default(), Timestamp::now()).unwrap_err();
         (refusal.code, refusal.param)
     }
 
     #[test]
     fn lines_add_up_to_the_total() {
-        let (order, _) = read(&body(&[]), Timestamp::now()).unwrap();
+        let (order, _) = read(&body(&[]), &Ledger::default(), Timestamp::now()).unwrap();
         assert_eq!((order.total, order.currency.as_str()), (2598, "usd"));
     }
 
@@ -269,10 +265,10 @@ mod tests {
         let now = Timestamp::now();
         let at = |seconds: i64| (now.as_second() + seconds).to_string();
         for (ahead, is_taken) in [(1790, false), (1800, true), (86_400, true), (86_410, false)] {
-            let taken = read(&body(&[("expires_at", &at(ahead))]), now).is_ok();
+            let taken = read(&body(&[("expires_at", &at(ahead))]), &Ledger::default(), now).is_ok();
             assert_eq!(taken, is_taken, "{ahead}");
         }
-        let (order, _) = read(&body(&[]), now).unwrap();
+        let (order, _) = read(&body(&[]), &Ledger::default(), now).unwrap();
         assert_eq!(order.expires_at.duration_since(now).as_hours(), 24);
     }
 
@@ -283,7 +279,7 @@ mod tests {
                 .map(|at| format!("line_items[{at}][price_data][currency]=usd&line_items[{at}][price_data][unit_amount]=100&line_items[{at}][price_data][product_data][name]=n&line_items[{at}][quantity]=1"))
                 .collect();
             let body = format!("mode=payment&success_url=https://shop.test&{}", lines.join("&"));
-            read(body.as_bytes(), Timestamp::now())
+            read(body.as_bytes(), &Ledger::default(), Timestamp::now())
         };
         assert_eq!(with(100).unwrap().0.total, 10_000);
         assert!(with(101).is_err());
@@ -292,7 +288,14 @@ mod tests {
     #[test]
     fn three_digit_amounts_end_in_zero() {
         let kwd = ("line_items[0][price_data][currency]", "kwd");
-        assert!(read(&body(&[kwd, ("line_items[0][price_data][unit_amount]", "1290")]), Timestamp::now()).is_ok());
+        assert!(
+            read(
+                &body(&[kwd, ("line_items[0][price_data][unit_amount]", "1290")]),
+                &Ledger::default(),
+                Timestamp::now()
+            )
+            .is_ok()
+        );
         assert_eq!(refused(&[kwd]).1.as_deref(), Some("line_items[0][price_data][unit_amount]"));
     }
 }
