@@ -125,6 +125,12 @@ impl NoteId {
     pub fn for_request(order: OrderId, by: AccountId, key: &IdempotencyKey) -> Self {
         NoteId(Uuid::new_v5(&order.0, format!("{by}/{}", key.as_str()).as_bytes()))
     }
+
+    /// The id of the note that a mail about an order did not arrive: one for each thing that the mail provider tells, however
+    /// often it does. No key of a member of staff's leads to it.
+    pub fn for_mail(order: OrderId, told: &str) -> Self {
+        NoteId(Uuid::new_v5(&order.0, format!("mail/{told}").as_bytes()))
+    }
 }
 
 /// The number that a buyer and the shop call an order by: `7K3F9-2QX4M`. It is the end of the order's id, and no two orders
