@@ -7,6 +7,7 @@ mod capturing;
 mod catalogue;
 mod counting;
 mod crowd;
+mod delivering;
 mod disputing;
 mod documenting;
 mod drafting;

@@ -8,6 +8,7 @@ use aws_sdk_sqs::config::{BehaviorVersion, Region};
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use waybill_domain::SignedDuration;
 
 use super::*;
 
@@ -75,9 +76,9 @@ async fn table(takes: bool) -> Table {
 
 fn queues() -> Queues {
     let url = |name: &str| format!("https://sqs.us-east-1.amazonaws.com/123456789012/{name}");
-    let [mail, push, stock, import, refund, document] =
-        ["mail", "push", "stock", "import", "refund", "document"].map(url);
-    Queues { mail, push, stock, import, refund, document }
+    let [mail, push, stock, import, refund, document, webhook] =
+        ["mail", "push", "stock", "import", "refund", "document", "webhook"].map(url);
+    Queues { mail, push, stock, import, refund, document, webhook }
 }
 
 /// The recorded batch.
@@ -94,11 +95,11 @@ fn records() -> Vec<Record> {
 #[tokio::test]
 async fn every_queue_is_told_of_what_comes_before_a_record_that_one_of_them_did_not_take() {
     let (client, taken) = sqs().await;
-    let table = table(true).await;
+    let (table, endpoints) = (table(true).await, Endpoints::new(SignedDuration::ZERO));
     let (announced, _) = read(records());
     let mailed: Vec<_> = announced.iter().filter(|announced| announced.to.mail).collect();
     assert!(mailed.len() >= 2, "a record that is not the first has to be refused");
-    let refused = relay(&client, &table, &queues(), records(), Timestamp::UNIX_EPOCH).await.unwrap_err();
+    let refused = relay(&client, &table, &queues(), &endpoints, records(), Timestamp::UNIX_EPOCH).await.unwrap_err();
     assert_eq!(refused, mailed[1].sequence_number);
     let taken = taken.lock().unwrap();
     for before in announced.iter().take_while(|announced| announced.sequence_number != refused) {
@@ -121,8 +122,8 @@ async fn what_a_feed_did_not_take_is_not_pushed_and_comes_again_while_others_are
     let (client, taken) = sqs().await;
     let first = records().remove(0);
     let sequence_number = first.sequence_number.clone();
-    let table = table(false).await;
-    let refused = relay(&client, &table, &queues(), vec![first], Timestamp::UNIX_EPOCH).await.unwrap_err();
+    let (table, endpoints) = (table(false).await, Endpoints::new(SignedDuration::ZERO));
+    let refused = relay(&client, &table, &queues(), &endpoints, vec![first], Timestamp::UNIX_EPOCH).await.unwrap_err();
     assert_eq!(refused, sequence_number);
     let told: Vec<String> = taken.lock().unwrap().iter().map(|(queue, _)| queue.clone()).collect();
     assert!(told.contains(&"mail".into()) && !told.contains(&"push".into()), "{told:?}");

@@ -52,7 +52,7 @@ impl Courier {
         let (asked, delivery, seen) = match (&event, logged) {
             (WebhookEvent::Due { .. }, Some(logged)) => (Asked::BySchedule, logged.value, logged.version),
             (WebhookEvent::Due { message }, None) => {
-                (Asked::BySchedule, Delivery::new(id, endpoint_id, message.event.tag(), clock::now()), 0)
+                (Asked::BySchedule, Delivery::new(message, endpoint_id, clock::now()), 0)
             }
             (WebhookEvent::Asked, Some(logged)) => (Asked::ByStaff, logged.value, logged.version),
             // The log has forgotten it since.
@@ -99,13 +99,13 @@ impl Courier {
         }
     }
 
-    /// What is sent: of a change the message about it, of a test that it is one. A change that staff ask for once more is told
-    /// with the order as it is by now; None when its customer has left.
+    /// What is sent: of a change the message about it, of a test that it is one. None when the customer has left of whose order
+    /// staff ask to be told once more.
     async fn body(&self, id: DeliveryId, event: WebhookEvent, delivery: &Delivery) -> Result<Option<String>, NotCarried> {
         let message = match (event, id) {
             (WebhookEvent::Due { message }, _) => Some(*message),
             (WebhookEvent::Asked, DeliveryId::Change { order, version }) => {
-                self.table.order(order).await?.and_then(|order| Message::again(&order, version))
+                self.table.order(order).await?.and_then(|order| delivery.told_again(&order, version))
             }
             (WebhookEvent::Asked, DeliveryId::Test(_)) => {
                 return Ok(Some(test(id, delivery.created_at).to_string()));

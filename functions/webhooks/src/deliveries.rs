@@ -103,8 +103,9 @@ pub async fn read_delivery(
 
 /// Redeliver
 ///
-/// Sends it once more, whatever came of it before, with the same `webhook-id`, and even while the endpoint is disabled. The
-/// order in it is as it is by now. What is still to be tried by itself goes on being tried, until it is delivered.
+/// Sends it once more, whatever came of it before, with the same `webhook-id`, and even while the endpoint is disabled: as it
+/// was then, but to whom and where the order goes as that is by now. What is still to be tried by itself goes on being tried,
+/// until it is delivered.
 #[utoipa::path(
     post,
     path = "/v1/admin/webhook-endpoints/{id}/deliveries/{delivery}/redeliver",

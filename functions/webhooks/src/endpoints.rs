@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, LOCATION};
+use http::header::LOCATION;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waybill_domain::Timestamp;
@@ -169,14 +169,9 @@ pub async fn create_endpoint(
     let secret = new_secret();
     table.add_endpoint(&endpoint, secret.clone()).await?;
     tracing::info!(account.id = %caller.account, endpoint.id = %endpoint.id, "a webhook endpoint was created");
-    let headers = [(LOCATION, format!("/v1/admin/webhook-endpoints/{}", endpoint.id)), version_tag(1), unkept()];
+    let headers = [(LOCATION, format!("/v1/admin/webhook-endpoints/{}", endpoint.id)), version_tag(1)];
     let created = CreatedEndpoint { endpoint, secret: secret.as_str().to_owned() };
     Ok((StatusCode::CREATED, headers, Json(created)).into_response())
-}
-
-/// An answer with a secret in it is kept nowhere.
-fn unkept() -> (http::HeaderName, String) {
-    (CACHE_CONTROL, "no-store".to_owned())
 }
 
 /// Read a webhook endpoint
@@ -256,11 +251,11 @@ pub async fn rotate_secret(
     State(table): State<Table>,
     Staff { caller, .. }: Staff<may::ManageWebhooks>,
     Segment(id): Segment,
-) -> Result<Response, Problem> {
+) -> Result<Json<RotatedSecret>, Problem> {
     let id = named(&id)?;
     let secrets = table.rotate_endpoint_secret(id, &new_secret(), clock::now()).await?;
     tracing::info!(account.id = %caller.account, endpoint.id = %id, "the secret of a webhook endpoint was rotated");
     let secret = secrets.current.as_str().to_owned();
     let rotated = RotatedSecret { secret, previous_signs_until: secrets.previous.map(|(_, until)| until) };
-    Ok(([unkept()], Json(rotated)).into_response())
+    Ok(Json(rotated))
 }

@@ -559,8 +559,8 @@ impl Message {
         Message::again(order, order.version())
     }
 
-    /// The announcement of a change, with the order as it is by now; None where there was no such change, and once nobody is
-    /// left to be told.
+    /// The announcement of a change, but of the statuses and the address that the order has by now; None where there was no such
+    /// change, and once nobody is left to be told.
     pub fn again(order: &Order, version: u32) -> Option<Message> {
         let entry = order.timeline.get(usize::try_from(version).ok()?.checked_sub(1)?)?;
         let (email, shipping_address) = (order.contact.email()?, order.contact.shipping_address()?);
@@ -571,7 +571,7 @@ impl Message {
             places: None,
             order: Snapshot {
                 id: order.id,
-                version: order.version(),
+                version,
                 account_id: order.buyer,
                 email: email.clone(),
                 lines: order.lines.clone(),

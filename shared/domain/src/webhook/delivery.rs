@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::id::{DeliveryId, EndpointId, OrderId};
+use crate::message::Message;
+use crate::order::{FulfilmentStatus, Order, PaymentStatus};
 
 /// Attempts that a delivery remembers, the newest.
 pub const MAX_ATTEMPTS: usize = 5;
@@ -35,6 +37,14 @@ pub struct Delivery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub order_id: Option<OrderId>,
+    /// The order's after what is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub payment_status: Option<PaymentStatus>,
+    /// The order's after what is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub fulfilment_status: Option<FulfilmentStatus>,
     pub status: DeliveryStatus,
     /// Attempts so far, those that staff asked for among them.
     pub tries: u32,
@@ -167,13 +177,15 @@ pub enum Asked {
 }
 
 impl Delivery {
-    /// Before anything was sent.
-    pub fn new(id: DeliveryId, endpoint_id: EndpointId, event: &str, now: Timestamp) -> Delivery {
+    /// A change of an order, before anything was sent.
+    pub fn new(message: &Message, endpoint_id: EndpointId, now: Timestamp) -> Delivery {
         Delivery {
-            id,
+            id: DeliveryId::of(message.order.id, message.order.version),
             endpoint_id,
-            event: event.to_owned(),
-            order_id: id.order(),
+            event: message.event.tag().to_owned(),
+            order_id: Some(message.order.id),
+            payment_status: Some(message.order.payment_status),
+            fulfilment_status: Some(message.order.fulfilment_status),
             status: DeliveryStatus::Pending,
             tries: 0,
             attempts: Vec::new(),
@@ -185,8 +197,29 @@ impl Delivery {
 
     /// A test, which is sent once.
     pub fn test(id: DeliveryId, endpoint_id: EndpointId, now: Timestamp) -> Delivery {
-        let status = DeliveryStatus::Asked;
-        Delivery { status, next_attempt_at: None, ..Delivery::new(id, endpoint_id, TEST_TAG, now) }
+        Delivery {
+            id,
+            endpoint_id,
+            event: TEST_TAG.to_owned(),
+            order_id: None,
+            payment_status: None,
+            fulfilment_status: None,
+            status: DeliveryStatus::Asked,
+            tries: 0,
+            attempts: Vec::new(),
+            next_attempt_at: None,
+            created_at: now,
+            scheduled: 0,
+        }
+    }
+
+    /// What was told, once more: as it was then, but that whom the order is for, and where it goes, are as they are by now.
+    /// None once its customer has left.
+    pub fn told_again(&self, order: &Order, version: u32) -> Option<Message> {
+        let mut message = Message::again(order, version)?;
+        (message.order.payment_status, message.order.fulfilment_status) =
+            (self.payment_status?, self.fulfilment_status?);
+        Some(message)
     }
 
     /// How long until it is to be sent for this reason; None if it need not be.
@@ -242,8 +275,9 @@ mod tests {
     }
 
     fn delivery() -> Delivery {
-        let order = OrderId::new(Uuid::from_u128(7));
-        Delivery::new(DeliveryId::of(order, 3), EndpointId::new(Uuid::from_u128(1)), "order.paid.v1", at(0))
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/messages/order.paid.v1.json");
+        let message: Message = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        Delivery::new(&message, EndpointId::new(Uuid::from_u128(1)), at(0))
     }
 
     const ERROR: Outcome = Outcome::Answered(500);
