@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use address::is_public;
-pub use delivery::{Asked, Attempt, Delivery, DeliveryStatus, Failure, MAX_ATTEMPTS, Outcome, RETRIES, wait};
+pub use delivery::{
+    Asked, Attempt, Delivery, DeliveryStatus, Failure, MAX_ATTEMPTS, Outcome, RETRIES, TEST_TAG, wait,
+};
 pub use url::{EndpointUrl, MAX_URL, TestHosts};
 
 use crate::id::EndpointId;
