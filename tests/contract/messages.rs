@@ -7,8 +7,9 @@ use jsonschema::{Draft, Validator};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use waybill_domain::message::{
-    AccountEvent, AccountMessage, CustomerEvent, CustomerMessage, DocumentEvent, DocumentMessage, EVENT_TAGS, Event, ImportEvent,
-    ImportMessage, Message, RefundEvent, RefundMessage, StockEvent, StockMessage, WebhookEvent, WebhookMessage,
+    AccountEvent, AccountMessage, CustomerEvent, CustomerMessage, DocumentEvent, DocumentMessage, EVENT_TAGS, Event,
+    ImportEvent, ImportMessage, Message, RefundEvent, RefundMessage, StockEvent, StockMessage, WebhookEvent,
+    WebhookMessage,
 };
 use waybill_domain::webhook::TEST_TAG;
 use waybill_lambda::batch::{Mailable, Payable};

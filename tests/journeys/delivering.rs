@@ -138,10 +138,15 @@ async fn an_endpoint_is_told_of_every_change_signed_and_of_what_it_asked_for_onl
         assert!(message["places"].is_null());
     }
     let only = paid.wait_for(1).await;
-    assert_eq!((only[0].json()["event"]["type"].clone(), only[0].json()["order"]["payment_status"].clone()), (json!("order.paid.v1"), json!("paid")));
+    assert_eq!(
+        (only[0].json()["event"]["type"].clone(), only[0].json()["order"]["payment_status"].clone()),
+        (json!("order.paid.v1"), json!("paid"))
+    );
 
     // The log has each, and is searched.
-    let log = async |query: &str| staff.get(&format!("{path}/deliveries{query}")).await.body["items"].as_array().unwrap().clone();
+    let log = async |query: &str| {
+        staff.get(&format!("{path}/deliveries{query}")).await.body["items"].as_array().unwrap().clone()
+    };
     let whole = eventually("the log", async || Some(log("").await).filter(|log| log.len() == 3)).await;
     for delivery in &whole {
         assert_eq!((&delivery["status"], &delivery["tries"]), (&json!("delivered"), &json!(1)));
@@ -160,7 +165,10 @@ async fn an_endpoint_is_told_of_every_change_signed_and_of_what_it_asked_for_onl
     let page = staff.get(&format!("{path}/deliveries?limit=2")).await;
     let next = staff.get(&format!("{path}/deliveries?limit=2&cursor={}", page.text("/next"))).await;
     assert_eq!([&page, &next].map(|page| page.body["items"].as_array().unwrap().len()), [2, 1]);
-    staff.get(&format!("{path}/deliveries?limit=2&status=failed&cursor={}", page.text("/next"))).await.assert_problem(422, "invalid");
+    staff
+        .get(&format!("{path}/deliveries?limit=2&status=failed&cursor={}", page.text("/next")))
+        .await
+        .assert_problem(422, "invalid");
     let wrong = staff.get(&format!("{path}/deliveries?status=x&event=order.paid&order=7&limit=0&more=1")).await;
     wrong.assert_problem(422, "invalid");
     assert_eq!(wrong.fields(), ["status", "event", "order", "limit", "more"]);
@@ -200,7 +208,8 @@ async fn what_an_endpoint_does_not_take_is_tried_again_logged_and_can_be_redeliv
         "id": format!("{order}-1"), "at": "2026-11-27T00:00:00Z", "endpoint_id": path.rsplit('/').next().unwrap(),
         "event": { "type": "webhook.due.v1", "message": told[0].json() },
     });
-    let record = json!({ "messageId": "1", "receiptHandle": "r", "body": message.to_string(), "eventSource": "aws:sqs" });
+    let record =
+        json!({ "messageId": "1", "receiptHandle": "r", "body": message.to_string(), "eventSource": "aws:sqs" });
     let again = shop.invoke("deliver", json!({ "Records": [record.clone(), record] })).await;
     assert_eq!(again["batchItemFailures"], json!([]));
     assert_eq!(receiver.all().len(), 2);
@@ -337,9 +346,14 @@ async fn administrators_set_endpoints_up_on_the_version_that_they_read() {
     let (path, _) = endpoint(staff, json!({ "url": url, "events": ["order.paid.v1", "order.paid.v1"] })).await;
     let read = staff.get(&path).await;
     assert_eq!((&read.body["events"], &read.body["description"]), (&json!(["order.paid.v1"]), &json!("")));
-    let changed = change(staff, &path, json!({ "events": [], "description": " Warehouse ", "url": "https://wms.example.com" })).await;
+    let changed =
+        change(staff, &path, json!({ "events": [], "description": " Warehouse ", "url": "https://wms.example.com" }))
+            .await;
     assert_eq!((changed.status, changed.header("etag")), (200, Some("\"2\"")));
-    assert_eq!((changed.text("/url"), changed.text("/description")), ("https://wms.example.com/".into(), "Warehouse".into()));
+    assert_eq!(
+        (changed.text("/url"), changed.text("/description")),
+        ("https://wms.example.com/".into(), "Warehouse".into())
+    );
     let stale = staff.request(Method::PATCH, &path).header("if-match", "\"1\"").json(&json!({ "enabled": false }));
     Answer::of(stale.send().await.unwrap()).await.assert_problem(412, "outdated");
     staff.patch(&path, json!({})).await.assert_problem(428, "version-needed");

@@ -191,7 +191,8 @@ async fn tell_nobody(shop: &TestShop, staff: &Person) {
         let look = async || (staff.get(&list).await.body["items"] != json!([])).then_some(());
         eventually("a delivery in the log", look).await;
     }
-    let fails = async || staff.get(&format!("{endpoints}/{kept}")).await.body["failing_since"].is_string().then_some(());
+    let fails =
+        async || staff.get(&format!("{endpoints}/{kept}")).await.body["failing_since"].is_string().then_some(());
     eventually("an endpoint that fails", fails).await;
 }
 

@@ -101,7 +101,12 @@ impl Courier {
 
     /// What is sent: of a change the message about it, of a test that it is one. None when the customer has left of whose order
     /// staff ask to be told once more.
-    async fn body(&self, id: DeliveryId, event: WebhookEvent, delivery: &Delivery) -> Result<Option<String>, NotCarried> {
+    async fn body(
+        &self,
+        id: DeliveryId,
+        event: WebhookEvent,
+        delivery: &Delivery,
+    ) -> Result<Option<String>, NotCarried> {
         let message = match (event, id) {
             (WebhookEvent::Due { message }, _) => Some(*message),
             (WebhookEvent::Asked, DeliveryId::Change { order, version }) => {

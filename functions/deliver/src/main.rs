@@ -17,6 +17,8 @@ async fn main() -> Result<(), Error> {
     table.warm_up().await?;
     let courier = &Courier::new(table, aws.queues(), queue, tests);
     let serve =
-        service_fn(|event: LambdaEvent<SqsEvent>| async move { Ok::<_, Error>(work_off(courier, event.payload).await) });
+        service_fn(
+            |event: LambdaEvent<SqsEvent>| async move { Ok::<_, Error>(work_off(courier, event.payload).await) },
+        );
     lambda_runtime::run(serve).await
 }

@@ -49,12 +49,16 @@ impl Client {
         }
     }
 
-    async fn answer(&self, url: &EndpointUrl, headers: &[(&'static str, String)], body: String) -> Result<u16, Failure> {
+    async fn answer(
+        &self,
+        url: &EndpointUrl,
+        headers: &[(&'static str, String)],
+        body: String,
+    ) -> Result<u16, Failure> {
         let url = Url::parse(url.as_str()).map_err(|_| Failure::Name)?;
         let is_test = url.host_str().is_some_and(|host| self.tests.has(host));
         let request = request(&url, headers, body).ok_or(Failure::Protocol)?;
-        let stream =
-            timeout(CONNECTING, connect(&url, &self.tests)).await.map_err(|_| Failure::Timeout)??;
+        let stream = timeout(CONNECTING, connect(&url, &self.tests)).await.map_err(|_| Failure::Timeout)??;
         match url.scheme() {
             "https" => {
                 // An address is a name as well, without the brackets of a URL.

@@ -14,9 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use address::is_public;
-pub use delivery::{
-    Asked, Attempt, Delivery, DeliveryStatus, Failure, MAX_ATTEMPTS, Outcome, RETRIES, TEST_TAG, wait,
-};
+pub use delivery::{Asked, Attempt, Delivery, DeliveryStatus, Failure, MAX_ATTEMPTS, Outcome, RETRIES, TEST_TAG, wait};
 pub use url::{EndpointUrl, MAX_URL, TestHosts};
 
 use crate::id::EndpointId;
@@ -96,7 +94,13 @@ pub struct EventTag(String);
 
 described!(
     EventTag,
-    schema::text("What happened to an order, as messages name it.", 1, 60, "^order\\.[a-z_]+\\.v[0-9]+$", "order.paid.v1")
+    schema::text(
+        "What happened to an order, as messages name it.",
+        1,
+        60,
+        "^order\\.[a-z_]+\\.v[0-9]+$",
+        "order.paid.v1"
+    )
 );
 
 impl EventTag {

@@ -151,8 +151,7 @@ impl Table {
         let rotated = seen.rotated(secret.clone(), now);
         let mut item = to_item(&rotated)?;
         item.extend(keys::endpoint_secrets(id).item());
-        let write =
-            Write::put(item).only_if("#current = :before").name("#current", "current").text(":before", before);
+        let write = Write::put(item).only_if("#current = :before").name("#current", "current").text(":before", before);
         let ours = rotated.clone();
         let kept = Transaction::new().write(write, move |item| {
             let is_ours = !item.is_empty() && from_item::<Secrets>(item)? == ours;
@@ -225,18 +224,17 @@ impl Table {
         item.insert(EXPIRES_AT.into(), AttributeValue::N((now + KEPT).as_second().to_string()));
         let write = match seen {
             0 => Write::put(item).only_if_new(),
-            seen => Write::put(item)
-                .only_if("#version = :seen")
-                .name("#version", "version")
-                .number(":seen", signed(seen)),
+            seen => {
+                Write::put(item).only_if("#version = :seen").name("#version", "version").number(":seen", signed(seen))
+            }
         };
-        let kept = Transaction::new().write(write, |item| {
-            Ok(if item.is_empty() { None } else { Some(logged(item)?) })
-        });
+        let kept = Transaction::new().write(write, |item| Ok(if item.is_empty() { None } else { Some(logged(item)?) }));
         match kept.commit(self).await {
             Ok(()) => Ok(true),
             // It may be this very write, sent again by the SDK.
-            Err(refused) => Ok(refused.first()?.is_some_and(|kept| kept.value == *delivery && kept.version == seen + 1)),
+            Err(refused) => {
+                Ok(refused.first()?.is_some_and(|kept| kept.value == *delivery && kept.version == seen + 1))
+            }
         }
     }
 

@@ -40,9 +40,9 @@ const KEPT_V6: [(Ipv6Addr, u32); 4] = [
 /// Whether an address is one of the public internet, and so nothing that only we could reach.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(address) => !KEPT_V4.iter().any(|&(network, length)| {
-            address.to_bits() >> (32 - length) == network.to_bits() >> (32 - length)
-        }),
+        IpAddr::V4(address) => !KEPT_V4
+            .iter()
+            .any(|&(network, length)| address.to_bits() >> (32 - length) == network.to_bits() >> (32 - length)),
         IpAddr::V6(address) => {
             let lies_in = |&(network, length): &(Ipv6Addr, u32)| {
                 address.to_bits() >> (128 - length) == network.to_bits() >> (128 - length)
@@ -78,7 +78,11 @@ mod tests {
             ("2001:db8:: 2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db7:ffff::", "2001:db9::"),
             ("2002:: 2002:7f00:1:: 2002:ffff:ffff::", "2001:ffff::", "2003::"),
             ("3fff:: 3fff:fff:ffff::", "3ffe:ffff::", "3fff:1000::"),
-            ("4000:: 5f00::1 8000:: fc00:: fd00:ec2::254 fdff:: fe80::1 febf:: fec0:: ff00:: ff02::1", "3fff:ffff::", ""),
+            (
+                "4000:: 5f00::1 8000:: fc00:: fd00:ec2::254 fdff:: fe80::1 febf:: fec0:: ff00:: ff02::1",
+                "3fff:ffff::",
+                "",
+            ),
         ] {
             for kept in kept.split(' ') {
                 assert!(!is_public(kept.parse().unwrap()), "{kept}");

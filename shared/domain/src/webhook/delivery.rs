@@ -16,8 +16,7 @@ pub const MAX_ATTEMPTS: usize = 5;
 
 /// How long after a failed attempt the next one is made, in seconds: about three days in all. SQS keeps a message invisible
 /// for twelve hours at most.
-pub const RETRIES: [i64; 12] =
-    [5, 60, 300, 1_800, 7_200, 18_000, 36_000, 39_600, 39_600, 39_600, 39_600, 39_600];
+pub const RETRIES: [i64; 12] = [5, 60, 300, 1_800, 7_200, 18_000, 36_000, 39_600, 39_600, 39_600, 39_600, 39_600];
 
 /// How long to wait after so many attempts; None when there is none left. `jitter`, of 0 to 255, takes up to a tenth off, so
 /// that those who failed together do not come back together.
@@ -235,7 +234,13 @@ impl Delivery {
     }
 
     /// With one more attempt. Only an attempt of the schedule moves the schedule on; one that nothing was sent by ends it.
-    pub fn tried(mut self, asked: Asked, outcome: Outcome, (at, ended_at): (Timestamp, Timestamp), jitter: u8) -> Delivery {
+    pub fn tried(
+        mut self,
+        asked: Asked,
+        outcome: Outcome,
+        (at, ended_at): (Timestamp, Timestamp),
+        jitter: u8,
+    ) -> Delivery {
         let (status, error) = match outcome {
             Outcome::Answered(status) => (Some(status), None),
             Outcome::Failed(failure) => (None, Some(failure)),
@@ -301,7 +306,10 @@ mod tests {
     #[test]
     fn jitter_takes_up_to_a_tenth_off() {
         assert_eq!(wait(0, 0), None);
-        assert_eq!((wait(1, 0), wait(1, 255)), (Some(SignedDuration::from_secs(5)), Some(SignedDuration::from_millis(4_500))));
+        assert_eq!(
+            (wait(1, 0), wait(1, 255)),
+            (Some(SignedDuration::from_secs(5)), Some(SignedDuration::from_millis(4_500)))
+        );
         assert_eq!(wait(12, 255), Some(SignedDuration::from_secs(39_600 * 9 / 10)));
         assert_eq!(wait(13, 0), None);
     }
@@ -318,7 +326,10 @@ mod tests {
             assert_eq!(over.due_in(Asked::ByStaff, at(9)), None);
         }
         // A redirection is no success: it is not followed.
-        assert_eq!(delivery().tried(Asked::BySchedule, Outcome::Answered(302), (at(0), at(1)), 0).status, DeliveryStatus::Pending);
+        assert_eq!(
+            delivery().tried(Asked::BySchedule, Outcome::Answered(302), (at(0), at(1)), 0).status,
+            DeliveryStatus::Pending
+        );
     }
 
     #[test]

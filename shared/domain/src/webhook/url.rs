@@ -100,7 +100,15 @@ mod tests {
         for good in ["https://erp.example.com", "https://erp.example.com:8443/a?b=c", "https://8.8.8.8/", &long(2048)] {
             assert!(EndpointUrl::parse(good, &TestHosts::default()).is_ok(), "{good}");
         }
-        for bad in ["", "erp.example.com", "/hooks", "http://erp.example.com", "ftp://a.example", "https://", "file:///etc/passwd"] {
+        for bad in [
+            "",
+            "erp.example.com",
+            "/hooks",
+            "http://erp.example.com",
+            "ftp://a.example",
+            "https://",
+            "file:///etc/passwd",
+        ] {
             assert_eq!(reason(bad), "must be an https address", "{bad}");
         }
         assert_eq!(reason(&long(2049)), "must be at most 2048 bytes long");
@@ -112,10 +120,33 @@ mod tests {
     #[test]
     fn an_address_that_is_not_public_is_refused_however_it_is_written() {
         for host in [
-            "127.0.0.1", "127.1", "2130706433", "0x7f000001", "0x7f.0.0.1", "0177.0.0.1", "017700000001", "127.0.0.1.",
-            "169.254.169.254", "0xa9fea9fe", "2852039166", "0251.0376.0251.0376", "10.0.0.1", "192.168.0.1", "0", "0.0.0.0",
-            "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[fd00:ec2::254]",
-            "[fe80::1]", "１２７.0.0.1", "127。0。0。1", "%31%32%37.0.0.1",
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0x7f.0.0.1",
+            "0177.0.0.1",
+            "017700000001",
+            "127.0.0.1.",
+            "169.254.169.254",
+            "0xa9fea9fe",
+            "2852039166",
+            "0251.0376.0251.0376",
+            "10.0.0.1",
+            "192.168.0.1",
+            "0",
+            "0.0.0.0",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::]",
+            "[fd00:ec2::254]",
+            "[fe80::1]",
+            "１２７.0.0.1",
+            "127。0。0。1",
+            "%31%32%37.0.0.1",
         ] {
             assert_eq!(reason(&format!("https://{host}/")), "must be an address of the public internet", "{host}");
         }

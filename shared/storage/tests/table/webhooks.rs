@@ -122,7 +122,10 @@ async fn of_two_rotations_at_once_one_is_told_that_the_other_was_faster() {
     let both = tokio::join!(rotate(&three), rotate(&two));
     for rotated in [both.0, both.1] {
         match rotated {
-            Ok(rotated) => assert_eq!(shop.table.endpoint_secrets(endpoint.id).await.unwrap().map(|it| it.previous.is_some()), Some(rotated.previous.is_some())),
+            Ok(rotated) => assert_eq!(
+                shop.table.endpoint_secrets(endpoint.id).await.unwrap().map(|it| it.previous.is_some()),
+                Some(rotated.previous.is_some())
+            ),
             Err(refused) => assert_eq!(refused.first().unwrap(), EndpointRefused::Changed),
         }
     }
