@@ -5,6 +5,7 @@ mod accounts;
 mod bad_input;
 mod capturing;
 mod catalogue;
+mod costing;
 mod counting;
 mod crowd;
 mod delivering;

@@ -82,6 +82,12 @@ async fn work(shop: &TestShop) {
     socket.close().await;
     customer.delete("/v1/sessions/current").await;
 
+    let unreached = shop.sign_up("bounce@simulator.amazonses.com", PASSWORD).await;
+    let order = unreached.order(&[("TEA", 1)]).await.text("/id");
+    let session = unreached.post(&format!("/v1/orders/{order}/payment-sessions"), json!({})).await.text("/id");
+    shop.stripe(&format!("sessions/{session}/pay"), json!({})).await;
+    let notes = format!("/v1/admin/orders/{order}/notes");
+    eventually("a note of the mail", async || staff.get(&notes).await.body["items"].get(0).map(drop)).await;
     draft(shop, staff).await;
     shop.order_to_pay("TEA").await;
     let swept = shop.invoke("sweep", json!({ "expire_orders": { "older_than_minutes": 0 } })).await;

@@ -379,7 +379,9 @@ impl House {
         let (shop, links) = &self.letterhead;
         let work = async {
             match queue {
-                "mail" => batch::work_off(&|message| email::mail(&self.mail, shop, links, None, message), event).await,
+                "mail" => {
+                    batch::work_off(&|message| email::work_off(&self.mail, shop, links, None, message), event).await
+                }
                 "push" => batch::work_off(&|message| push::push(&self.browsers, table, message), event).await,
                 "stock" => batch::work_off(&|message| stock::work::act(table, message, now), event).await,
                 "refund" => {

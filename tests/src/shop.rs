@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 use waybill_local::access::Use;
+use waybill_local::meter::Usage;
 use waybill_local::{Addresses, Faults, Options, Payments, Ports, Shop, Store, build_functions, workspace};
 
 use crate::deployed::{self, Deployed};
@@ -97,6 +98,14 @@ impl TestShop {
     pub fn permissions_used(&self) -> BTreeSet<Use> {
         match &self.place {
             Place::Local(shop) => shop.permissions_used(),
+            Place::Deployed(_) => panic!("an endpoint does not tell what was called"),
+        }
+    }
+
+    /// What infra/local's functions have used since this was asked before; the first time nothing.
+    pub fn used(&self) -> Usage {
+        match &self.place {
+            Place::Local(shop) => shop.used(),
             Place::Deployed(_) => panic!("an endpoint does not tell what was called"),
         }
     }

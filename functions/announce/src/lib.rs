@@ -146,8 +146,10 @@ fn texts(announcement: Announcement) -> Result<Texts, serde_json::Error> {
     match announcement {
         Announcement::Order { message, refund, document } => {
             if let Some(message) = message {
-                let to = Audience { mail: true, stock: moves_goods(&message.event), ..Audience::NOBODY };
-                texts.push((serde_json::to_string(&message)?, to));
+                let to = Audience { mail: message.is_mailed(), stock: moves_goods(&message.event), ..Audience::NOBODY };
+                if to != Audience::NOBODY {
+                    texts.push((serde_json::to_string(&message)?, to));
+                }
                 update = Some(message);
             }
             if let Some(message) = refund {

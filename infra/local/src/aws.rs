@@ -30,6 +30,8 @@ pub struct Aws {
     pub queues: Queues,
     pub secrets: Secrets,
     pub outbox: Outbox,
+    /// The queue that hears what becomes of mails.
+    pub(crate) mail_feedback: Option<String>,
     pub invoke: Invoke,
     pub(crate) positions: Positions,
     saved: Saved,
@@ -50,7 +52,8 @@ impl Aws {
         let secrets = Secrets::open(&template.secrets, folder)?;
         let outbox = Outbox::open(folder)?;
         saved.keep(queues.clone(), positions.clone());
-        Ok(Aws { queues, secrets, outbox, invoke: invoke.into(), positions, saved })
+        let mail_feedback = template.mail_feedback.clone();
+        Ok(Aws { queues, secrets, outbox, mail_feedback, invoke: invoke.into(), positions, saved })
     }
 
     /// Writes queues and stream positions a last time, after which the folder is another run's.

@@ -127,6 +127,12 @@ impl NoteId {
     pub fn for_request(order: OrderId, by: AccountId, key: &IdempotencyKey) -> Self {
         NoteId(Uuid::new_v5(&order.0, format!("{by}/{}", key.as_str()).as_bytes()))
     }
+
+    /// The id of the note that a mail about an order did not arrive: one for each thing that the mail provider tells, however
+    /// often it does. No key of a member of staff's leads to it.
+    pub fn for_mail(order: OrderId, told: &str) -> Self {
+        NoteId(Uuid::new_v5(&order.0, format!("mail/{told}").as_bytes()))
+    }
 }
 
 /// What is sent to an endpoint: a change of an order, `ord_…-3`, whose message is `ord_…/3`; or a test, `tst_…`.

@@ -554,6 +554,42 @@ pub struct WebhookMessage {
 }
 
 impl Message {
+    /// Whether the buyer is mailed about it. What they did themselves just now is on the page before them; and what is for
+    /// staff to mend, they are told when it is mended.
+    pub fn is_mailed(&self) -> bool {
+        match &self.event {
+            // Those who place one themselves are on its page.
+            Event::Placed => self.order.placed_by_staff,
+            Event::PaymentDeclined
+            | Event::PaymentAuthorised
+            | Event::Paid
+            | Event::Processing
+            | Event::AddressChanged
+            | Event::PartiallyShipped { .. }
+            | Event::Shipped { .. }
+            | Event::ShipmentDelivered { .. }
+            | Event::Delivered
+            | Event::Cancelled
+            | Event::Expired
+            | Event::CancelledWithRefund { .. }
+            | Event::RestCancelled { .. }
+            | Event::PaidLate { .. }
+            | Event::Refunded { .. }
+            | Event::ReturnApproved { .. }
+            | Event::ReturnRefused { .. }
+            | Event::ReturnReceived { .. } => true,
+            Event::PaymentStarted | Event::PaymentExpired => false,
+            // Those who asked for it are told when it is made; that it cannot be is for staff to mend.
+            Event::RefundRequested { .. } | Event::RefundFailed { .. } => false,
+            // Those who dispute a payment know that they do; it is answered by staff, at Stripe.
+            Event::DisputeOpened { .. } | Event::DisputeUpdated { .. } | Event::DisputeClosed { .. } => false,
+            // Those who ask know that they did.
+            Event::ReturnRequested { .. } => false,
+            // The order that goes out for it has a mail of its own.
+            Event::Exchanged { .. } => false,
+        }
+    }
+
     /// The announcement of the order's latest change; None once nobody is left to be told.
     pub fn latest(order: &Order) -> Option<Message> {
         Message::again(order, order.version())
