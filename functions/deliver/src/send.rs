@@ -1,5 +1,8 @@
 //! One request to an endpoint: HTTP/1.1 over TLS, without redirects, proxies, cookies or a second try.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,19 +33,18 @@ const LARGEST_HEAD: usize = 16 * 1024;
 pub struct Client {
     tls: TlsConnector,
     tests: TestHosts,
+    patience: Duration,
 }
 
 impl Client {
     pub fn new(tests: TestHosts) -> Self {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Client { tls: TlsConnector::from(Arc::new(config)), tests }
+        Client { tls: tls(roots), tests, patience: ANSWERING }
     }
 
     /// Posts JSON with some headers. An answer is its status; whatever else is in it, nobody reads.
     pub async fn post(&self, url: &EndpointUrl, headers: &[(&'static str, String)], body: String) -> Outcome {
-        match timeout(ANSWERING, self.answer(url, headers, body)).await {
+        match timeout(self.patience, self.answer(url, headers, body)).await {
             Ok(Ok(status)) => Outcome::Answered(status),
             Ok(Err(failure)) => Outcome::Failed(failure),
             Err(_) => Outcome::Failed(Failure::Timeout),
@@ -71,6 +73,12 @@ impl Client {
             _ => Err(Failure::Tls),
         }
     }
+}
+
+fn tls(roots: RootCertStore) -> TlsConnector {
+    let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    TlsConnector::from(Arc::new(config))
 }
 
 fn request(url: &Url, headers: &[(&'static str, String)], body: String) -> Option<Request<Full<Bytes>>> {
