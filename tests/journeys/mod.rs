@@ -8,6 +8,7 @@ mod catalogue;
 mod costing;
 mod counting;
 mod crowd;
+mod delivering;
 mod disputing;
 mod documenting;
 mod drafting;

@@ -66,9 +66,14 @@ impl TestShop {
             store: Store::Memory,
             ports: Ports::default(),
             // Tests come from one address, and often; those about limits set their own.
-            parameters: [("RateLimits", "*=1000000/60"), ("SearchSeconds", "0"), ("PricingSeconds", "0")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
+            parameters: [
+                ("RateLimits", "*=1000000/60"),
+                ("SearchSeconds", "0"),
+                ("PricingSeconds", "0"),
+                ("WebhookSeconds", "0"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
             payments: Payments::StandIn,
             workers_per_function: 4,
             holds_to_roles: true,

@@ -311,6 +311,7 @@ fn parameters(given: &BTreeMap<String, String>, addresses: &Addresses) -> BTreeM
         ("ShopUrl".to_owned(), "http://localhost:5173".to_owned()),
         ("Origins".to_owned(), "http://localhost:5173".to_owned()),
         ("AwsEndpointUrl".to_owned(), addresses.aws.clone()),
+        ("WebhookTestHosts".to_owned(), "localhost,127.0.0.1".to_owned()),
     ]);
     if let Some(stripe) = &addresses.stripe {
         parameters.insert("StripeApiUrl".to_owned(), format!("{stripe}/"));

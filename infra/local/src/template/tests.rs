@@ -12,7 +12,7 @@ fn ours() -> Template {
 #[test]
 fn our_own_template_is_read_whole() {
     let template = ours();
-    assert_eq!(template.functions.len(), 18);
+    assert_eq!(template.functions.len(), 20);
     let orders = template.functions.iter().find(|function| function.binary == "orders").unwrap();
     assert_eq!((orders.name.as_str(), orders.memory_mb, orders.timeout.as_secs()), ("OrdersFunction", 256, 10));
     assert_eq!(orders.environment["TABLE_NAME"], "Table");
@@ -25,7 +25,7 @@ fn our_own_template_is_read_whole() {
     assert_eq!(template.http.cors.unwrap().allow_origins, ["http://localhost:5173", "http://other"]);
     let websocket = template.websocket.unwrap();
     assert_eq!((websocket.stage.as_str(), websocket.routes.len()), ("live", 3));
-    assert_eq!(template.queues.len(), 17);
+    assert_eq!(template.queues.len(), 19);
     assert_eq!(template.secrets.len(), 6);
     assert_eq!(template.tables[0].ttl_attribute.as_deref(), Some("expires_at"));
     let mail = template.queue_mappings.iter().find(|mapping| mapping.queue == "MailQueue").unwrap();
@@ -34,7 +34,7 @@ fn our_own_template_is_read_whole() {
     let stream = &template.stream_mappings[0];
     assert_eq!((stream.table.as_str(), stream.max_retries, stream.bisects), ("Table", Some(10), true));
     assert_eq!(stream.on_failure.as_deref(), Some("AnnounceDeadLetters"));
-    assert_eq!(stream.filters.len(), 4);
+    assert_eq!(stream.filters.len(), 5);
     let schedules = template.schedules.iter().map(|schedule| (schedule.function.as_str(), schedule.every.as_secs()));
     assert_eq!(schedules.collect::<Vec<_>>(), [("SweepFunction", 86_400), ("SweepFunction", 60)]);
 }

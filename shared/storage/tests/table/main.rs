@@ -31,4 +31,5 @@ mod signing_keys;
 mod stock;
 mod tallies;
 mod waiting;
+mod webhooks;
 mod wire;
