@@ -26,13 +26,13 @@ fn sign(secret: &Secret, message: &str, seconds: i64, body: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// From the libraries of Standard Webhooks.
+    /// From the documentation of Svix, who wrote Standard Webhooks.
     #[test]
     fn a_signature_is_as_standard_webhooks_has_it() {
         let secrets = Secrets { current: Secret::new("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), previous: None };
         let (message, at) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", Timestamp::from_second(1_614_265_330).unwrap());
         let signed = |body: &str| signatures(&secrets, message, at, body.as_bytes());
-        assert_eq!(signed(r#"{"test": 2432232314}"#), "v1,g0hM9SsE+OTPJTt/tmKtSyEyNqxvSp2V3lH/6pMcGFs=");
+        assert_eq!(signed(r#"{"test": 2432232314}"#), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
         assert_ne!(signed(r#"{"test": 2432232315}"#), signed(r#"{"test": 2432232314}"#));
     }
 
