@@ -209,8 +209,8 @@ async fn the_log_is_searched_page_by_page_by_status_event_and_order() {
         loop {
             let page: Page<Delivery> = shop.table.deliveries(endpoint.id, wanted, limit, cursor).await.unwrap();
             assert!(page.items.len() <= usize::from(limit));
-            if !found.is_empty() {
-                // The page before is the one that was there.
+            // The page before is the one that was there. What may follow the last item is an empty page.
+            if !found.is_empty() && !page.items.is_empty() {
                 let text = page.previous.as_ref().unwrap().to_string();
                 let read = Cursor::among_deliveries(endpoint.id, wanted.order, &text).unwrap();
                 assert_eq!(Some(&read), page.previous.as_ref());
