@@ -14,7 +14,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
-use waybill_tests::{Answer, Person, TestShop, eventually};
+use waybill_tests::{Answer, Person, Socket, TestShop, eventually};
 
 const ENDPOINTS: &str = "/v1/admin/webhook-endpoints";
 
@@ -289,7 +289,10 @@ async fn an_endpoint_that_wants_nothing_any_more_is_disabled_until_staff_enable_
     assert_eq!(disabled["disabled"]["reason"], "gone");
     assert!(shop.logs().iter().any(|line| line.contains("a webhook endpoint was disabled")));
     let customer = shop.customer().await;
+    let mut socket = Socket::open(&shop, &customer).await;
     customer.order(&[("TEA", 1)]).await;
+    // Who is sent it is settled before those who watch hear of it.
+    socket.until("order.placed").await;
 
     let enabled = change(staff, &path, json!({ "enabled": true })).await;
     assert_eq!((enabled.status, &enabled.body["disabled"]), (200, &Value::Null));
