@@ -1,5 +1,5 @@
 //! The outbox relay: every change of an order, refunds and documents that are due, every letter about an account, and that it has
-//! gone, what there is to tell of stock, and every part of an import, from the table's stream to the queues.
+//! gone, what there is to tell of stock, every part of an import, and every step of an export, from the table's stream to the queues.
 
 #[cfg(test)]
 mod tests;
@@ -39,13 +39,22 @@ struct Audience {
     import: bool,
     refund: bool,
     document: bool,
+    export: bool,
     /// Seconds until they do.
     after: i32,
 }
 
 impl Audience {
-    const NOBODY: Audience =
-        Audience { mail: false, push: false, stock: false, import: false, refund: false, document: false, after: 0 };
+    const NOBODY: Audience = Audience {
+        mail: false,
+        push: false,
+        stock: false,
+        import: false,
+        refund: false,
+        document: false,
+        export: false,
+        after: 0,
+    };
 }
 
 /// The queues' addresses.
@@ -56,6 +65,7 @@ pub struct Queues {
     pub import: String,
     pub refund: String,
     pub document: String,
+    pub export: String,
 }
 
 /// Sends what the records announce, in order, and appends to the feeds what is pushed. Answers the first record that some
@@ -79,6 +89,7 @@ pub async fn relay(
             (&queues.import, |to| to.import),
             (&queues.refund, |to| to.refund),
             (&queues.document, |to| to.document),
+            (&queues.export, |to| to.export),
         ] {
             let heard: Vec<_> = batch.iter().filter(|announced| hears(announced.to)).collect();
             // The other queues are told all the same: what is before the record that one did not take does not come again.
@@ -158,6 +169,9 @@ fn texts(announcement: Announcement) -> Result<Texts, serde_json::Error> {
             for message in messages {
                 texts.push((serde_json::to_string(&message)?, Audience { import: true, ..Audience::NOBODY }));
             }
+        }
+        Announcement::Export(message) => {
+            texts.push((serde_json::to_string(&message)?, Audience { export: true, ..Audience::NOBODY }));
         }
     }
     Ok((update, texts))

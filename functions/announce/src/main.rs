@@ -17,6 +17,7 @@ async fn main() -> Result<(), Error> {
         stock: variables.text("STOCK_QUEUE_URL"),
         refund: variables.text("REFUND_QUEUE_URL"),
         document: variables.text("DOCUMENT_QUEUE_URL"),
+        export: variables.text("EXPORT_QUEUE_URL"),
     })?;
     stream::run(|records| relay(&client, &table, &queues, records, clock::now())).await
 }
