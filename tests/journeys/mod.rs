@@ -11,6 +11,7 @@ mod disputing;
 mod documenting;
 mod drafting;
 mod expiring;
+mod exporting;
 mod failures;
 mod fulfilment;
 mod guessing;

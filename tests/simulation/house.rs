@@ -51,7 +51,7 @@ const MOST_TRIES: u32 = 100;
 const BATCH: usize = 10;
 /// How often a client asks again whose request came to nothing.
 const TRIES: usize = 100;
-const QUEUES: [&str; 6] = ["mail", "push", "stock", "import", "refund", "document"];
+const QUEUES: [&str; 7] = ["mail", "push", "stock", "import", "refund", "document", "export"];
 
 /// A client of a service. How much is left to be retried is its own: else the SDK keeps it for the whole process.
 macro_rules! client {
@@ -111,7 +111,7 @@ impl House {
         let capture = if is_captured_later { Capture::Manual } else { Capture::Automatic };
         let stripe = Stripe::in_process(STRIPE_KEY, wire.stripe(), "https://shop.example.com").with_capture(capture);
         let browsers = client!(aws_sdk_apigatewaymanagement, &aws);
-        let [mail, push, stock, import, refund, document] = QUEUES.map(ToOwned::to_owned);
+        let [mail, push, stock, import, refund, document, export] = QUEUES.map(ToOwned::to_owned);
         let house = Rc::new(House {
             is_captured_later,
             api: api(&table, &guard, &stripe),
@@ -129,7 +129,7 @@ impl House {
                 deadline: SignedDuration::try_from(DEADLINE).unwrap(),
             },
             sqs: client!(aws_sdk_sqs, &aws),
-            queues: announce::Queues { mail, push, stock, import, refund, document },
+            queues: announce::Queues { mail, push, stock, import, refund, document, export },
             mail: email::Sender {
                 client: client!(aws_sdk_sesv2, &aws),
                 table: table.clone(),

@@ -75,9 +75,9 @@ async fn table(takes: bool) -> Table {
 
 fn queues() -> Queues {
     let url = |name: &str| format!("https://sqs.us-east-1.amazonaws.com/123456789012/{name}");
-    let [mail, push, stock, import, refund, document] =
-        ["mail", "push", "stock", "import", "refund", "document"].map(url);
-    Queues { mail, push, stock, import, refund, document }
+    let [mail, push, stock, import, refund, document, export] =
+        ["mail", "push", "stock", "import", "refund", "document", "export"].map(url);
+    Queues { mail, push, stock, import, refund, document, export }
 }
 
 /// The recorded batch.

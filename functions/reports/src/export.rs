@@ -38,7 +38,6 @@ struct Asked {
 /// What there is a row of on such a page.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case", as = OrderExportOf)]
-#[expect(dead_code, reason = "it only tells the document what is taken")]
 pub enum Of {
     Orders,
     /// One for each line of each order.

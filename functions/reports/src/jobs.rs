@@ -90,7 +90,7 @@ enum ExportState {
 #[schema(as = Download)]
 struct Download {
     /// Takes a GET without a token. Made anew whenever the export is read.
-    #[schema(format = Uri, example = "https://waybill-exports.s3.us-east-1.amazonaws.com/exports/…")]
+    #[schema(example = "https://waybill-exports.s3.us-east-1.amazonaws.com/exports/…")]
     url: String,
     expires_at: Timestamp,
 }

@@ -52,8 +52,6 @@ pub fn chosen(
         (Some(_), None, Some(_)) => Err(("to", "cannot be given together with a period".to_owned())),
         (None, None, Some(_)) => Err(("from", "must be given where to is".to_owned())),
         (None, Some(from), None) if from > today => Err(("from", "must not be after today".to_owned())),
-        (None, Some(from), to) => {
-            Range::new(from, to.unwrap_or(today)).map_err(|invalid| ("to", invalid.to_string()))
-        }
+        (None, Some(from), to) => Range::new(from, to.unwrap_or(today)).map_err(|invalid| ("to", invalid.to_string())),
     }
 }

@@ -58,7 +58,7 @@ impl Aws {
     /// The bucket of this name.
     pub fn bucket(&self, name: &str) -> Bucket {
         let region = self.shared.region().map(ToString::to_string).unwrap_or_default();
-        Bucket::new(name, region, self.credentials.clone(), self.shared.endpoint_url(), tls())
+        Bucket::new(name, region, self.credentials.clone(), self.shared.endpoint_url())
     }
 
     /// The shop's table, `TABLE_NAME`.
@@ -101,7 +101,7 @@ impl Aws {
     }
 }
 
-fn tls() -> TlsContext {
+pub(crate) fn tls() -> TlsContext {
     let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
     TlsContext::builder().with_trust_store(roots).build().expect("the roots are certificates")
 }

@@ -10,14 +10,15 @@ use aws_sigv4::http_request::{
 };
 use aws_sigv4::sign::v4;
 use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext};
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use jiff::Timestamp;
 
+use crate::aws::tls;
 use crate::clock;
 
 /// Bytes that every part of a file but its last one has at least: S3's own limit.
@@ -57,18 +58,14 @@ struct Answer {
 }
 
 impl Bucket {
-    pub(crate) fn new(
-        name: &str,
-        region: String,
-        credentials: Credentials,
-        endpoint: Option<&str>,
-        tls: TlsContext,
-    ) -> Self {
+    /// At AWS, or at an endpoint that stands in for it.
+    pub fn new(name: &str, region: String, credentials: Credentials, endpoint: Option<&str>) -> Self {
         let url = match endpoint {
             None => format!("https://{name}.s3.{region}.amazonaws.com/"),
             Some(endpoint) => format!("{}/{name}/", endpoint.trim_end_matches('/')),
         };
-        let connector = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls).build();
+        let connector =
+            Connector::builder().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls()).build();
         Bucket { url, region, credentials, http: SharedHttpConnector::new(connector) }
     }
 
@@ -270,8 +267,7 @@ mod tests {
     fn bucket(endpoint: Option<&str>) -> Bucket {
         let key = "AKIAIOSFODNN7EXAMPLE";
         let credentials = Credentials::new(key, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", None, None, "test");
-        let tls = TlsContext::builder().build().unwrap();
-        Bucket::new("examplebucket", "us-east-1".into(), credentials, endpoint, tls)
+        Bucket::new("examplebucket", "us-east-1".into(), credentials, endpoint)
     }
 
     /// AWS's own example, but for the host: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html

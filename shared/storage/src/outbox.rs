@@ -4,7 +4,8 @@
 use waybill_domain::export::Export;
 use waybill_domain::import::Import;
 use waybill_domain::message::{
-    AccountMessage, CustomerMessage, DocumentMessage, ExportMessage, ImportMessage, Message, RefundMessage, StockMessage,
+    AccountMessage, CustomerMessage, DocumentMessage, ExportMessage, ImportMessage, Message, RefundMessage,
+    StockMessage,
 };
 use waybill_domain::order::Order;
 

@@ -11,7 +11,6 @@ use waybill_domain::order::{Address, Order, Refund};
 use waybill_domain::totals::{Shipping, Tax};
 use waybill_storage::stock::LedgerLine;
 
-
 /// What a cell holds. What was typed by somebody is a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cell {

@@ -29,8 +29,10 @@ fn as_csv<R: IntoIterator<Item = T>, T: AsRef<[u8]>>(
     rows: impl Iterator<Item = R>,
 ) -> io::Result<()> {
     // Quoted all of it, so that a spreadsheet that parts cells by semicolons leaves them whole.
-    let mut writer =
-        csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).terminator(csv::Terminator::CRLF).from_writer(file);
+    let mut writer = csv::WriterBuilder::new()
+        .quote_style(csv::QuoteStyle::Always)
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(file);
     for row in rows {
         writer.write_record(row)?;
     }

@@ -138,6 +138,10 @@ impl Reading<'_> {
                 let length = secret.generate_secret_string.password_length;
                 self.template.secrets.push(Secret { name: id.to_owned(), length });
             }
+            "AWS::S3::Bucket" => {
+                let _: r::Bucket = self.properties(properties)?;
+                self.template.buckets.push(id.to_owned());
+            }
             "AWS::ApiGatewayV2::Api" => self.api(id, self.properties(properties)?)?,
             "AWS::ApiGatewayV2::Stage" => {
                 let stage: r::Stage = self.properties(properties)?;

@@ -12,7 +12,7 @@ fn ours() -> Template {
 #[test]
 fn our_own_template_is_read_whole() {
     let template = ours();
-    assert_eq!(template.functions.len(), 18);
+    assert_eq!(template.functions.len(), 19);
     let orders = template.functions.iter().find(|function| function.binary == "orders").unwrap();
     assert_eq!((orders.name.as_str(), orders.memory_mb, orders.timeout.as_secs()), ("OrdersFunction", 256, 10));
     assert_eq!(orders.environment["TABLE_NAME"], "Table");
@@ -25,7 +25,8 @@ fn our_own_template_is_read_whole() {
     assert_eq!(template.http.cors.unwrap().allow_origins, ["http://localhost:5173", "http://other"]);
     let websocket = template.websocket.unwrap();
     assert_eq!((websocket.stage.as_str(), websocket.routes.len()), ("live", 3));
-    assert_eq!(template.queues.len(), 15);
+    assert_eq!(template.queues.len(), 17);
+    assert_eq!(template.buckets, ["ExportBucket"]);
     assert_eq!(template.secrets.len(), 6);
     assert_eq!(template.tables[0].ttl_attribute.as_deref(), Some("expires_at"));
     let mail = template.queue_mappings.iter().find(|mapping| mapping.queue == "MailQueue").unwrap();
@@ -33,7 +34,7 @@ fn our_own_template_is_read_whole() {
     let stream = &template.stream_mappings[0];
     assert_eq!((stream.table.as_str(), stream.max_retries, stream.bisects), ("Table", Some(10), true));
     assert_eq!(stream.on_failure.as_deref(), Some("AnnounceDeadLetters"));
-    assert_eq!(stream.filters.len(), 4);
+    assert_eq!(stream.filters.len(), 5);
     let schedules = template.schedules.iter().map(|schedule| (schedule.function.as_str(), schedule.every.as_secs()));
     assert_eq!(schedules.collect::<Vec<_>>(), [("SweepFunction", 86_400), ("SweepFunction", 60)]);
 }
@@ -50,7 +51,7 @@ fn whatever_localhost_cannot_play_is_an_error_that_says_so() {
         (function(", Colour: red"), "F: unknown field `Colour`"),
         (function(", Events: {E: {Type: Kafka, Properties: {}}}"), "unknown variant `Kafka`"),
         (function(", Events: {E: {Type: SQS, Properties: {Queue: 'arn:aws:sqs:r:a:Nope'}}}"), "there is no queue Nope"),
-        ("Resources:\n  B:\n    Type: AWS::S3::Bucket".into(), "B: resources of type AWS::S3::Bucket are not known"),
+        ("Resources:\n  B:\n    Type: AWS::EC2::Host".into(), "B: resources of type AWS::EC2::Host are not known"),
         (
             "Resources:\n  A: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: a, ProtocolType: HTTP}}\n  S: {Type: AWS::ApiGatewayV2::Stage, Properties: {ApiId: !Ref A, StageName: $default, AutoDeploy: true, RouteSettings: {GET /x: {}}}}".into(),
             "the stage has settings for GET /x, which is no route",

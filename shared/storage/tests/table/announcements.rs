@@ -12,7 +12,11 @@ async fn announced(shop: &Shop) -> Vec<Message> {
     let announced = shop.images().await.into_iter().filter_map(|image| announcement(image).unwrap());
     let order = |announcement| match announcement {
         Announcement::Order { message, .. } => message.map(|message| *message),
-        Announcement::Letter(_) | Announcement::Customer(_) | Announcement::Stock(_) | Announcement::Import(_) => None,
+        Announcement::Letter(_)
+        | Announcement::Customer(_)
+        | Announcement::Stock(_)
+        | Announcement::Import(_)
+        | Announcement::Export(_) => None,
     };
     announced.filter_map(order).collect()
 }

@@ -83,7 +83,11 @@ async fn an_exchange_is_a_read_and_one_transaction_and_is_announced_of_both() {
             assert!(refund.is_none(), "no money moves between orders");
             message.map(|message| *message)
         }
-        Announcement::Letter(_) | Announcement::Customer(_) | Announcement::Stock(_) | Announcement::Import(_) => None,
+        Announcement::Letter(_)
+        | Announcement::Customer(_)
+        | Announcement::Stock(_)
+        | Announcement::Import(_)
+        | Announcement::Export(_) => None,
     };
     let told: Vec<Message> = shop.images().await.into_iter().filter_map(told).collect();
     let of = |event: &Event| told.iter().filter(|message| message.event == *event).count();

@@ -34,9 +34,11 @@ async fn announced(shop: &Shop) -> Vec<ImportMessage> {
     let announced = shop.images().await.into_iter().filter_map(|image| announcement(image).unwrap());
     let import = |announcement| match announcement {
         Announcement::Import(messages) => messages,
-        Announcement::Order { .. } | Announcement::Letter(_) | Announcement::Customer(_) | Announcement::Stock(_) => {
-            Vec::new()
-        }
+        Announcement::Order { .. }
+        | Announcement::Letter(_)
+        | Announcement::Customer(_)
+        | Announcement::Stock(_)
+        | Announcement::Export(_) => Vec::new(),
     };
     announced.flat_map(import).collect()
 }
