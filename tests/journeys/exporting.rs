@@ -277,3 +277,64 @@ async fn an_export_whose_function_is_killed_and_whose_messages_come_twice_is_the
     assert!(file == pages, "it is not what the pages hold");
     shop.stop().await;
 }
+
+/// The template, in which nobody hears of orders: tens of thousands of them come from nowhere.
+#[cfg(target_os = "linux")]
+fn deaf_template() -> std::path::PathBuf {
+    let template = std::fs::read_to_string(waybill_local::workspace().join("template.yaml")).unwrap();
+    let deaf = template.replace(r#"{"prefix": "ORDER#"}"#, r#"{"prefix": "NOTHING#"}"#);
+    let deaf = deaf.replace(r#"{"sk": {"S": ["ORDER"]}}"#, r#"{"sk": {"S": ["NOTHING"]}}"#);
+    assert_ne!(template, deaf);
+    let path = std::env::temp_dir().join(format!("waybill-template-{}.yaml", key()));
+    std::fs::write(&path, deaf).unwrap();
+    path
+}
+
+/// Puts so many orders into the table that are as this one but for their ids.
+#[cfg(target_os = "linux")]
+async fn fill_orders(shop: &TestShop, id: &str, count: usize) {
+    let ends = |number: usize| format!("{number:010}");
+    let number = |end: &str| format!("{}-{}", &end[..5], &end[5..]);
+    let end = &id[id.len() - 10..];
+    let keys = json!({ "Key": { "pk": { "S": format!("ORDER#{}", number(end)) }, "sk": { "S": "ORDER" } } });
+    let item = shop.dynamodb("GetItem", keys).await["Item"].to_string();
+    for first in (0..count).step_by(25) {
+        let put = |place: usize| {
+            let item = item.replace(end, &ends(place)).replace(&number(end), &number(&ends(place)));
+            json!({ "PutRequest": { "Item": serde_json::from_str::<Value>(&item).unwrap() } })
+        };
+        let puts: Vec<_> = (first..count.min(first + 25)).map(put).collect();
+        let written = shop.dynamodb("BatchWriteItem", json!({ "RequestItems": { "Table": puts } })).await;
+        assert_eq!(written["UnprocessedItems"], json!({}), "{written}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes, and with ORDERS=1000000 hours"]
+async fn an_export_of_twenty_thousand_orders_needs_no_more_memory_than_a_part() {
+    let count = std::env::var("ORDERS").map_or(20_000, |orders| orders.parse().unwrap());
+    let shop = TestShop::open_with(|options| options.template = deaf_template()).await;
+    let staff = shop.staff("manager").await;
+    shop.product("TEA", 450, 10).await;
+    let order = shop.customer().await.order(&[("TEA", 1)]).await.text("/id");
+    fill_orders(&shop, &order, count).await;
+    let begun = std::time::Instant::now();
+    let export = export(&staff, json!({ "of": "orders" })).await;
+    assert_eq!(export.body["rows"], count + 1);
+    let file = file(&export).await;
+    assert_eq!(file.matches("\r\n").count(), count + 2);
+    let peaks = processes(&shop.addresses().aws, "export").into_iter().filter_map(|pid| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        peak.trim().trim_end_matches(" kB").parse::<u64>().ok()
+    });
+    let peak = peaks.max().unwrap_or_default() / 1024;
+    println!(
+        "{count} orders, {} MB, in {:.0} s; at most {peak} MB of memory",
+        file.len() >> 20,
+        begun.elapsed().as_secs_f32()
+    );
+    assert!(peak < 120, "{peak} MB");
+    shop.stop().await;
+}
