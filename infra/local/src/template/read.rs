@@ -172,8 +172,8 @@ impl Reading<'_> {
                 self.integrations.insert(id.to_owned(), function.to_owned());
             }
             "AWS::ApiGatewayV2::Route" => routes.push((id.to_owned(), self.properties(properties)?)),
-            // Who may invoke a function is AWS's to enforce.
-            "AWS::Lambda::Permission" => {}
+            // Who may invoke a function, and by which ways a bucket is reached, is AWS's to enforce.
+            "AWS::Lambda::Permission" | "AWS::S3::BucketPolicy" => {}
             "AWS::IAM::Role" => {
                 let role: r::Role = self.properties(properties)?;
                 let statements: Vec<_> =
