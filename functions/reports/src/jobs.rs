@@ -29,7 +29,7 @@ const LINK_IS_GOOD_FOR: Duration = Duration::from_secs(15 * 60);
 /// What is to be written into one file.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = NewExport)]
+#[schema(as = NewExportJob)]
 pub struct NewExport {
     of: What,
     #[serde(default)]
@@ -47,7 +47,7 @@ pub struct NewExport {
 
 /// An export, and how far it has come.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Export)]
+#[schema(as = ExportJob)]
 pub struct ExportView {
     id: ExportId,
     of: What,

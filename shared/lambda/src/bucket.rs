@@ -41,6 +41,9 @@ pub struct Bucket {
 /// A part of a file, as S3 knows it.
 pub type Tag<'a> = (u32, &'a str);
 
+/// Headers, or parameters: names and values.
+type Pairs = Vec<(String, String)>;
+
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
     /// There is no such file, or no such upload any more.
@@ -191,7 +194,7 @@ impl Bucket {
         body: SignableBody<'_>,
         settings: SigningSettings,
         now: Timestamp,
-    ) -> Result<(Vec<(String, String)>, Vec<(String, String)>), BucketError> {
+    ) -> Result<(Pairs, Pairs), BucketError> {
         let identity = self.credentials.clone().into();
         let how = v4::SigningParams::builder()
             .identity(&identity)
