@@ -201,10 +201,16 @@ function remarks(order, notes, then) {
   return section('Notes',
     notes.length === 0 ? h('p', { class: 'faint' }, 'For other staff; the buyer never sees them.') : h('ul', { class: 'things' }, notes.map(note => h('li', {},
       h('p', { class: 'prose' }, note.text),
-      h('p', { class: 'faint' }, note.by === account()?.id ? 'You, ' : 'A colleague, ', when(note.at), ' ',
+      h('p', { class: 'faint' }, whose(note), when(note.at), ' ',
         h('button', { class: 'link', id: `forget-${note.id}`, 'aria-label': `Delete the note “${note.text.slice(0, 40)}”`, click: () => deleteNote(order, note, then) }, 'Delete')),
     ))),
     h('button', { id: 'write-note', click: () => writeNote(order, then) }, 'Write a note'))
+}
+
+/** @param {Note} note */
+function whose({ by }) {
+  if (by === undefined) return 'Noted by itself, '
+  return by === account()?.id ? 'You, ' : 'A colleague, '
 }
 
 /** @param {Order} order */

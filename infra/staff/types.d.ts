@@ -33,7 +33,7 @@ export interface Order extends OrderSummary {
   cancelled_rest?: { lines: Units[], reason: string, cancelled_at: string }
   exchange_for?: { order_id: string, number: string, return_number: number }
 }
-export interface Note { id: string, at: string, by: string, text: string }
+export interface Note { id: string, at: string, by?: string, text: string }
 export interface ShopDocument { number: string, kind: string, issued_at: string, total: Money }
 export interface OrderCounts { status: Record<string, number> }
 

@@ -47,7 +47,7 @@ export async function signUp(email) {
   const password = 'correct horse'
   await ask(undefined, 'POST', '/v1/accounts', { email, password })
   for (let tries = 0; tries < 100; tries++) {
-    const { items } = /** @type {any} */ (await (await fetch(`${mails}/api/mails?to=${email}`)).json())
+    const { items } = /** @type {any} */ (await (await fetch(`${mails}/api/mails?to=${encodeURIComponent(email)}`)).json())
     const token = /#token=(\S+)/.exec(items[0]?.text ?? '')?.[1]
     if (token) {
       const { access_token, account } = await ask(undefined, 'POST', '/v1/accounts/confirm', { token, password })

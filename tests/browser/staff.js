@@ -7,6 +7,7 @@ import { extname, join } from 'node:path'
 import { strict as assert } from 'node:assert'
 import { administrator, api, ask, goods, pay, place, signUp } from './shop.js'
 import { browser, button, complaints, dialog, go, heading, inspect, logIn, open } from './staff-tab.js'
+import { actions } from './staff-actions.js'
 import { byKeyboard } from './staff-keyboard.js'
 import { support } from './staff-support.js'
 
@@ -250,9 +251,10 @@ await check('a page that is reloaded goes on, and a copy of the tab asks for a l
   await copy.goto(tab.url())
   await copy.getByLabel('E-mail address').waitFor()
   await copy.close()
-  await go(tab, '#/stock', 'Stock')
 })
 
+await actions(tab, ann.token, fresh, check)
+await go(tab, '#/stock', 'Stock')
 await byKeyboard(tab, order.number, check)
 await support(token, ann.token, fresh, order, check)
 

@@ -7,16 +7,18 @@ use jsonschema::{Draft, Validator};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use waybill_domain::message::{
-    AccountEvent, AccountMessage, CustomerEvent, CustomerMessage, DocumentEvent, DocumentMessage, Event, ExportEvent,
-    ExportMessage, ImportEvent, ImportMessage, Message, RefundEvent, RefundMessage, StockEvent, StockMessage,
+    AccountEvent, AccountMessage, CustomerEvent, CustomerMessage, DocumentEvent, DocumentMessage, EVENT_TAGS, Event,
+    ExportEvent, ExportMessage, ImportEvent, ImportMessage, Message, RefundEvent, RefundMessage, StockEvent,
+    StockMessage, WebhookEvent, WebhookMessage,
 };
+use waybill_domain::webhook::TEST_TAG;
 use waybill_lambda::batch::{Mailable, Payable};
 use waybill_local::workspace;
 
 use super::template;
 
 /// What each queue is to the contract: its channel.
-const QUEUES: [(&str, &str); 7] = [
+const QUEUES: [(&str, &str); 8] = [
     ("MailQueue", "mailQueue"),
     ("PushQueue", "pushQueue"),
     ("StockQueue", "stockQueue"),
@@ -24,6 +26,7 @@ const QUEUES: [(&str, &str); 7] = [
     ("ExportQueue", "exportQueue"),
     ("RefundQueue", "refundQueue"),
     ("DocumentQueue", "documentQueue"),
+    ("WebhookQueue", "webhookQueue"),
 ];
 
 fn read(path: &Path) -> Value {
@@ -74,7 +77,12 @@ fn payable_tags() -> BTreeSet<String> {
     tags_of::<RefundEvent>().into_iter().chain(tags_of::<CustomerEvent>()).collect()
 }
 
-/// Of all that there is.
+/// Of what endpoints of webhooks are sent.
+fn sent_tags() -> BTreeSet<String> {
+    order_tags().into_iter().chain([TEST_TAG.to_owned()]).collect()
+}
+
+/// Of all that there is on queues.
 fn tags() -> BTreeSet<String> {
     mail_tags()
         .into_iter()
@@ -83,6 +91,7 @@ fn tags() -> BTreeSet<String> {
         .chain(tags_of::<ExportEvent>())
         .chain(payable_tags())
         .chain(tags_of::<DocumentEvent>())
+        .chain(tags_of::<WebhookEvent>())
         .collect()
 }
 
@@ -97,6 +106,7 @@ enum Read {
     Customer(CustomerMessage),
     Document(DocumentMessage),
     Stock(StockMessage),
+    Webhook(WebhookMessage),
 }
 
 fn parse(message: &Value) -> Result<Read, serde_json::Error> {
@@ -115,6 +125,9 @@ fn parse(message: &Value) -> Result<Read, serde_json::Error> {
     if message["event"]["type"].as_str().is_some_and(|tag| tag.starts_with("document.")) {
         return serde_json::from_value(message.clone()).map(Read::Document);
     }
+    if message["event"]["type"].as_str().is_some_and(|tag| tag.starts_with("webhook.")) {
+        return serde_json::from_value(message.clone()).map(Read::Webhook);
+    }
     Ok(match serde_json::from_value(message.clone())? {
         Mailable::Order(message) => Read::Order(message),
         Mailable::Account(message) => Read::Account(message),
@@ -132,6 +145,7 @@ fn written(read: &Read) -> Value {
         Read::Customer(message) => serde_json::to_value(message),
         Read::Document(message) => serde_json::to_value(message),
         Read::Stock(message) => serde_json::to_value(message),
+        Read::Webhook(message) => serde_json::to_value(message),
     }
     .unwrap()
 }
@@ -202,7 +216,8 @@ fn every_event_of_the_domain_has_a_recorded_message_and_a_recorded_update() {
         | Read::Refund(_)
         | Read::Customer(_)
         | Read::Document(_)
-        | Read::Stock(_) => None,
+        | Read::Stock(_)
+        | Read::Webhook(_) => None,
     });
     let shown: BTreeSet<_> = shown.collect();
     assert_eq!(updates.keys().cloned().collect::<BTreeSet<_>>(), shown);
@@ -211,6 +226,17 @@ fn every_event_of_the_domain_has_a_recorded_message_and_a_recorded_update() {
     }
     for (name, update) in &updates {
         assert_eq!(update["type"], *name);
+    }
+}
+
+#[test]
+fn an_endpoint_may_ask_for_every_event_by_the_tag_that_its_message_carries() {
+    let known: BTreeSet<_> = EVENT_TAGS.iter().map(|tag| (*tag).to_owned()).collect();
+    assert_eq!(known, order_tags());
+    for (name, message) in recorded("messages") {
+        if let Read::Order(message) = parse(&message).unwrap() {
+            assert_eq!(message.event.tag(), name);
+        }
     }
 }
 
@@ -237,6 +263,8 @@ fn the_contract_sends_and_takes_every_event_and_nothing_else() {
         ("exportQueue", tags_of::<ExportEvent>()),
         ("refundQueue", payable_tags()),
         ("documentQueue", tags_of::<DocumentEvent>()),
+        ("webhookQueue", tags_of::<WebhookEvent>()),
+        ("endpoint", sent_tags()),
     ] {
         assert_eq!(names(&contract["channels"][channel]["messages"]), tags, "{channel}");
     }
@@ -260,6 +288,10 @@ fn the_contract_sends_and_takes_every_event_and_nothing_else() {
     for operation in ["announceToDocument", "issueTheDocuments"] {
         assert_eq!(of_operation(operation), tags_of::<DocumentEvent>(), "{operation}");
     }
+    for operation in ["announceToWebhook", "deliverToEndpoints"] {
+        assert_eq!(of_operation(operation), tags_of::<WebhookEvent>(), "{operation}");
+    }
+    assert_eq!(of_operation("tellTheEndpoint"), sent_tags());
     for operation in ["announceToPush", "takeUpdates"] {
         assert_eq!(of_operation(operation), order_tags(), "{operation}");
     }
@@ -274,7 +306,7 @@ fn the_contract_sends_and_takes_every_event_and_nothing_else() {
     let spoken = said.into_iter().chain(answered).chain(["gateway.error".to_owned()]);
     let on_sockets: BTreeSet<_> = updates.into_iter().chain(spoken).collect();
     assert_eq!(names(&contract["channels"]["webSocket"]["messages"]), on_sockets);
-    let expected: BTreeSet<_> = tags().into_iter().chain(on_sockets).collect();
+    let expected: BTreeSet<_> = tags().into_iter().chain(sent_tags()).chain(on_sockets).collect();
     assert_eq!(names(&contract["components"]["messages"]), expected);
 }
 

@@ -21,6 +21,11 @@ fn generated() -> Value {
         part("Stock", "What is on hand, its ledger, and waiting for what is sold out.", stock::Documented::openapi()),
         part("Reports", "What the shop earns, and what with.", reports::Documented::openapi()),
         part("Payments", "Paying at Stripe.", payments::Documented::openapi()),
+        part(
+            "Webhooks",
+            "The shop's own systems that are told of what happens to orders, and what they were told.",
+            webhooks::Documented::openapi(),
+        ),
         part("This document", "For programs and for people.", catalog::about::Documented::openapi()),
         part("Stripe", "What Stripe calls.", stripe_webhook_function::Documented::openapi()),
     ])

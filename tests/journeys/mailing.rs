@@ -1,7 +1,7 @@
-//! The language that customers are mailed in.
+//! The language that customers are mailed in, and mails that do not arrive.
 
 use serde_json::json;
-use waybill_tests::{TestShop, address, eventually, key};
+use waybill_tests::{PASSWORD, TestShop, address, eventually, key};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_is_mailed_in_the_language_of_the_order_else_of_the_account_else_of_the_shop() {
@@ -44,5 +44,36 @@ async fn a_customer_is_mailed_in_the_language_of_the_order_else_of_the_account_e
         refused.assert_problem(422, "invalid");
         assert_eq!(refused.text("/errors/0/pointer"), "/language");
     }
+    shop.stop().await;
+}
+
+/// Has somebody buy whose mails come to an address of SES's mailbox simulator, and answers what is then noted.
+async fn noted(shop: &TestShop, address: &str) -> String {
+    let buyer = shop.sign_up(address, PASSWORD).await;
+    let order = buyer.order(&[("TEA", 1)]).await.text("/id");
+    let session = buyer.post(&format!("/v1/orders/{order}/payment-sessions"), json!({})).await.text("/id");
+    shop.stripe(&format!("sessions/{session}/pay"), json!({})).await;
+    let staff = shop.staff("support").await;
+    let note = eventually("the note", async || {
+        staff.get(&format!("/v1/admin/orders/{order}/notes")).await.body["items"].as_array()?.first().cloned()
+    });
+    let note = note.await;
+    assert!(note.get("by").is_none(), "{note}");
+    let seen = buyer.get(&format!("/v1/orders/{order}")).await;
+    assert_eq!(seen.text("/payment_status"), "paid");
+    note["text"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_see_at_the_order_that_a_mail_came_back_or_was_complained_of() {
+    let shop = TestShop::open().await;
+    shop.product("TEA", 450, 10).await;
+    let note = noted(&shop, "bounce@simulator.amazonses.com").await;
+    assert!(note.ends_with("to bounce@simulator.amazonses.com did not arrive: smtp; 550 5.1.1 user unknown"), "{note}");
+    assert!(note.starts_with("The mail “"), "{note}");
+    let note = noted(&shop, "suppressionlist@simulator.amazonses.com").await;
+    assert!(note.contains("did not arrive: SES holds back mails to this address"), "{note}");
+    let note = noted(&shop, "complaint@simulator.amazonses.com").await;
+    assert!(note.ends_with("to complaint@simulator.amazonses.com was marked as spam"), "{note}");
     shop.stop().await;
 }

@@ -79,6 +79,7 @@ fn cases(order: &str, product: &str) -> Vec<(&'static str, Case)> {
     let nobody = "acc_00000000000000000000000000";
     let paying = "/v1/orders/{order}/payment-sessions";
     let admin = "/v1/admin/orders/{order}";
+    let hooks = "/v1/admin/webhook-endpoints";
     vec![
         ("GET /.well-known/jwks.json", same("/.well-known/jwks.json", None, 200)),
         ("GET /openapi.json", same("/openapi.json", None, 200)),
@@ -245,6 +246,22 @@ fn cases(order: &str, product: &str) -> Vec<(&'static str, Case)> {
         ("DELETE /v1/admin/shipping-methods/{id}", same("/v1/admin/shipping-methods/x", None, 404)),
         ("GET /v1/admin/taxes", same("/v1/admin/taxes", None, 200)),
         ("PUT /v1/admin/taxes", same("/v1/admin/taxes", nothing(), 428)),
+        ("GET /v1/admin/webhook-endpoints", same(hooks, None, 200)),
+        ("POST /v1/admin/webhook-endpoints", same(hooks, nothing(), 422)),
+        ("GET /v1/admin/webhook-endpoints/{id}", same(&format!("{hooks}/x"), None, 404)),
+        ("PATCH /v1/admin/webhook-endpoints/{id}", same(&format!("{hooks}/x"), nothing(), 428)),
+        ("DELETE /v1/admin/webhook-endpoints/{id}", same(&format!("{hooks}/x"), None, 404)),
+        ("POST /v1/admin/webhook-endpoints/{id}/rotate-secret", same(&format!("{hooks}/x/rotate-secret"), None, 404)),
+        ("POST /v1/admin/webhook-endpoints/{id}/test", same(&format!("{hooks}/x/test"), None, 404)),
+        ("GET /v1/admin/webhook-endpoints/{id}/deliveries", same(&format!("{hooks}/x/deliveries"), None, 404)),
+        (
+            "GET /v1/admin/webhook-endpoints/{id}/deliveries/{delivery}",
+            same(&format!("{hooks}/x/deliveries/y"), None, 404),
+        ),
+        (
+            "POST /v1/admin/webhook-endpoints/{id}/deliveries/{delivery}/redeliver",
+            same(&format!("{hooks}/x/deliveries/y/redeliver"), None, 404),
+        ),
         ("POST /v1/admin/accounts/search", same("/v1/admin/accounts/search", nothing(), 422)),
         ("GET /v1/admin/administrators", same("/v1/admin/administrators", None, 200)),
         (

@@ -83,6 +83,12 @@ async fn work(shop: &TestShop) {
     socket.close().await;
     customer.delete("/v1/sessions/current").await;
 
+    let unreached = shop.sign_up("bounce@simulator.amazonses.com", PASSWORD).await;
+    let order = unreached.order(&[("TEA", 1)]).await.text("/id");
+    let session = unreached.post(&format!("/v1/orders/{order}/payment-sessions"), json!({})).await.text("/id");
+    shop.stripe(&format!("sessions/{session}/pay"), json!({})).await;
+    let notes = format!("/v1/admin/orders/{order}/notes");
+    eventually("a note of the mail", async || staff.get(&notes).await.body["items"].get(0).map(drop)).await;
     draft(shop, staff).await;
     shop.order_to_pay("TEA").await;
     let swept = shop.invoke("sweep", json!({ "expire_orders": { "older_than_minutes": 0 } })).await;
@@ -99,6 +105,7 @@ async fn work(shop: &TestShop) {
     report(shop, staff).await;
     watch_stock(shop, staff).await;
     follow(shop).await;
+    tell_nobody(shop, staff).await;
     let leaver = shop.customer().await;
     leaver.order(&[("TEA", 1)]).await;
     leaver.post("/v1/account/addresses", address()).await;
@@ -182,6 +189,24 @@ async fn report(shop: &TestShop, staff: &Person) {
     });
     shop.dynamodb("UpdateItem", long_ago).await;
     assert_eq!(shop.invoke("tally", json!({ "recount": {} })).await["in_force"], true);
+}
+
+/// Has an endpoint told that is not there.
+async fn tell_nobody(shop: &TestShop, staff: &Person) {
+    let endpoints = "/v1/admin/webhook-endpoints";
+    let made = async || staff.post(endpoints, json!({ "url": "http://127.0.0.1:1/" })).await.text("/id");
+    let (kept, gone) = (made().await, made().await);
+    assert_eq!(staff.delete(&format!("{endpoints}/{gone}")).await.status, 204);
+    assert_eq!(staff.get(endpoints).await.status, 200);
+    shop.customer().await.order(&[("TEA", 1)]).await;
+    let log = format!("{endpoints}/{kept}/deliveries");
+    for list in [format!("{log}?status=pending"), log] {
+        let look = async || (staff.get(&list).await.body["items"] != json!([])).then_some(());
+        eventually("a delivery in the log", look).await;
+    }
+    let fails =
+        async || staff.get(&format!("{endpoints}/{kept}")).await.body["failing_since"].is_string().then_some(());
+    eventually("an endpoint that fails", fails).await;
 }
 
 /// What is asked of stock, and what its queue brings.

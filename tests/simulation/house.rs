@@ -51,7 +51,7 @@ const MOST_TRIES: u32 = 100;
 const BATCH: usize = 10;
 /// How often a client asks again whose request came to nothing.
 const TRIES: usize = 100;
-const QUEUES: [&str; 7] = ["mail", "push", "stock", "import", "refund", "document", "export"];
+const QUEUES: [&str; 8] = ["mail", "push", "stock", "import", "refund", "document", "export", "webhook"];
 
 /// A client of a service. How much is left to be retried is its own: else the SDK keeps it for the whole process.
 macro_rules! client {
@@ -73,6 +73,7 @@ pub struct House {
     sweep: sweep::Shop,
     sqs: aws_sdk_sqs::Client,
     queues: announce::Queues,
+    endpoints: announce::Endpoints,
     mail: email::Sender,
     letterhead: (email::Shop, Links),
     /// What invoices say of the shop.
@@ -111,7 +112,7 @@ impl House {
         let capture = if is_captured_later { Capture::Manual } else { Capture::Automatic };
         let stripe = Stripe::in_process(STRIPE_KEY, wire.stripe(), "https://shop.example.com").with_capture(capture);
         let browsers = client!(aws_sdk_apigatewaymanagement, &aws);
-        let [mail, push, stock, import, refund, document, export] = QUEUES.map(ToOwned::to_owned);
+        let [mail, push, stock, import, refund, document, export, webhook] = QUEUES.map(ToOwned::to_owned);
         let house = Rc::new(House {
             is_captured_later,
             api: api(&table, &guard, &stripe),
@@ -129,7 +130,8 @@ impl House {
                 deadline: SignedDuration::try_from(DEADLINE).unwrap(),
             },
             sqs: client!(aws_sdk_sqs, &aws),
-            queues: announce::Queues { mail, push, stock, import, refund, document, export },
+            queues: announce::Queues { mail, push, stock, import, refund, document, export, webhook },
+            endpoints: announce::Endpoints::new(SignedDuration::from_secs(30)),
             mail: email::Sender {
                 client: client!(aws_sdk_sesv2, &aws),
                 table: table.clone(),
@@ -306,7 +308,7 @@ impl House {
     /// Brings the table's records to announce.
     async fn relay(self: Rc<Self>) {
         self.read(&self.records, "announce", |records| {
-            announce::relay(&self.sqs, &self.table, &self.queues, records, clock::now())
+            announce::relay(&self.sqs, &self.table, &self.queues, &self.endpoints, records, clock::now())
         })
         .await;
     }
@@ -377,7 +379,9 @@ impl House {
         let (shop, links) = &self.letterhead;
         let work = async {
             match queue {
-                "mail" => batch::work_off(&|message| email::mail(&self.mail, shop, links, None, message), event).await,
+                "mail" => {
+                    batch::work_off(&|message| email::work_off(&self.mail, shop, links, None, message), event).await
+                }
                 "push" => batch::work_off(&|message| push::push(&self.browsers, table, message), event).await,
                 "stock" => batch::work_off(&|message| stock::work::act(table, message, now), event).await,
                 "refund" => {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 use waybill_local::access::Use;
+use waybill_local::meter::Usage;
 use waybill_local::{Addresses, Faults, Options, Payments, Ports, Shop, Store, build_functions, workspace};
 
 use crate::deployed::{self, Deployed};
@@ -65,9 +66,14 @@ impl TestShop {
             store: Store::Memory,
             ports: Ports::default(),
             // Tests come from one address, and often; those about limits set their own.
-            parameters: [("RateLimits", "*=1000000/60"), ("SearchSeconds", "0"), ("PricingSeconds", "0")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
+            parameters: [
+                ("RateLimits", "*=1000000/60"),
+                ("SearchSeconds", "0"),
+                ("PricingSeconds", "0"),
+                ("WebhookSeconds", "0"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
             payments: Payments::StandIn,
             workers_per_function: 4,
             holds_to_roles: true,
@@ -92,6 +98,14 @@ impl TestShop {
     pub fn permissions_used(&self) -> BTreeSet<Use> {
         match &self.place {
             Place::Local(shop) => shop.permissions_used(),
+            Place::Deployed(_) => panic!("an endpoint does not tell what was called"),
+        }
+    }
+
+    /// What infra/local's functions have used since this was asked before; the first time nothing.
+    pub fn used(&self) -> Usage {
+        match &self.place {
+            Place::Local(shop) => shop.used(),
             Place::Deployed(_) => panic!("an endpoint does not tell what was called"),
         }
     }

@@ -1,10 +1,12 @@
 //! The outbox relay: every change of an order, refunds and documents that are due, every letter about an account, and that it has
-//! gone, what there is to tell of stock, every part of an import, and every step of an export, from the table's stream to the queues.
+//! gone, what there is to tell of stock, every part of an import, every step of an export, and what is to be sent to endpoints
+//! of webhooks, from the table's stream to the queues.
 
 #[cfg(test)]
 mod tests;
 
 mod feeds;
+mod webhooks;
 
 use std::collections::HashMap;
 
@@ -15,6 +17,8 @@ use waybill_domain::message::{Event, Message, StockEvent};
 use waybill_lambda::stream::Record;
 use waybill_storage::Table;
 use waybill_storage::outbox::{Announcement, announcement};
+
+pub use webhooks::Endpoints;
 
 /// Messages that SQS takes in one call.
 const BATCH: usize = 10;
@@ -40,6 +44,7 @@ struct Audience {
     refund: bool,
     document: bool,
     export: bool,
+    webhook: bool,
     /// Seconds until they do.
     after: i32,
 }
@@ -53,6 +58,7 @@ impl Audience {
         refund: false,
         document: false,
         export: false,
+        webhook: false,
         after: 0,
     };
 }
@@ -66,6 +72,7 @@ pub struct Queues {
     pub refund: String,
     pub document: String,
     pub export: String,
+    pub webhook: String,
 }
 
 /// Sends what the records announce, in order, and appends to the feeds what is pushed. Answers the first record that some
@@ -74,12 +81,14 @@ pub async fn relay(
     client: &aws_sdk_sqs::Client,
     table: &Table,
     queues: &Queues,
+    endpoints: &Endpoints,
     records: Vec<Record>,
     now: Timestamp,
 ) -> Result<(), String> {
     let (mut announced, unreadable) = read(records);
     // What a feed did not take is not pushed, and so comes again; nobody else waits for that.
-    let unplaced = feeds::place(table, &mut announced, now).await;
+    let mut untold = feeds::place(table, &mut announced, now).await;
+    untold.extend(webhooks::add(table, endpoints, &mut announced, now).await);
     for batch in announced.chunks(BATCH) {
         let mut refused = Vec::new();
         for (queue, hears) in [
@@ -90,6 +99,7 @@ pub async fn relay(
             (&queues.refund, |to| to.refund),
             (&queues.document, |to| to.document),
             (&queues.export, |to| to.export),
+            (&queues.webhook, |to| to.webhook),
         ] {
             let heard: Vec<_> = batch.iter().filter(|announced| hears(announced.to)).collect();
             // The other queues are told all the same: what is before the record that one did not take does not come again.
@@ -98,7 +108,7 @@ pub async fn relay(
             }
         }
         let is_refused = |announced: &&Announced| {
-            refused.contains(&announced.sequence_number) || unplaced.contains(&announced.sequence_number)
+            refused.contains(&announced.sequence_number) || untold.contains(&announced.sequence_number)
         };
         if let Some(first) = batch.iter().find(is_refused) {
             return Err(first.sequence_number.clone());
@@ -140,8 +150,10 @@ fn texts(announcement: Announcement) -> Result<Texts, serde_json::Error> {
     match announcement {
         Announcement::Order { message, refund, document } => {
             if let Some(message) = message {
-                let to = Audience { mail: true, stock: moves_goods(&message.event), ..Audience::NOBODY };
-                texts.push((serde_json::to_string(&message)?, to));
+                let to = Audience { mail: message.is_mailed(), stock: moves_goods(&message.event), ..Audience::NOBODY };
+                if to != Audience::NOBODY {
+                    texts.push((serde_json::to_string(&message)?, to));
+                }
                 update = Some(message);
             }
             if let Some(message) = refund {
@@ -172,6 +184,9 @@ fn texts(announcement: Announcement) -> Result<Texts, serde_json::Error> {
         }
         Announcement::Export(message) => {
             texts.push((serde_json::to_string(&message)?, Audience { export: true, ..Audience::NOBODY }));
+        }
+        Announcement::Webhook(message) => {
+            texts.push((serde_json::to_string(&message)?, Audience { webhook: true, ..Audience::NOBODY }));
         }
     }
     Ok((update, texts))

@@ -1,6 +1,7 @@
 //! Serves the table's stream.
 
-use announce::{Queues, relay};
+use announce::{Endpoints, Queues, relay};
+use waybill_domain::SignedDuration;
 use waybill_lambda::aws::Aws;
 use waybill_lambda::{Error, clock, log, settings, stream};
 
@@ -18,6 +19,9 @@ async fn main() -> Result<(), Error> {
         refund: variables.text("REFUND_QUEUE_URL"),
         document: variables.text("DOCUMENT_QUEUE_URL"),
         export: variables.text("EXPORT_QUEUE_URL"),
+        webhook: variables.text("WEBHOOK_QUEUE_URL"),
     })?;
-    stream::run(|records| relay(&client, &table, &queues, records, clock::now())).await
+    let seconds = settings::read(|variables| variables.text("WEBHOOK_SECONDS"))?.parse::<u32>()?;
+    let endpoints = &Endpoints::new(SignedDuration::from_secs(seconds.into()));
+    stream::run(|records| relay(&client, &table, &queues, endpoints, records, clock::now())).await
 }

@@ -1,8 +1,9 @@
-//! Mails: one for each event that somebody should hear of, whatever the queue delivers twice.
+//! Mails: one for each event that somebody should hear of, whatever the queue delivers twice; and notes of those that did
+//! not arrive.
 
 #![recursion_limit = "256"] // The SDK nests its futures deeper than the compiler looks by default.
 
-use email::{Languages, Sender, Shop, mail};
+use email::{Languages, Sender, Shop, work_off};
 use waybill_domain::document::Seller;
 use waybill_domain::language::Language;
 use waybill_domain::text::{Email, Invalid, Line};
@@ -35,7 +36,7 @@ async fn main() -> Result<(), Error> {
     let sender = Sender { client: aws.mail(), table: aws.table()?, from, configuration_set };
     // Nobody, unless it is set.
     let staff = settings::optional("STOCK_MAIL").map(|address| address.parse::<Email>()).transpose()?;
-    batch::run(|message| mail(&sender, &shop, &links, staff.as_ref(), message)).await
+    batch::run(|job| work_off(&sender, &shop, &links, staff.as_ref(), job)).await
 }
 
 fn setting(name: &'static str) -> impl Fn(Invalid) -> String {

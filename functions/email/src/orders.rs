@@ -44,7 +44,6 @@ fn occasion<'a>(shop: &Shop, words: &Words, message: &'a Message) -> Result<Opti
         Event::PaymentAuthorised => {
             Occasion { given: vec![("total", words.money(order.total)?.into())], ..plain("order-authorised") }
         }
-        // Those who place one themselves are on its page.
         Event::Placed if order.placed_by_staff => plain("order-to-pay"),
         Event::PaymentDeclined => plain("payment-failed"),
         Event::Paid if order.total.amount == 0 => plain("order-free"),
@@ -98,15 +97,17 @@ fn occasion<'a>(shop: &Shop, words: &Words, message: &'a Message) -> Result<Opti
             Occasion { given: vec![("reason", reason.as_str().into())], ..without_address("return-refused") }
         }
         Event::ReturnReceived { .. } => without_address("return-received"),
-        // The order that goes out for it has a mail of its own.
-        Event::Exchanged { .. } => return Ok(None),
-        // Those who ask know that they did.
-        Event::ReturnRequested { .. } => return Ok(None),
-        // Those who asked for it are told when it is made; that it cannot be is for staff to mend.
-        Event::RefundRequested { .. } | Event::RefundFailed { .. } => return Ok(None),
-        // Those who dispute a payment know that they do; it is answered by staff, at Stripe.
-        Event::DisputeOpened { .. } | Event::DisputeUpdated { .. } | Event::DisputeClosed { .. } => return Ok(None),
-        Event::Placed | Event::PaymentStarted | Event::PaymentExpired => return Ok(None),
+        // `Message::is_mailed` has the reasons.
+        Event::Placed
+        | Event::PaymentStarted
+        | Event::PaymentExpired
+        | Event::RefundRequested { .. }
+        | Event::RefundFailed { .. }
+        | Event::DisputeOpened { .. }
+        | Event::DisputeUpdated { .. }
+        | Event::DisputeClosed { .. }
+        | Event::ReturnRequested { .. }
+        | Event::Exchanged { .. } => return Ok(None),
     }))
 }
 

@@ -3,8 +3,9 @@
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::operation::send_email::builders::SendEmailInputBuilder;
-use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as MailMessage};
+use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as MailMessage, MessageTag};
 use waybill_domain::SignedDuration;
+use waybill_domain::id::OrderId;
 use waybill_domain::message::{AccountMessage, StockEvent, StockMessage};
 use waybill_domain::text::Email;
 use waybill_lambda::batch::{Mailable, Queued};
@@ -14,7 +15,7 @@ use waybill_storage::letters;
 use waybill_storage::mails::Claim;
 use waybill_storage::{StorageError, Table};
 
-use crate::{ComposeError, Mail, Shop, compose, compose_letter, compose_stock};
+use crate::{ComposeError, Job, Mail, Shop, compose, compose_letter, compose_stock, feedback};
 
 #[cfg(test)]
 mod tests;
@@ -29,18 +30,24 @@ pub enum MailError {
     Build(#[from] BuildError),
     #[error("SES did not take a mail: {0}")]
     Send(String),
+    #[error("SES will not take a mail: {0}")]
+    Refused(String),
     #[error("another run is sending the mail")]
     Held,
 }
 
-/// Sends the mail that a message calls for; `staff` hears of stock that runs low.
-pub async fn mail(
+/// Sends the mail that a message calls for, `staff` hears of stock that runs low; or takes in what became of one.
+pub async fn work_off(
     sender: &Sender,
     shop: &Shop,
     links: &Links,
     staff: Option<&Email>,
-    message: Mailable,
+    job: Job,
 ) -> Result<(), MailError> {
+    let message = match job {
+        Job::Mail(message) => message,
+        Job::Feedback(told) => return Ok(feedback::take_in(&sender.table, &told, clock::now()).await?),
+    };
     let (to, mail) = match &message {
         Mailable::Stock(message) => match hears_of(message, staff) {
             Some(to) => (to, compose_stock(shop, message)?),
@@ -49,9 +56,18 @@ pub async fn mail(
         Mailable::Order(message) => (&message.order.email, compose(shop, message)?),
         Mailable::Account(message) => (&message.to, letter(&sender.table, shop, links, message).await?),
     };
-    match mail {
-        Some(mail) => sender.send_once(&message.id(), to, mail).await,
-        None => Ok(()),
+    let Some(mail) = mail else { return Ok(()) };
+    let order = match &message {
+        Mailable::Order(message) => Some(message.order.id),
+        Mailable::Account(_) | Mailable::Stock(_) => None,
+    };
+    let (id, subject) = (message.id(), mail.subject.clone());
+    match (sender.send_once(&id, to, order, mail).await, order) {
+        // To ask again is in vain; staff can reach the buyer in another way.
+        (Err(MailError::Refused(why)), Some(order)) => {
+            Ok(feedback::refused(&sender.table, order, &id, &subject, to.as_str(), &why, clock::now()).await?)
+        }
+        (sent, _) => sent,
     }
 }
 
@@ -96,13 +112,13 @@ pub struct Sender {
 
 impl Sender {
     /// Sends the mail of a message, unless it is out already.
-    async fn send_once(&self, message: &str, to: &Email, mail: Mail) -> Result<(), MailError> {
+    async fn send_once(&self, message: &str, to: &Email, order: Option<OrderId>, mail: Mail) -> Result<(), MailError> {
         match self.table.claim_mail(message, clock::now()).await? {
             Claim::Granted => {}
             Claim::Sent => return Ok(()),
             Claim::Held => return Err(MailError::Held),
         }
-        match self.send(to.as_str(), mail).await {
+        match self.send(to.as_str(), order, mail).await {
             Ok(ses_id) => Ok(self.table.mail_sent(message, &ses_id, clock::now()).await?),
             Err(error) => {
                 self.table.release_mail(message).await?;
@@ -112,21 +128,34 @@ impl Sender {
     }
 
     /// SES's id of the mail.
-    async fn send(&self, to: &str, mail: Mail) -> Result<String, MailError> {
-        let request = request(&self.from, &self.configuration_set, to, mail)?;
-        let sent = request.send_with(&self.client).await.map_err(|error| MailError::Send(reason(&error)))?;
+    async fn send(&self, to: &str, order: Option<OrderId>, mail: Mail) -> Result<String, MailError> {
+        let request = request(&self.from, &self.configuration_set, to, order, mail)?;
+        let sent = request.send_with(&self.client).await.map_err(|error| match reason(&error) {
+            // What no second try changes, such as a domain that cannot be one. All else may be the shop's own settings.
+            why if why == "BadRequestException" => MailError::Refused(why),
+            why => MailError::Send(why),
+        })?;
         Ok(sent.message_id.unwrap_or_default())
     }
 }
 
 /// What SES is asked to send. Each part is a field of its own: SES makes the headers, and encodes what stands in them.
-fn request(from: &str, configuration_set: &str, to: &str, mail: Mail) -> Result<SendEmailInputBuilder, BuildError> {
+/// SES tells the order again with whatever becomes of the mail.
+fn request(
+    from: &str,
+    configuration_set: &str,
+    to: &str,
+    order: Option<OrderId>,
+    mail: Mail,
+) -> Result<SendEmailInputBuilder, BuildError> {
+    let tag = |order: OrderId| MessageTag::builder().name("order").value(order.to_string()).build();
     let content = |text: String| Content::builder().charset("UTF-8").data(text).build();
     let body = Body::builder().text(content(mail.text)?).html(content(mail.html)?).build();
     let message = MailMessage::builder().subject(content(mail.subject)?).body(body).build();
     Ok(SendEmailInputBuilder::default()
         .from_email_address(from)
         .configuration_set_name(configuration_set)
+        .set_email_tags(order.map(tag).transpose()?.map(|tag| vec![tag]))
         .destination(Destination::builder().to_addresses(to).build())
         .content(EmailContent::builder().simple(message).build()))
 }

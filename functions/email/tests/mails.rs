@@ -167,3 +167,23 @@ fn nobody_is_mailed_about_a_change_of_stock() {
 fn nobody_is_mailed_about_the_password_of_an_account_that_there_is_not() {
     assert!(compose_letter(&shop(), None, AccountEvent::PasswordResetRequested, false, "TOKEN").unwrap().is_none());
 }
+
+/// Who announces asks only whether there is a mail, and no more than that.
+#[test]
+fn what_is_said_to_be_mailed_is_what_has_a_mail() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/messages");
+    let mut kinds = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if !path.file_name().unwrap().to_string_lossy().starts_with("order.") {
+            continue;
+        }
+        let mut message: Message = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        for placed_by_staff in [false, true] {
+            message.order.placed_by_staff = placed_by_staff;
+            assert_eq!(compose(&shop(), &message).unwrap().is_some(), message.is_mailed(), "{}", path.display());
+        }
+        kinds += 1;
+    }
+    assert!(kinds >= 28, "{kinds} kinds of messages");
+}

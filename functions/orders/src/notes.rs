@@ -44,7 +44,7 @@ pub async fn write_note(
     let text = fields.finish(|| text)?;
     let order: OrderId = id.parse().map_err(|_| unknown_order())?;
     let by = staff.caller.account;
-    let note = Note { id: NoteId::for_request(order, by, &key), text, by, at: clock::now() };
+    let note = Note { id: NoteId::for_request(order, by, &key), text, by: Some(by), at: clock::now() };
     let Err(refused) = table.write_note(order.number(), &note).await else {
         return Ok((StatusCode::CREATED, Json(note)).into_response());
     };

@@ -9,13 +9,14 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use crate::aws::{ACCOUNT, REGION, Refusal};
 use crate::event_sources::Report;
 use crate::faults::FaultSwitch;
+use crate::meter::Meter;
 use crate::queues::{queue_arn, queue_name};
 use crate::template::{Role, Template};
 
@@ -67,12 +68,11 @@ impl Access {
     }
 
     fn judge(&self, call: &Parts, body: &[u8]) -> Result<(), String> {
-        let signature = call.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let in_link =
             call.uri.query().unwrap_or_default().split('&').find_map(|part| part.strip_prefix("X-Amz-Credential="));
         let in_link = in_link.map(|scope| scope.replace("%2F", "/")).unwrap_or_default();
-        let scope = signature.split_once("Credential=").map_or(in_link.as_str(), |(_, rest)| rest);
-        let mut scope = scope.split(['/', ',']);
+        let scope = Some(scope(&call.headers)).filter(|scope| !scope.is_empty()).unwrap_or(&in_link);
+        let mut scope = scope.split('/');
         let (key, service) = (scope.next().unwrap_or_default(), scope.nth(2).unwrap_or_default());
         let Some((function, role)) = self.0.roles.iter().find(|(function, _)| function == key) else {
             return Ok(());
@@ -113,6 +113,17 @@ impl Access {
             _ => Vec::new(),
         }
     }
+}
+
+/// The access key that a call is signed with: a function's name, where a function makes it.
+pub(crate) fn caller(headers: &HeaderMap) -> &str {
+    scope(headers).split('/').next().unwrap_or_default()
+}
+
+/// Whose key signed, when, and for which region and service.
+fn scope(headers: &HeaderMap) -> &str {
+    let signature = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    signature.split_once("Credential=").and_then(|(_, rest)| rest.split(',').next()).unwrap_or_default()
 }
 
 /// A transaction needs the permission of each of its parts.
@@ -168,8 +179,8 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// DynamoDB's endpoint behind the check, and behind what goes wrong on purpose.
-pub fn in_front_of(endpoint: String, access: Access, faults: FaultSwitch) -> Router {
+/// DynamoDB's endpoint behind the check, behind what goes wrong on purpose, and behind the meter.
+pub fn in_front_of(endpoint: String, access: Access, faults: FaultSwitch, meter: Meter) -> Router {
     let client = reqwest::Client::new();
     let forward = move |request: Request| {
         let (client, endpoint) = (client.clone(), endpoint.clone());
@@ -179,7 +190,7 @@ pub fn in_front_of(endpoint: String, access: Access, faults: FaultSwitch) -> Rou
             let call = client.request(parts.method, endpoint).headers(parts.headers).body(body);
             let answered = async {
                 let answer = call.send().await?;
-                Ok::<(StatusCode, http::HeaderMap, Bytes), reqwest::Error>((
+                Ok::<(StatusCode, HeaderMap, Bytes), reqwest::Error>((
                     answer.status(),
                     answer.headers().clone(),
                     answer.bytes().await?,
@@ -193,6 +204,7 @@ pub fn in_front_of(endpoint: String, access: Access, faults: FaultSwitch) -> Rou
     };
     Router::new()
         .fallback(forward)
+        .layer(from_fn_with_state(meter, Meter::count))
         .layer(from_fn_with_state(faults, FaultSwitch::meet))
         .layer(from_fn_with_state(access, Access::check))
 }

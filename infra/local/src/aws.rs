@@ -33,6 +33,8 @@ pub struct Aws {
     pub secrets: Secrets,
     pub outbox: Outbox,
     pub buckets: Buckets,
+    /// The queue that hears what becomes of mails.
+    pub(crate) mail_feedback: Option<String>,
     pub invoke: Invoke,
     pub(crate) positions: Positions,
     saved: Saved,
@@ -54,7 +56,8 @@ impl Aws {
         let outbox = Outbox::open(folder)?;
         let buckets = Buckets::open(&template.buckets, folder);
         saved.keep(queues.clone(), positions.clone());
-        Ok(Aws { queues, secrets, outbox, buckets, invoke: invoke.into(), positions, saved })
+        let mail_feedback = template.mail_feedback.clone();
+        Ok(Aws { queues, secrets, outbox, buckets, mail_feedback, invoke: invoke.into(), positions, saved })
     }
 
     /// Writes queues and stream positions a last time, after which the folder is another run's.

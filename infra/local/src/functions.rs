@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
+use crate::meter::Meter;
 use crate::template::Function;
 
 mod worker;
@@ -32,6 +33,8 @@ pub struct Settings {
     /// Processes of one function at once.
     pub workers_per_function: usize,
     pub logs: Logs,
+    /// Counts invocations.
+    pub meter: Meter,
 }
 
 /// Takes each line that a function writes: the function's name, the line.
@@ -128,6 +131,7 @@ impl Pool {
             Some(worker) => worker,
             None => Worker::start(&self.function, &self.settings).await?,
         };
+        self.settings.meter.invoked(&self.function.name);
         let outcome = worker.serve(payload, self.function.timeout).await;
         match &outcome {
             Ok(_) | Err(InvokeError::Failed(_)) => self.idle().push((worker, Instant::now())),

@@ -12,6 +12,7 @@ pub mod functions;
 mod gateway;
 mod lambda;
 mod mail;
+pub mod meter;
 mod queues;
 mod saved;
 #[cfg(test)]

@@ -1,6 +1,7 @@
-//! SES's SendEmail, into an outbox that can be looked at.
+//! SES's SendEmail, into an outbox that can be looked at; and its mailbox simulator, whose addresses mails come back from.
 
 mod page;
+mod simulator;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::aws::{Aws, OpenError, Refusal, input};
+use crate::queues::Letter;
 
 pub use page::router as page;
 
@@ -121,7 +123,7 @@ struct SendEmail {
     content: Content,
     #[serde(default)]
     email_tags: Vec<Pair>,
-    /// What becomes of bounces, of which there are none here.
+    /// There is one, and what it says of bounces holds for every mail.
     #[serde(rename = "ConfigurationSetName")]
     _configuration_set: Option<IgnoredAny>,
 }
@@ -181,9 +183,15 @@ pub(crate) async fn send(State(aws): State<Aws>, body: Bytes) -> Response {
             return Refusal { code: "BadRequestException", ..refusal }.into_response();
         }
     };
-    let id = mail.id.clone();
+    let (id, events) = (mail.id.clone(), simulator::events(&mail));
     match aws.outbox.add(mail) {
         Ok(()) => {
+            if let Some(queue) = &aws.mail_feedback {
+                for event in events {
+                    // The template names no queue that is not there.
+                    let _ = aws.queues.send(queue, Letter { body: event.to_string(), ..Letter::default() });
+                }
+            }
             ([(header::CONTENT_TYPE, "application/json")], json!({ "MessageId": id }).to_string()).into_response()
         }
         Err(error) => {

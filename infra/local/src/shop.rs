@@ -20,6 +20,7 @@ use crate::event_sources::{EventSources, Report, SourceError};
 use crate::faults::{FaultSwitch, Faults};
 use crate::functions::{self, Functions, InvokeError, Logs};
 use crate::mail;
+use crate::meter::{Meter, Usage};
 use crate::secrets::random_letters;
 use crate::store::Store;
 use crate::stripe::{self, StandIn};
@@ -125,6 +126,7 @@ pub struct Shop {
     connections: Connections,
     access: Access,
     faults: FaultSwitch,
+    meter: Meter,
     sources: EventSources,
     stand_in: Option<StandIn>,
     servers: JoinSet<()>,
@@ -161,6 +163,7 @@ impl Shop {
         let database = tables::open(&template.tables, folder)?;
         let access = Access::new(&template, options.report.clone());
         let faults = FaultSwitch::default();
+        let meter = Meter::default();
         let guard = match options.holds_to_roles {
             true => Some(listen(0).await?),
             false => None,
@@ -171,6 +174,7 @@ impl Shop {
             environment: environment(&tables_url),
             workers_per_function: options.workers_per_function,
             logs: options.logs,
+            meter: meter.clone(),
         };
         let functions = Functions::new(&template.functions, settings);
         let state = Aws::open(&template, &addresses.aws, folder, functions.clone())?;
@@ -183,11 +187,13 @@ impl Shop {
         let mut servers = JoinSet::new();
         servers.spawn(dynamodb_server(dynamodb, database.clone(), service.clone()));
         if let Some(guard) = guard {
-            let guarded = access::in_front_of(addresses.dynamodb.clone(), access.clone(), faults.clone());
+            let guarded =
+                access::in_front_of(addresses.dynamodb.clone(), access.clone(), faults.clone(), meter.clone());
             servers.spawn(server(guard, guarded, service.clone()));
         }
         let mut endpoint = aws::router(state.clone(), websocket::connections_router(connections.clone()));
         if options.holds_to_roles {
+            endpoint = endpoint.layer(from_fn_with_state(meter.clone(), Meter::count));
             endpoint = endpoint.layer(from_fn_with_state(access.clone(), Access::check));
         }
         servers.spawn(server(aws, endpoint, service));
@@ -218,6 +224,7 @@ impl Shop {
             connections,
             access,
             faults,
+            meter,
             sources,
             stand_in,
             servers,
@@ -234,6 +241,11 @@ impl Shop {
     /// The permissions that functions have used so far, where they are held to their roles.
     pub fn permissions_used(&self) -> BTreeSet<Use> {
         self.access.used()
+    }
+
+    /// What functions have used since this was asked before, or nothing the first time; where they are held to their roles.
+    pub fn used(&self) -> Usage {
+        self.meter.read()
     }
 
     /// From now on this goes wrong between the functions and the table, or nothing; where functions are held to their roles.
@@ -299,6 +311,7 @@ fn parameters(given: &BTreeMap<String, String>, addresses: &Addresses) -> BTreeM
         ("ShopUrl".to_owned(), "http://localhost:5173".to_owned()),
         ("Origins".to_owned(), "http://localhost:5173".to_owned()),
         ("AwsEndpointUrl".to_owned(), addresses.aws.clone()),
+        ("WebhookTestHosts".to_owned(), "localhost,127.0.0.1".to_owned()),
     ]);
     if let Some(stripe) = &addresses.stripe {
         parameters.insert("StripeApiUrl".to_owned(), format!("{stripe}/"));

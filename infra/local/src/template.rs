@@ -30,6 +30,8 @@ pub struct Template {
     pub queue_mappings: Vec<QueueMapping>,
     pub stream_mappings: Vec<StreamMapping>,
     pub schedules: Vec<Schedule>,
+    /// The queue that hears what becomes of mails.
+    pub mail_feedback: Option<String>,
 }
 
 #[derive(Clone, Debug)]

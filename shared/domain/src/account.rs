@@ -109,6 +109,8 @@ permissions! {
     WriteStock = "stock:write": Manager Administrator;
     /// Set up promotions, shipping methods and taxes.
     WritePricing = "pricing:write": Manager Administrator;
+    /// Set up webhooks, and see what was sent.
+    ManageWebhooks = "webhooks:manage": Administrator;
     /// Find people, give and take roles.
     ManagePeople = "people:manage": Administrator;
 }
@@ -212,6 +214,7 @@ mod tests {
              stock:read      Support Manager Administrator\n\
              stock:write     Manager Administrator\n\
              pricing:write   Manager Administrator\n\
+             webhooks:manage Administrator\n\
              people:manage   Administrator\n"
         );
         assert!(Permission::ALL.iter().all(|permission| !Role::Customer.may(*permission)));

@@ -101,6 +101,8 @@ id!(/// What staff noted about an order.
     NoteId, "not");
 id!(/// A line of a SKU's ledger.
     MovementId, "mov");
+id!(/// A system of the merchant's that is told of what happens to orders.
+    EndpointId, "whk");
 
 impl OrderId {
     /// The id of the order that `buyer` places with `key`: the same for the same two, so a repeated request meets the
@@ -126,6 +128,96 @@ impl NoteId {
     /// The id of the note that a member of staff writes about an order with `key`.
     pub fn for_request(order: OrderId, by: AccountId, key: &IdempotencyKey) -> Self {
         NoteId(Uuid::new_v5(&order.0, format!("{by}/{}", key.as_str()).as_bytes()))
+    }
+
+    /// The id of the note that a mail about an order did not arrive: one for each thing that the mail provider tells, however
+    /// often it does. No key of a member of staff's leads to it.
+    pub fn for_mail(order: OrderId, told: &str) -> Self {
+        NoteId(Uuid::new_v5(&order.0, format!("mail/{told}").as_bytes()))
+    }
+}
+
+/// What is sent to an endpoint: a change of an order, `ord_…-3`, whose message is `ord_…/3`; or a test, `tst_…`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum DeliveryId {
+    Change { order: OrderId, version: u32 },
+    Test(TestId),
+}
+
+id!(/// A test of an endpoint.
+    TestId, "tst");
+
+described!(
+    DeliveryId,
+    schema::text(
+        "What is sent to an endpoint: a change of an order, or a test.",
+        30,
+        41,
+        "^(ord_[0-7][0-9A-HJKMNP-TV-Z]{25}-[1-9][0-9]*|tst_[0-7][0-9A-HJKMNP-TV-Z]{25})$",
+        "ord_01K3ZQ8V5E7N9WJ2R4T6Y8B0CD-3"
+    )
+);
+
+impl DeliveryId {
+    pub fn of(order: OrderId, version: u32) -> Self {
+        DeliveryId::Change { order, version }
+    }
+
+    pub fn test(uuid: Uuid) -> Self {
+        DeliveryId::Test(TestId(uuid))
+    }
+
+    pub fn order(self) -> Option<OrderId> {
+        match self {
+            DeliveryId::Change { order, .. } => Some(order),
+            DeliveryId::Test(_) => None,
+        }
+    }
+
+    /// The id of the message that is sent, by which a receiver knows it again.
+    pub fn message(self) -> String {
+        match self {
+            DeliveryId::Change { order, version } => format!("{order}/{version}"),
+            DeliveryId::Test(test) => test.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message().replace('/', "-"))
+    }
+}
+
+impl FromStr for DeliveryId {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if let Ok(test) = text.parse() {
+            return Ok(DeliveryId::Test(test));
+        }
+        let read = || {
+            let (order, version) = text.split_once('-')?;
+            let id = DeliveryId::of(order.parse().ok()?, version.parse().ok()?);
+            // One spelling for each.
+            (id.to_string() == text && version != "0").then_some(id)
+        };
+        read().ok_or_else(|| Invalid::new("must be the id of a delivery, such as ord_…-3"))
+    }
+}
+
+impl TryFrom<String> for DeliveryId {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        text.parse()
+    }
+}
+
+impl From<DeliveryId> for String {
+    fn from(id: DeliveryId) -> String {
+        id.to_string()
     }
 }
 
@@ -339,6 +431,18 @@ mod tests {
             prop_assert!(id.to_string().parse::<AccountId>().is_err());
             if let Ok(parsed) = noise.parse::<OrderId>() {
                 prop_assert_eq!(parsed.to_string(), noise);
+            }
+        }
+
+        #[test]
+        fn a_delivery_has_one_spelling_and_its_messages_id(bits: u128, version in 1..u32::MAX) {
+            let order = OrderId(Uuid::from_u128(bits));
+            let id = DeliveryId::of(order, version);
+            prop_assert_eq!(id.message(), format!("{order}/{version}"));
+            prop_assert_eq!(id.to_string().parse::<DeliveryId>().unwrap(), id);
+            prop_assert_eq!(DeliveryId::test(order.0).to_string().parse::<DeliveryId>().unwrap().order(), None);
+            for other in [format!("{order}/{version}"), format!("{order}-0{version}"), format!("{order}-+{version}"), format!("{order}-0")] {
+                prop_assert!(other.parse::<DeliveryId>().is_err(), "{}", other);
             }
         }
 

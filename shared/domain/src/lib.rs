@@ -24,6 +24,7 @@ pub mod stock;
 pub mod text;
 pub mod totals;
 pub mod update;
+pub mod webhook;
 
 pub use jiff::civil::Date;
 pub use jiff::tz::TimeZone;

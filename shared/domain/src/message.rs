@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::account::Role;
 use crate::cart::PricedLine;
 use crate::export::Export;
-use crate::id::{AccountId, ExportId, ImportId, LetterId, LocationId, OrderId, ProductId};
+use crate::id::{AccountId, DeliveryId, EndpointId, ExportId, ImportId, LetterId, LocationId, OrderId, ProductId};
 use crate::import::Import;
 use crate::language::Language;
 use crate::money::Money;
@@ -17,6 +17,38 @@ use crate::stock::Reason;
 use crate::text::{Email, Sku};
 use crate::totals::{Prices, Shipping, Tax, Totals};
 use crate::update::Places;
+
+/// The tag of every event of orders.
+pub const EVENT_TAGS: [&str; 28] = [
+    "order.placed.v1",
+    "order.payment_started.v1",
+    "order.payment_declined.v1",
+    "order.payment_expired.v1",
+    "order.payment_authorised.v1",
+    "order.paid.v1",
+    "order.processing.v1",
+    "order.address_changed.v1",
+    "order.partially_shipped.v1",
+    "order.shipped.v1",
+    "order.shipment_delivered.v1",
+    "order.delivered.v1",
+    "order.cancelled.v1",
+    "order.expired.v1",
+    "order.cancelled_with_refund.v1",
+    "order.rest_cancelled.v1",
+    "order.paid_late.v1",
+    "order.refund_requested.v1",
+    "order.refunded.v1",
+    "order.refund_failed.v1",
+    "order.dispute_opened.v1",
+    "order.dispute_updated.v1",
+    "order.dispute_closed.v1",
+    "order.return_requested.v1",
+    "order.return_approved.v1",
+    "order.return_refused.v1",
+    "order.return_received.v1",
+    "order.exchanged.v1",
+];
 
 /// One thing that happened to an order. The tag carries the version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +171,13 @@ impl Event {
             Event::ReturnReceived { .. } => "order.return_received",
             Event::Exchanged { .. } => "order.exchanged",
         }
+    }
+
+    /// As messages carry it, with the version: `order.paid.v1`.
+    pub fn tag(&self) -> &'static str {
+        let name = self.name();
+        let newest = EVENT_TAGS.iter().rev().find(|tag| tag.rsplit_once(".v").is_some_and(|(of, _)| of == name));
+        newest.expect("every event has a tag")
     }
 }
 
@@ -525,19 +564,82 @@ impl From<&Totals> for Sums {
     }
 }
 
+/// What is to be sent to an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum WebhookEvent {
+    /// This happened to an order.
+    #[serde(rename = "webhook.due.v1")]
+    Due { message: Box<Message> },
+    /// Staff asked for a delivery of the log, or for a test.
+    #[serde(rename = "webhook.asked.v1")]
+    Asked,
+}
+
+/// A message about something to be sent to an endpoint. `id` is the delivery's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookMessage {
+    pub id: DeliveryId,
+    pub at: Timestamp,
+    pub endpoint_id: EndpointId,
+    pub event: WebhookEvent,
+}
+
 impl Message {
+    /// Whether the buyer is mailed about it. What they did themselves just now is on the page before them; and what is for
+    /// staff to mend, they are told when it is mended.
+    pub fn is_mailed(&self) -> bool {
+        match &self.event {
+            // Those who place one themselves are on its page.
+            Event::Placed => self.order.placed_by_staff,
+            Event::PaymentDeclined
+            | Event::PaymentAuthorised
+            | Event::Paid
+            | Event::Processing
+            | Event::AddressChanged
+            | Event::PartiallyShipped { .. }
+            | Event::Shipped { .. }
+            | Event::ShipmentDelivered { .. }
+            | Event::Delivered
+            | Event::Cancelled
+            | Event::Expired
+            | Event::CancelledWithRefund { .. }
+            | Event::RestCancelled { .. }
+            | Event::PaidLate { .. }
+            | Event::Refunded { .. }
+            | Event::ReturnApproved { .. }
+            | Event::ReturnRefused { .. }
+            | Event::ReturnReceived { .. } => true,
+            Event::PaymentStarted | Event::PaymentExpired => false,
+            // Those who asked for it are told when it is made; that it cannot be is for staff to mend.
+            Event::RefundRequested { .. } | Event::RefundFailed { .. } => false,
+            // Those who dispute a payment know that they do; it is answered by staff, at Stripe.
+            Event::DisputeOpened { .. } | Event::DisputeUpdated { .. } | Event::DisputeClosed { .. } => false,
+            // Those who ask know that they did.
+            Event::ReturnRequested { .. } => false,
+            // The order that goes out for it has a mail of its own.
+            Event::Exchanged { .. } => false,
+        }
+    }
+
     /// The announcement of the order's latest change; None once nobody is left to be told.
     pub fn latest(order: &Order) -> Option<Message> {
-        let entry = order.timeline.last()?;
+        Message::again(order, order.version())
+    }
+
+    /// The announcement of a change, but of the statuses and the address that the order has by now; None where there was no such
+    /// change, and once nobody is left to be told.
+    pub fn again(order: &Order, version: u32) -> Option<Message> {
+        let entry = order.timeline.get(usize::try_from(version).ok()?.checked_sub(1)?)?;
         let (email, shipping_address) = (order.contact.email()?, order.contact.shipping_address()?);
         Some(Message {
-            id: format!("{}/{}", order.id, order.version()),
+            id: format!("{}/{version}", order.id),
             at: entry.at,
             event: entry.event.clone(),
             places: None,
             order: Snapshot {
                 id: order.id,
-                version: order.version(),
+                version,
                 account_id: order.buyer,
                 email: email.clone(),
                 lines: order.lines.clone(),

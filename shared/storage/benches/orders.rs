@@ -115,7 +115,7 @@ async fn measured(History { shop, middle }: &History, name: &str, read: &Read) -
             for key in 0..=PAGE {
                 let (by, key) = (customer(), format!("key-{key}").parse().unwrap());
                 let id = NoteId::for_request(middle.id, by, &key);
-                let note = Note { id, text: "The buyer called.".parse().unwrap(), by, at: at(0) };
+                let note = Note { id, text: "The buyer called.".parse().unwrap(), by: Some(by), at: at(0) };
                 table.write_note(number, &note).await.unwrap();
             }
             let notes = async || assert_eq!(table.notes(number, PAGE as u8, None).await.unwrap().items.len(), PAGE);

@@ -5,14 +5,15 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use waybill_domain::document::Series;
 use waybill_domain::id::{
-    AccountId, CategoryId, DraftId, ExportId, ImportId, LetterId, MovementId, NoteId, OrderId, OrderNumber, ProductId,
-    PromotionId, ShippingMethodId,
+    AccountId, CategoryId, DeliveryId, DraftId, EndpointId, ExportId, ImportId, LetterId, MovementId, NoteId, OrderId,
+    OrderNumber, ProductId, PromotionId, ShippingMethodId,
 };
 use waybill_domain::money::Currency;
 use waybill_domain::order::Status;
 use waybill_domain::product::ProductState;
 use waybill_domain::text::{Email, Sku, Slug};
 use waybill_domain::update::Feed;
+use waybill_domain::webhook::DeliveryStatus;
 use waybill_domain::{Date, Timestamp};
 
 use crate::carts::CartOwner;
@@ -568,6 +569,61 @@ pub fn stripe_event(id: &str) -> Key {
 
 pub fn mail(message: &str) -> Key {
     Key { pk: format!("MAIL#{message}"), sk: "MAIL".into() }
+}
+
+/// Endpoints share a partition: all of them are one query.
+pub const WEBHOOKS: &str = "WEBHOOKS";
+/// What the sort key of every endpoint begins with.
+pub const ENDPOINT: &str = "ENDPOINT#";
+
+pub fn endpoint(id: EndpointId) -> Key {
+    Key { pk: WEBHOOKS.into(), sk: format!("{ENDPOINT}{id}") }
+}
+
+/// What an endpoint's requests are signed with. An item of its own, so that who lists endpoints never reads it.
+pub fn endpoint_secrets(id: EndpointId) -> Key {
+    Key { pk: WEBHOOKS.into(), sk: format!("SECRETS#{id}") }
+}
+
+/// How many endpoints there are.
+pub fn endpoint_count() -> Key {
+    Key { pk: WEBHOOKS.into(), sk: "COUNT".into() }
+}
+
+/// What the sort key of every delivery begins with; template.yaml's stream filter names it too.
+pub const DELIVERY: &str = "DELIVERY#";
+
+/// What an order's changes became at an endpoint. None for the tests of the endpoint.
+pub fn deliveries_about(endpoint: EndpointId, order: Option<OrderNumber>) -> String {
+    match order {
+        Some(order) => format!("DELIVERIES#{endpoint}#{order}"),
+        None => format!("DELIVERIES#{endpoint}#TESTS"),
+    }
+}
+
+pub fn delivery(endpoint: EndpointId, id: DeliveryId) -> Key {
+    let sk = match id {
+        // Fixed width, so that text sorts as numbers do.
+        DeliveryId::Change { version, .. } => format!("{DELIVERY}{version:010}"),
+        DeliveryId::Test(test) => format!("{DELIVERY}{test}"),
+    };
+    Key { pk: deliveries_about(endpoint, id.order().map(OrderId::number)), sk }
+}
+
+pub fn deliveries_to(endpoint: EndpointId) -> String {
+    format!("WEBHOOK#{endpoint}")
+}
+
+pub fn deliveries_that_are(endpoint: EndpointId, status: DeliveryStatus) -> String {
+    format!("WEBHOOK#{endpoint}#{}", status.as_str())
+}
+
+pub fn delivered_to(endpoint: EndpointId, at: Timestamp, id: DeliveryId) -> Place {
+    Place { index: Index::Gsi1, pk: deliveries_to(endpoint), sk: by_time(at, id) }
+}
+
+pub fn deliveries_by_status(endpoint: EndpointId, status: DeliveryStatus, at: Timestamp, id: DeliveryId) -> Place {
+    Place { index: Index::Gsi2, pk: deliveries_that_are(endpoint, status), sk: by_time(at, id) }
 }
 
 pub fn signing_keys() -> Key {

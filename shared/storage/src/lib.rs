@@ -34,6 +34,7 @@ mod table;
 pub mod tallies;
 mod transaction;
 pub mod waiting;
+pub mod webhooks;
 
 pub use page::{Cursor, Page};
 pub use table::{StorageError, Table};

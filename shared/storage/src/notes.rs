@@ -1,4 +1,4 @@
-//! What staff note about an order, for each other.
+//! What is noted about an order, for staff.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -19,8 +19,9 @@ pub type NoteText = Prose<1, 2000>;
 pub struct Note {
     pub id: NoteId,
     pub text: NoteText,
-    /// The member of staff who wrote it.
-    pub by: AccountId,
+    /// The member of staff who wrote it; absent from what was noted by itself, such as a mail that did not arrive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<AccountId>,
     pub at: Timestamp,
 }
 

@@ -5,14 +5,14 @@ use waybill_domain::export::Export;
 use waybill_domain::import::Import;
 use waybill_domain::message::{
     AccountMessage, CustomerMessage, DocumentMessage, ExportMessage, ImportMessage, Message, RefundMessage,
-    StockMessage,
+    StockMessage, WebhookMessage,
 };
 use waybill_domain::order::Order;
 
 use crate::keys;
 use crate::letters::Letter;
 use crate::table::StorageError;
-use crate::{payers, stock, waiting};
+use crate::{payers, stock, waiting, webhooks};
 
 /// What an item in the stream calls for.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub enum Announcement {
     Import(Vec<ImportMessage>),
     /// The next step of an export.
     Export(ExportMessage),
+    /// What staff asked to be sent to an endpoint.
+    Webhook(WebhookMessage),
 }
 
 /// Reads an item of the table's stream. None for one that tells nobody anything.
@@ -65,6 +67,9 @@ pub fn announcement(image: serde_dynamo::Item) -> Result<Option<Announcement>, S
         }
         Some(serde_dynamo::AttributeValue::S(sk)) if sk.starts_with(keys::WAITING) => {
             Ok(waiting::returned(image).map_err(unreadable)?.map(Announcement::Stock))
+        }
+        Some(serde_dynamo::AttributeValue::S(sk)) if sk.starts_with(keys::DELIVERY) => {
+            Ok(webhooks::asked(image).map_err(unreadable)?.map(Announcement::Webhook))
         }
         _ => Ok(None),
     }

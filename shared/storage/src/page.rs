@@ -5,7 +5,9 @@ use std::fmt;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 use waybill_domain::Timestamp;
-use waybill_domain::id::{AccountId, DraftId, ExportId, ImportId, NoteId, OrderId, OrderNumber, ProductId};
+use waybill_domain::id::{
+    AccountId, DeliveryId, DraftId, EndpointId, ExportId, ImportId, NoteId, OrderId, OrderNumber, ProductId,
+};
 use waybill_domain::text::Sku;
 
 use crate::keys::{self, Index, Item, Key, SUMMARY};
@@ -126,6 +128,19 @@ impl Cursor {
         let at = Timestamp::from_millisecond(at.parse().ok()?).ok()?;
         let (product, sku) = (product.parse().ok()?, sku.parse().ok()?);
         Some(Cursor { sort: keys::low_since(at, product, &sku).sk, key: keys::low(product, &sku), back })
+    }
+
+    /// Reads a cursor of what was sent to an endpoint, or about one order.
+    pub fn among_deliveries(endpoint: EndpointId, order: Option<OrderId>, text: &str) -> Option<Cursor> {
+        let (text, back) = direction(text);
+        if let Some(order) = order {
+            let version = text.strip_prefix(keys::DELIVERY.trim_end_matches('#'))?.strip_prefix('.')?.parse().ok()?;
+            let key = keys::delivery(endpoint, DeliveryId::of(order, version));
+            return Some(Cursor { sort: key.sk.clone(), key, back });
+        }
+        let (at, id) = text.split_once('.')?;
+        let (at, id) = (Timestamp::from_millisecond(at.parse().ok()?).ok()?, id.parse::<DeliveryId>().ok()?);
+        Some(Cursor { sort: keys::by_time(at, id), key: keys::delivery(endpoint, id), back })
     }
 
     /// Reads a cursor of what an account waits for.

@@ -211,7 +211,7 @@ fn versioned<T: DeserializeOwned>(item: Item) -> Result<Versioned<T>, StorageErr
     Ok(Versioned { version: number(&item, "version")?, value: from_item(item)? })
 }
 
-fn number<N: std::str::FromStr>(item: &Item, name: &str) -> Result<N, StorageError> {
+pub(crate) fn number<N: std::str::FromStr>(item: &Item, name: &str) -> Result<N, StorageError> {
     let number = item.get(name).and_then(|value| value.as_n().ok()?.parse().ok());
     number.ok_or_else(|| StorageError::Broken(format!("an item without its {name}")))
 }

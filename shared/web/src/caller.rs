@@ -64,7 +64,7 @@ pub mod may {
         };
     }
 
-    named!(ReadOrders NoteOrders PlaceOrders FulfilOrders CaptureOrders RefundOrders ReadReports WriteCatalog ReadStock WriteStock WritePricing ManagePeople);
+    named!(ReadOrders NoteOrders PlaceOrders FulfilOrders CaptureOrders RefundOrders ReadReports WriteCatalog ReadStock WriteStock WritePricing ManageWebhooks ManagePeople);
 }
 
 impl Caller {

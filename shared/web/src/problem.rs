@@ -10,11 +10,13 @@ use waybill_domain::category::{MAX_CATEGORIES, MAX_DEPTH, Misplaced};
 use waybill_domain::order::{
     MAX_REFUNDS, MAX_RETURNS, MAX_SHIPMENTS, Refusal, UnitsRefused, refund, returns, shipping,
 };
+use waybill_domain::webhook::MAX_ENDPOINTS;
 use waybill_storage::carts::CartRefused;
 use waybill_storage::catalog::ProductRefused;
 use waybill_storage::categories::CategoryRefused;
 use waybill_storage::orders::Unchanged;
 use waybill_storage::pricing::SettingRefused;
+use waybill_storage::webhooks::EndpointRefused;
 use waybill_storage::{Refused, StorageError};
 
 use crate::kind::Kind;
@@ -380,6 +382,18 @@ impl From<SettingRefused> for Problem {
             }
             SettingRefused::Unknown => Problem::not_found("promotion or shipping method"),
             SettingRefused::Changed => outdated(),
+        }
+    }
+}
+
+impl From<EndpointRefused> for Problem {
+    fn from(refused: EndpointRefused) -> Self {
+        match refused {
+            EndpointRefused::TooMany => {
+                Problem::new(Kind::TooMany, format!("A shop has at most {MAX_ENDPOINTS} webhook endpoints."))
+            }
+            EndpointRefused::Unknown => Problem::not_found("webhook endpoint"),
+            EndpointRefused::Changed => outdated(),
         }
     }
 }

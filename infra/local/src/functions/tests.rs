@@ -48,8 +48,13 @@ fn function(timeout: Duration) -> (Function, Settings) {
         environment: BTreeMap::new(),
         role: None,
     };
-    let settings =
-        Settings { binaries: folder, environment: BTreeMap::new(), workers_per_function: 4, logs: Arc::new(|_, _| {}) };
+    let settings = Settings {
+        binaries: folder,
+        environment: BTreeMap::new(),
+        workers_per_function: 4,
+        logs: Arc::new(|_, _| {}),
+        meter: Meter::default(),
+    };
     (function, settings)
 }
 

@@ -172,8 +172,21 @@ impl Reading<'_> {
                 self.integrations.insert(id.to_owned(), function.to_owned());
             }
             "AWS::ApiGatewayV2::Route" => routes.push((id.to_owned(), self.properties(properties)?)),
-            // Who may invoke a function, and by which ways a bucket is reached, is AWS's to enforce.
-            "AWS::Lambda::Permission" | "AWS::S3::BucketPolicy" => {}
+            // Who may invoke a function or send to a queue, and by which ways a bucket is reached, is AWS's to enforce.
+            "AWS::Lambda::Permission" | "AWS::SQS::QueuePolicy" | "AWS::S3::BucketPolicy" => {}
+            "AWS::Events::Rule" => {
+                let rule: r::Rule = self.properties(properties)?;
+                if rule.event_pattern.source != ["aws.ses"] || self.template.mail_feedback.is_some() {
+                    return Err("only one rule, for events of aws.ses, is known".into());
+                }
+                let [r::Target { arn, input_path: Some(path), .. }] = rule.targets.as_slice() else {
+                    return Err("only one target, of $.detail, is known".into());
+                };
+                if path != "$.detail" || !arn.contains(":sqs:") {
+                    return Err(format!("the target {arn} of {path} is not known: only a queue, of $.detail"));
+                }
+                self.template.mail_feedback = Some(last(arn, ':'));
+            }
             "AWS::IAM::Role" => {
                 let role: r::Role = self.properties(properties)?;
                 let statements: Vec<_> =
@@ -200,6 +213,7 @@ impl Reading<'_> {
             | "AWS::Logs::LogGroup"
             | "AWS::Logs::MetricFilter"
             | "AWS::SES::ConfigurationSet"
+            | "AWS::SES::ConfigurationSetEventDestination"
             | "AWS::SES::EmailIdentity"
             | "AWS::SNS::Subscription"
             | "AWS::SNS::Topic" => {}
@@ -347,6 +361,7 @@ impl Reading<'_> {
         let queues: BTreeSet<_> = template.queues.iter().map(|queue| &queue.name).collect();
         let named = template.queues.iter().filter_map(|queue| queue.dead_letters.as_ref().map(|dead| &dead.queue));
         let named = named.chain(template.queue_mappings.iter().map(|mapping| &mapping.queue));
+        let named = named.chain(&template.mail_feedback);
         let mut named = named.chain(template.stream_mappings.iter().filter_map(|mapping| mapping.on_failure.as_ref()));
         if let Some(unknown) = named.find(|queue| !queues.contains(queue)) {
             return Err(format!("there is no queue {unknown}"));

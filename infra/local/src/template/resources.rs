@@ -230,6 +230,33 @@ pub struct RedrivePolicy {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Rule {
+    pub event_pattern: EventPattern,
+    pub targets: Vec<Target>,
+    #[serde(rename = "Description")]
+    _description: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventPattern {
+    pub source: Vec<String>,
+    /// There is one configuration set here, so all of SES's events are its own.
+    #[serde(rename = "detail")]
+    _detail: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Target {
+    pub arn: String,
+    pub input_path: Option<String>,
+    #[serde(rename = "Id")]
+    _id: IgnoredAny,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct Secret {
     pub generate_secret_string: GenerateSecretString,
     #[serde(rename = "Description")]

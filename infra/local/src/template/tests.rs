@@ -12,7 +12,7 @@ fn ours() -> Template {
 #[test]
 fn our_own_template_is_read_whole() {
     let template = ours();
-    assert_eq!(template.functions.len(), 19);
+    assert_eq!(template.functions.len(), 21);
     let orders = template.functions.iter().find(|function| function.binary == "orders").unwrap();
     assert_eq!((orders.name.as_str(), orders.memory_mb, orders.timeout.as_secs()), ("OrdersFunction", 256, 10));
     assert_eq!(orders.environment["TABLE_NAME"], "Table");
@@ -25,12 +25,13 @@ fn our_own_template_is_read_whole() {
     assert_eq!(template.http.cors.unwrap().allow_origins, ["http://localhost:5173", "http://other"]);
     let websocket = template.websocket.unwrap();
     assert_eq!((websocket.stage.as_str(), websocket.routes.len()), ("live", 3));
-    assert_eq!(template.queues.len(), 17);
+    assert_eq!(template.queues.len(), 21);
     assert_eq!(template.buckets, ["ExportBucket"]);
     assert_eq!(template.secrets.len(), 6);
     assert_eq!(template.tables[0].ttl_attribute.as_deref(), Some("expires_at"));
     let mail = template.queue_mappings.iter().find(|mapping| mapping.queue == "MailQueue").unwrap();
     assert_eq!((mail.function.as_str(), mail.batch_size, mail.reports_item_failures), ("EmailFunction", 10, true));
+    assert_eq!(template.mail_feedback.as_deref(), Some("FeedbackQueue"));
     let stream = &template.stream_mappings[0];
     assert_eq!((stream.table.as_str(), stream.max_retries, stream.bisects), ("Table", Some(10), true));
     assert_eq!(stream.on_failure.as_deref(), Some("AnnounceDeadLetters"));

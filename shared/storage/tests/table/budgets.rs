@@ -78,7 +78,7 @@ async fn a_note_is_one_call_to_write_to_list_and_to_delete() {
     let order = placed.id.number();
     let by = customer();
     let id = NoteId::for_request(placed.id, by, &"key".parse().unwrap());
-    let note = Note { id, text: "Called".parse().unwrap(), by, at: at(1) };
+    let note = Note { id, text: "Called".parse().unwrap(), by: Some(by), at: at(1) };
     shop.wire.calls();
     shop.table.write_note(order, &note).await.unwrap();
     assert_eq!(shop.table.notes(order, 20, None).await.unwrap().items, std::slice::from_ref(&note));

@@ -44,7 +44,8 @@ async fn announced(shop: &Shop) -> Vec<String> {
         | Announcement::Letter(_)
         | Announcement::Customer(_)
         | Announcement::Stock(_)
-        | Announcement::Import(_) => None,
+        | Announcement::Import(_)
+        | Announcement::Webhook(_) => None,
     };
     announced.filter_map(of_export).collect()
 }

@@ -38,7 +38,8 @@ async fn announced(shop: &Shop) -> Vec<ImportMessage> {
         | Announcement::Letter(_)
         | Announcement::Customer(_)
         | Announcement::Stock(_)
-        | Announcement::Export(_) => Vec::new(),
+        | Announcement::Export(_)
+        | Announcement::Webhook(_) => Vec::new(),
     };
     announced.flat_map(import).collect()
 }

@@ -32,4 +32,5 @@ mod signing_keys;
 mod stock;
 mod tallies;
 mod waiting;
+mod webhooks;
 mod wire;
