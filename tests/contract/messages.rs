@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use waybill_domain::message::{
     AccountEvent, AccountMessage, CustomerEvent, CustomerMessage, DocumentEvent, DocumentMessage, EVENT_TAGS, Event,
-    ImportEvent, ImportMessage, Message, RefundEvent, RefundMessage, StockEvent, StockMessage, WebhookEvent,
-    WebhookMessage,
+    ExportEvent, ExportMessage, ImportEvent, ImportMessage, Message, RefundEvent, RefundMessage, StockEvent,
+    StockMessage, WebhookEvent, WebhookMessage,
 };
 use waybill_domain::webhook::TEST_TAG;
 use waybill_lambda::batch::{Mailable, Payable};
@@ -18,11 +18,12 @@ use waybill_local::workspace;
 use super::template;
 
 /// What each queue is to the contract: its channel.
-const QUEUES: [(&str, &str); 7] = [
+const QUEUES: [(&str, &str); 8] = [
     ("MailQueue", "mailQueue"),
     ("PushQueue", "pushQueue"),
     ("StockQueue", "stockQueue"),
     ("ImportQueue", "importQueue"),
+    ("ExportQueue", "exportQueue"),
     ("RefundQueue", "refundQueue"),
     ("DocumentQueue", "documentQueue"),
     ("WebhookQueue", "webhookQueue"),
@@ -87,6 +88,7 @@ fn tags() -> BTreeSet<String> {
         .into_iter()
         .chain(stock_tags())
         .chain(tags_of::<ImportEvent>())
+        .chain(tags_of::<ExportEvent>())
         .chain(payable_tags())
         .chain(tags_of::<DocumentEvent>())
         .chain(tags_of::<WebhookEvent>())
@@ -99,6 +101,7 @@ enum Read {
     Order(Box<Message>),
     Account(AccountMessage),
     Import(ImportMessage),
+    Export(ExportMessage),
     Refund(RefundMessage),
     Customer(CustomerMessage),
     Document(DocumentMessage),
@@ -109,6 +112,9 @@ enum Read {
 fn parse(message: &Value) -> Result<Read, serde_json::Error> {
     if message["event"]["type"].as_str().is_some_and(|tag| tag.starts_with("import.")) {
         return serde_json::from_value(message.clone()).map(Read::Import);
+    }
+    if message["event"]["type"].as_str().is_some_and(|tag| tag.starts_with("export.")) {
+        return serde_json::from_value(message.clone()).map(Read::Export);
     }
     if message["event"]["type"].as_str().is_some_and(|tag| payable_tags().contains(tag)) {
         return serde_json::from_value(message.clone()).map(|message| match message {
@@ -134,6 +140,7 @@ fn written(read: &Read) -> Value {
         Read::Order(message) => serde_json::to_value(message),
         Read::Account(message) => serde_json::to_value(message),
         Read::Import(message) => serde_json::to_value(message),
+        Read::Export(message) => serde_json::to_value(message),
         Read::Refund(message) => serde_json::to_value(message),
         Read::Customer(message) => serde_json::to_value(message),
         Read::Document(message) => serde_json::to_value(message),
@@ -205,6 +212,7 @@ fn every_event_of_the_domain_has_a_recorded_message_and_a_recorded_update() {
         Read::Order(message) => Some(message.event.name().to_owned()),
         Read::Account(_)
         | Read::Import(_)
+        | Read::Export(_)
         | Read::Refund(_)
         | Read::Customer(_)
         | Read::Document(_)
@@ -252,6 +260,7 @@ fn the_contract_sends_and_takes_every_event_and_nothing_else() {
         ("pushQueue", order_tags()),
         ("stockQueue", stock_tags()),
         ("importQueue", tags_of::<ImportEvent>()),
+        ("exportQueue", tags_of::<ExportEvent>()),
         ("refundQueue", payable_tags()),
         ("documentQueue", tags_of::<DocumentEvent>()),
         ("webhookQueue", tags_of::<WebhookEvent>()),
@@ -269,6 +278,9 @@ fn the_contract_sends_and_takes_every_event_and_nothing_else() {
     }
     for operation in ["announceToImport", "workOffTheImport"] {
         assert_eq!(of_operation(operation), tags_of::<ImportEvent>(), "{operation}");
+    }
+    for operation in ["announceToExport", "workOffTheExport"] {
+        assert_eq!(of_operation(operation), tags_of::<ExportEvent>(), "{operation}");
     }
     for operation in ["announceToRefund", "makeTheRefunds"] {
         assert_eq!(of_operation(operation), payable_tags(), "{operation}");

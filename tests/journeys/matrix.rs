@@ -156,6 +156,12 @@ fn cases(order: &str, product: &str) -> Vec<(&'static str, Case)> {
         ("GET /v1/admin/orders", same("/v1/admin/orders?status=pending", None, 200)),
         ("GET /v1/admin/orders/counts", same("/v1/admin/orders/counts", None, 200)),
         ("GET /v1/admin/orders/export", same("/v1/admin/orders/export", None, 200)),
+        ("GET /v1/admin/accounts/export", same("/v1/admin/accounts/export", None, 200)),
+        ("GET /v1/admin/stock-movements/export", same("/v1/admin/stock-movements/export", None, 200)),
+        // The matrix has no keys.
+        ("POST /v1/admin/exports", same("/v1/admin/exports", nothing(), 422)),
+        ("GET /v1/admin/exports", same("/v1/admin/exports", None, 200)),
+        ("GET /v1/admin/exports/{id}", same("/v1/admin/exports/x", None, 404)),
         ("GET /v1/admin/reports/sales", same("/v1/admin/reports/sales", None, 200)),
         ("GET /v1/admin/reports/low-stock", same("/v1/admin/reports/low-stock", None, 200)),
         ("GET /v1/admin/reports/top", same("/v1/admin/reports/top", None, 200)),

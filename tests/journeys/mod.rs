@@ -13,6 +13,7 @@ mod disputing;
 mod documenting;
 mod drafting;
 mod expiring;
+mod exporting;
 mod failures;
 mod fulfilment;
 mod guessing;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::exporting::{export, fill_ledger};
 use serde_json::json;
 use waybill_local::template::{Permission, Template};
 use waybill_tests::{PASSWORD, Person, Socket, TestShop, address, eventually, key};
@@ -169,6 +170,12 @@ async fn report(shop: &TestShop, staff: &Person) {
         assert_eq!(staff.get(&format!("/v1/admin/reports/{report}")).await.status, 200, "{report}");
     }
     assert_eq!(staff.get("/v1/admin/orders/export").await.status, 200);
+    // More than a page, so that a step without patience puts rows aside.
+    fill_ledger(shop, "IMPORTED", 101, "Counted").await;
+    let ledger = export(staff, json!({ "of": "stock_movements" })).await;
+    assert_eq!(reqwest::get(ledger.text("/download/url")).await.unwrap().status(), 200);
+    export(staff, json!({ "of": "customers" })).await;
+    assert_eq!(staff.get("/v1/admin/exports").await.status, 200);
     // Every fiftieth request of somebody is written down, wherever it falls within the minute.
     for _ in 0..120 {
         assert_eq!(staff.get("/v1/admin/reports/sales").await.status, 200);
@@ -234,7 +241,11 @@ async fn open_and_lose_a_connection(shop: &TestShop, customer: &Person) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_role_allows_what_its_function_calls_and_no_more() {
     let limits = "*=1000000/60,requests-account=1000/60";
-    let shop = TestShop::open_with(|options| drop(options.parameters.insert("RateLimits".into(), limits.into()))).await;
+    let shop = TestShop::open_with(|options| {
+        options.parameters.insert("RateLimits".into(), limits.into());
+        options.parameters.insert("ExportSeconds".into(), "0".into());
+    })
+    .await;
     work(&shop).await;
     let template = crate::contract::template();
     let roles: BTreeMap<_, _> = template.roles.iter().map(|role| (role.name.as_str(), role)).collect();

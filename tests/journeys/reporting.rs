@@ -64,6 +64,20 @@ async fn managers_see_what_the_shop_earns_and_counting_again_changes_nothing() {
     assert_eq!((&by_category[0]["category_id"], &by_category[0]["net"]), (&json!(category), &usd(450)));
     assert_eq!(best("from=2020-01-01&to=2020-12-31").await, json!([]));
 
+    // Who has it already is told so, and no more.
+    for report in ["sales?period=7_days", "top", "low-stock"] {
+        let path = format!("/v1/admin/reports/{report}");
+        let tag = staff.get(&path).await.header("etag").unwrap().to_owned();
+        let ask = async |tag: &str| {
+            let request = staff.request(reqwest::Method::GET, &path).header("if-none-match", tag);
+            request.send().await.unwrap()
+        };
+        let known = ask(&tag).await;
+        assert_eq!((known.status().as_u16(), known.headers()["etag"].to_str().unwrap()), (304, tag.as_str()));
+        assert_eq!(known.text().await.unwrap(), "");
+        assert_eq!(ask("\"other\"").await.status(), 200);
+    }
+
     // Counted again, everything is as it was.
     let again = shop.invoke("tally", json!({ "recount": {} })).await;
     assert_eq!((&again["in_force"], &again["next"]), (&json!(true), &Value::Null));

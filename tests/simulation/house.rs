@@ -51,7 +51,7 @@ const MOST_TRIES: u32 = 100;
 const BATCH: usize = 10;
 /// How often a client asks again whose request came to nothing.
 const TRIES: usize = 100;
-const QUEUES: [&str; 7] = ["mail", "push", "stock", "import", "refund", "document", "webhook"];
+const QUEUES: [&str; 8] = ["mail", "push", "stock", "import", "refund", "document", "export", "webhook"];
 
 /// A client of a service. How much is left to be retried is its own: else the SDK keeps it for the whole process.
 macro_rules! client {
@@ -112,7 +112,7 @@ impl House {
         let capture = if is_captured_later { Capture::Manual } else { Capture::Automatic };
         let stripe = Stripe::in_process(STRIPE_KEY, wire.stripe(), "https://shop.example.com").with_capture(capture);
         let browsers = client!(aws_sdk_apigatewaymanagement, &aws);
-        let [mail, push, stock, import, refund, document, webhook] = QUEUES.map(ToOwned::to_owned);
+        let [mail, push, stock, import, refund, document, export, webhook] = QUEUES.map(ToOwned::to_owned);
         let house = Rc::new(House {
             is_captured_later,
             api: api(&table, &guard, &stripe),
@@ -130,7 +130,7 @@ impl House {
                 deadline: SignedDuration::try_from(DEADLINE).unwrap(),
             },
             sqs: client!(aws_sdk_sqs, &aws),
-            queues: announce::Queues { mail, push, stock, import, refund, document, webhook },
+            queues: announce::Queues { mail, push, stock, import, refund, document, export, webhook },
             endpoints: announce::Endpoints::new(SignedDuration::from_secs(30)),
             mail: email::Sender {
                 client: client!(aws_sdk_sesv2, &aws),

@@ -141,9 +141,11 @@ impl Deployed {
             "MailQueue",
             "PushQueue",
             "ImportQueue",
+            "ExportQueue",
             "MailDeadLetters",
             "PushDeadLetters",
             "ImportDeadLetters",
+            "ExportDeadLetters",
             "AnnounceDeadLetters",
         ] {
             self.sqs("PurgeQueue", queue, json!({})).await;

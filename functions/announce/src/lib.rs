@@ -1,6 +1,6 @@
 //! The outbox relay: every change of an order, refunds and documents that are due, every letter about an account, and that it has
-//! gone, what there is to tell of stock, every part of an import, and what is to be sent to endpoints of webhooks, from the
-//! table's stream to the queues.
+//! gone, what there is to tell of stock, every part of an import, every step of an export, and what is to be sent to endpoints
+//! of webhooks, from the table's stream to the queues.
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +43,7 @@ struct Audience {
     import: bool,
     refund: bool,
     document: bool,
+    export: bool,
     webhook: bool,
     /// Seconds until they do.
     after: i32,
@@ -56,6 +57,7 @@ impl Audience {
         import: false,
         refund: false,
         document: false,
+        export: false,
         webhook: false,
         after: 0,
     };
@@ -69,6 +71,7 @@ pub struct Queues {
     pub import: String,
     pub refund: String,
     pub document: String,
+    pub export: String,
     pub webhook: String,
 }
 
@@ -95,6 +98,7 @@ pub async fn relay(
             (&queues.import, |to| to.import),
             (&queues.refund, |to| to.refund),
             (&queues.document, |to| to.document),
+            (&queues.export, |to| to.export),
             (&queues.webhook, |to| to.webhook),
         ] {
             let heard: Vec<_> = batch.iter().filter(|announced| hears(announced.to)).collect();
@@ -177,6 +181,9 @@ fn texts(announcement: Announcement) -> Result<Texts, serde_json::Error> {
             for message in messages {
                 texts.push((serde_json::to_string(&message)?, Audience { import: true, ..Audience::NOBODY }));
             }
+        }
+        Announcement::Export(message) => {
+            texts.push((serde_json::to_string(&message)?, Audience { export: true, ..Audience::NOBODY }));
         }
         Announcement::Webhook(message) => {
             texts.push((serde_json::to_string(&message)?, Audience { webhook: true, ..Audience::NOBODY }));

@@ -18,6 +18,7 @@ async fn main() -> Result<(), Error> {
         stock: variables.text("STOCK_QUEUE_URL"),
         refund: variables.text("REFUND_QUEUE_URL"),
         document: variables.text("DOCUMENT_QUEUE_URL"),
+        export: variables.text("EXPORT_QUEUE_URL"),
         webhook: variables.text("WEBHOOK_QUEUE_URL"),
     })?;
     let seconds = settings::read(|variables| variables.text("WEBHOOK_SECONDS"))?.parse::<u32>()?;

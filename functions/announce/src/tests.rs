@@ -81,9 +81,9 @@ async fn table(takes: bool, endpoints: Option<Value>) -> Table {
 
 fn queues() -> Queues {
     let url = |name: &str| format!("https://sqs.us-east-1.amazonaws.com/123456789012/{name}");
-    let [mail, push, stock, import, refund, document, webhook] =
-        ["mail", "push", "stock", "import", "refund", "document", "webhook"].map(url);
-    Queues { mail, push, stock, import, refund, document, webhook }
+    let [mail, push, stock, import, refund, document, export, webhook] =
+        ["mail", "push", "stock", "import", "refund", "document", "export", "webhook"].map(url);
+    Queues { mail, push, stock, import, refund, document, export, webhook }
 }
 
 /// The recorded batch.

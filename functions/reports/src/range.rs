@@ -3,6 +3,7 @@
 use utoipa::IntoParams;
 use waybill_domain::Date;
 use waybill_domain::report::{Period, Range};
+use waybill_domain::text::Invalid;
 use waybill_web::query::Parameters;
 
 /// Which days a report is about.
@@ -23,30 +24,34 @@ pub struct Days {
 
 /// Takes the days; None where something is wrong with them.
 pub fn take(parameters: &mut Parameters, today: Date) -> Option<Range> {
-    let date = |text: &str| match text.len() {
-        10 => text.parse::<Date>().map_err(|_| "must be a day such as 2026-11-26"),
-        _ => Err("must be a day such as 2026-11-26"),
-    };
     let period = parameters.take("period", |text| text.parse::<Period>());
     let from = parameters.take("from", date);
     let to = parameters.take("to", date);
     if parameters.has_errors() {
         return None;
     }
-    match (period, from, to) {
-        (Some(_), None, None) | (None, None, None) => Some(period.unwrap_or(Period::Month).until(today)),
-        (Some(_), Some(_), _) => refuse(parameters, "from", "cannot be given together with a period"),
-        (Some(_), None, Some(_)) => refuse(parameters, "to", "cannot be given together with a period"),
-        (None, None, Some(_)) => refuse(parameters, "from", "must be given where to is"),
-        (None, Some(from), None) if from > today => refuse(parameters, "from", "must not be after today"),
-        (None, Some(from), to) => match Range::new(from, to.unwrap_or(today)) {
-            Ok(range) => Some(range),
-            Err(invalid) => refuse(parameters, "to", &invalid.to_string()),
-        },
-    }
+    chosen(period, from, to, today).map_err(|(name, detail)| parameters.refuse(name, &detail)).ok()
 }
 
-fn refuse(parameters: &mut Parameters, name: &str, detail: &str) -> Option<Range> {
-    parameters.refuse(name, detail);
-    None
+/// A day as it is asked for.
+pub fn date(text: &str) -> Result<Date, Invalid> {
+    let invalid = || Invalid::new("must be a day such as 2026-11-26");
+    if text.len() == 10 { text.parse().map_err(|_| invalid()) } else { Err(invalid()) }
+}
+
+/// The days that are meant; or the name of what is wrong, and in what way.
+pub fn chosen(
+    period: Option<Period>,
+    from: Option<Date>,
+    to: Option<Date>,
+    today: Date,
+) -> Result<Range, (&'static str, String)> {
+    match (period, from, to) {
+        (Some(_), None, None) | (None, None, None) => Ok(period.unwrap_or(Period::Month).until(today)),
+        (Some(_), Some(_), _) => Err(("from", "cannot be given together with a period".to_owned())),
+        (Some(_), None, Some(_)) => Err(("to", "cannot be given together with a period".to_owned())),
+        (None, None, Some(_)) => Err(("from", "must be given where to is".to_owned())),
+        (None, Some(from), None) if from > today => Err(("from", "must not be after today".to_owned())),
+        (None, Some(from), to) => Range::new(from, to.unwrap_or(today)).map_err(|invalid| ("to", invalid.to_string())),
+    }
 }

@@ -1,7 +1,8 @@
 //! What the shop earned: counts and amounts of a range of days, as a whole and in parts.
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 use waybill_domain::Date;
@@ -9,7 +10,7 @@ use waybill_domain::money::{Currency, Money};
 use waybill_domain::report::{Counts, Interval, Range};
 use waybill_lambda::clock;
 use waybill_web::query::Parameters;
-use waybill_web::{Problem, Staff, may};
+use waybill_web::{Problem, Staff, may, unless_known};
 
 use crate::App;
 use crate::books::Open;
@@ -111,14 +112,15 @@ impl Figures {
     get,
     path = "/v1/admin/reports/sales",
     params(Days, ("by" = Option<Interval>, Query, description = "In parts of a day, of a week from Monday on, or of a month: 400 at most.")),
-    responses((status = 200, description = "What these days came to.", body = SalesView)),
+    responses((status = 200, description = "What these days came to.", body = SalesView, headers(("etag" = String, description = "What it is known by."))), (status = 304, description = "You have the newest.")),
     security(("bearer" = ["reports:read"])),
 )]
 pub async fn read_sales(
     State(app): State<App>,
     _: Staff<may::ReadReports>,
+    headers: HeaderMap,
     mut parameters: Parameters,
-) -> Result<Json<SalesView>, Problem> {
+) -> Result<Response, Problem> {
     let now = clock::now();
     let open = app.books.open(now).await?;
     let range = range::take(&mut parameters, open.today(now));
@@ -142,12 +144,13 @@ pub async fn read_sales(
         Figures::of(days.fold(Counts::default(), |sum, (_, counts)| sum.plus(*counts)), &open)
     };
     let part = |part: &Range| PartView { from: part.first(), to: part.last(), figures: sum(part) };
-    Ok(Json(SalesView {
+    let report = SalesView {
         currency: open.currency,
         from: range.first(),
         to: range.last(),
         total: sum(&range),
         parts: parts.iter().map(part).collect(),
         time_zone: open.zone_name,
-    }))
+    };
+    unless_known(&headers, &report)
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waybill_domain::Date;
@@ -17,7 +18,7 @@ use waybill_lambda::clock;
 use waybill_storage::Table;
 use waybill_storage::tallies::{MAX_SOLD, SkuSales};
 use waybill_web::query::Parameters;
-use waybill_web::{Problem, Staff, may};
+use waybill_web::{Problem, Staff, may, unless_known};
 
 use crate::App;
 use crate::range::{self, Days};
@@ -119,14 +120,15 @@ impl FromStr for Sort {
         ("sort" = Option<Sort>, Query, description = "`units` unless it is given."),
         ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "20 unless it is given.")
     ),
-    responses((status = 200, description = "The best of these days.", body = TopView)),
+    responses((status = 200, description = "The best of these days.", body = TopView, headers(("etag" = String, description = "What it is known by."))), (status = 304, description = "You have the newest.")),
     security(("bearer" = ["reports:read"])),
 )]
 pub async fn read_top(
     State(app): State<App>,
     _: Staff<may::ReadReports>,
+    headers: HeaderMap,
     mut parameters: Parameters,
-) -> Result<Json<TopView>, Problem> {
+) -> Result<Response, Problem> {
     let now = clock::now();
     let open = app.books.open(now).await?;
     let range = range::take(&mut parameters, open.today(now));
@@ -172,13 +174,14 @@ pub async fn read_top(
         units: group.sale.units,
         net: open.money(group.sale.net),
     });
-    Ok(Json(TopView {
+    let report = TopView {
         currency: open.currency,
         from: range.first(),
         to: range.last(),
         items: items.collect(),
         time_zone: open.zone_name,
-    }))
+    };
+    unless_known(&headers, &report)
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]

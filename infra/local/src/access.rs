@@ -68,11 +68,16 @@ impl Access {
     }
 
     fn judge(&self, call: &Parts, body: &[u8]) -> Result<(), String> {
-        let key = caller(&call.headers);
+        let in_link =
+            call.uri.query().unwrap_or_default().split('&').find_map(|part| part.strip_prefix("X-Amz-Credential="));
+        let in_link = in_link.map(|scope| scope.replace("%2F", "/")).unwrap_or_default();
+        let scope = Some(scope(&call.headers)).filter(|scope| !scope.is_empty()).unwrap_or(&in_link);
+        let mut scope = scope.split('/');
+        let (key, service) = (scope.next().unwrap_or_default(), scope.nth(2).unwrap_or_default());
         let Some((function, role)) = self.0.roles.iter().find(|(function, _)| function == key) else {
             return Ok(());
         };
-        let asked = self.asked(call, body);
+        let asked = if service == "s3" { s3(call) } else { self.asked(call, body) };
         if asked.is_empty() {
             return Err(format!("{function}: no permission is known for {} {}", call.method, call.uri.path()));
         }
@@ -112,8 +117,13 @@ impl Access {
 
 /// The access key that a call is signed with: a function's name, where a function makes it.
 pub(crate) fn caller(headers: &HeaderMap) -> &str {
+    scope(headers).split('/').next().unwrap_or_default()
+}
+
+/// Whose key signed, when, and for which region and service.
+fn scope(headers: &HeaderMap) -> &str {
     let signature = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    signature.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default()
+    signature.split_once("Credential=").and_then(|(_, rest)| rest.split(',').next()).unwrap_or_default()
 }
 
 /// A transaction needs the permission of each of its parts.
@@ -144,6 +154,16 @@ fn dynamodb(operation: &str, input: &Value) -> Vec<(String, String)> {
             vec![(action, table + &index)]
         }
     }
+}
+
+/// Also parts of an object are put, and whether there is one is told to those who may get it.
+fn s3(call: &Parts) -> Vec<(String, String)> {
+    let action = match call.method.as_str() {
+        "PUT" | "POST" => "PutObject",
+        "GET" | "HEAD" => "GetObject",
+        _ => return Vec::new(),
+    };
+    vec![(format!("s3:{action}"), format!("arn:aws:s3:::{}", call.uri.path().trim_start_matches('/')))]
 }
 
 /// Sending is on the sender's domain, and on the configuration set where one is named.

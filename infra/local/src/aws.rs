@@ -1,4 +1,4 @@
-//! The AWS endpoint: SQS, Secrets Manager, SES, Lambda's Invoke and @connections on one port.
+//! The AWS endpoint: SQS, Secrets Manager, SES, S3, Lambda's Invoke and @connections on one port.
 
 use std::path::Path;
 
@@ -12,6 +12,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use crate::access;
+use crate::buckets::Buckets;
 use crate::lambda::{self, Invoke};
 use crate::mail::{self, Outbox};
 use crate::queues::{self, Queues};
@@ -21,8 +23,8 @@ use crate::template::Template;
 
 pub use crate::template::{ACCOUNT, REGION};
 
-/// Lambda takes 6 MB per invocation, SQS and SES less: what is larger is refused by the calls themselves.
-const LARGEST_CALL: usize = 8 << 20;
+/// Parts of files are some MB more than the 5 that S3 asks for; what is too large for others is refused by the calls themselves.
+const LARGEST_CALL: usize = access::LARGEST;
 
 /// What stands behind the endpoint. Clones share everything.
 #[derive(Clone)]
@@ -30,6 +32,7 @@ pub struct Aws {
     pub queues: Queues,
     pub secrets: Secrets,
     pub outbox: Outbox,
+    pub buckets: Buckets,
     /// The queue that hears what becomes of mails.
     pub(crate) mail_feedback: Option<String>,
     pub invoke: Invoke,
@@ -51,9 +54,10 @@ impl Aws {
         let queues = Queues::new(url, &template.queues, held.queues, saved.changed());
         let secrets = Secrets::open(&template.secrets, folder)?;
         let outbox = Outbox::open(folder)?;
+        let buckets = Buckets::open(&template.buckets, folder);
         saved.keep(queues.clone(), positions.clone());
         let mail_feedback = template.mail_feedback.clone();
-        Ok(Aws { queues, secrets, outbox, mail_feedback, invoke: invoke.into(), positions, saved })
+        Ok(Aws { queues, secrets, outbox, buckets, mail_feedback, invoke: invoke.into(), positions, saved })
     }
 
     /// Writes queues and stream positions a last time, after which the folder is another run's.
@@ -86,7 +90,7 @@ pub fn router(aws: Aws, connections: Router) -> Router {
         .route("/", post(call_by_target))
         .route("/v2/email/outbound-emails", post(mail::send))
         .route("/2015-03-31/functions/{name}/invocations", post(lambda::invocation))
-        .fallback(unknown)
+        .fallback(by_path)
         .layer(DefaultBodyLimit::max(LARGEST_CALL))
         .with_state(aws)
         .merge(connections)
@@ -114,8 +118,12 @@ async fn call_by_target(State(aws): State<Aws>, headers: HeaderMap, body: Bytes)
     })
 }
 
-async fn unknown(method: Method, uri: Uri) -> Refusal {
-    Refusal { status: StatusCode::NOT_FOUND, ..Refusal::unknown_action(&format!("{method} {}", uri.path())) }
+/// Whatever has a path of its own: an object of a bucket, or nothing.
+async fn by_path(State(aws): State<Aws>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    aws.buckets.call(&method, &uri, &headers, &body).unwrap_or_else(|| {
+        let unknown = Refusal::unknown_action(&format!("{method} {}", uri.path()));
+        Refusal { status: StatusCode::NOT_FOUND, ..unknown }.into_response()
+    })
 }
 
 /// An error as AWS's JSON protocols carry it.

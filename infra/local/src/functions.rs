@@ -16,6 +16,9 @@ mod worker;
 
 use worker::Worker;
 
+/// What every function signs with.
+pub const SECRET: &str = "local";
+
 /// An idle process is ended after this.
 const IDLE: Duration = Duration::from_secs(60);
 /// Invocations of one function that may wait for a process; more are refused.

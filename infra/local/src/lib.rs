@@ -3,6 +3,7 @@
 pub mod access;
 pub mod authenticator;
 mod aws;
+mod buckets;
 mod compile;
 mod demo;
 mod event_sources;

@@ -328,7 +328,7 @@ fn environment(tables_url: &str) -> BTreeMap<String, String> {
     let variables = [
         ("AWS_REGION", REGION),
         ("AWS_DEFAULT_REGION", REGION),
-        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_SECRET_ACCESS_KEY", functions::SECRET),
         ("AWS_ENDPOINT_URL_DYNAMODB", tables_url),
         ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"),
         ("_HANDLER", "bootstrap"),

@@ -25,6 +25,8 @@ pub struct Template {
     pub tables: Vec<Table>,
     pub queues: Vec<Queue>,
     pub secrets: Vec<Secret>,
+    /// Their logical ids.
+    pub buckets: Vec<String>,
     pub queue_mappings: Vec<QueueMapping>,
     pub stream_mappings: Vec<StreamMapping>,
     pub schedules: Vec<Schedule>,

@@ -91,6 +91,8 @@ id!(/// A cart that staff fill for a customer.
 id!(OrderId, "ord");
 id!(/// Many products that were sent at once.
     ImportId, "imp");
+id!(/// Many rows that are written into one file.
+    ExportId, "exp");
 id!(PromotionId, "pro");
 id!(ShippingMethodId, "shm");
 id!(/// A place that goods lie at.
@@ -296,6 +298,13 @@ impl ImportId {
     /// The id of the import that `account` starts with `key`: a repeated request meets what the first one did.
     pub fn for_upload(account: AccountId, key: &IdempotencyKey) -> Self {
         ImportId(Uuid::new_v5(&account.0, format!("import {}", key.as_str()).as_bytes()))
+    }
+}
+
+impl ExportId {
+    /// The id of the export that `account` starts with `key`: a repeated request meets what the first one did.
+    pub fn for_request(account: AccountId, key: &IdempotencyKey) -> Self {
+        ExportId(Uuid::new_v5(&account.0, format!("export {}", key.as_str()).as_bytes()))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod cart;
 pub mod category;
 pub mod cell;
 pub mod document;
+pub mod export;
 pub mod id;
 pub mod import;
 pub mod language;

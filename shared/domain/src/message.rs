@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 
 use crate::account::Role;
 use crate::cart::PricedLine;
-use crate::id::{AccountId, DeliveryId, EndpointId, ImportId, LetterId, LocationId, OrderId, ProductId};
+use crate::export::Export;
+use crate::id::{AccountId, DeliveryId, EndpointId, ExportId, ImportId, LetterId, LocationId, OrderId, ProductId};
 use crate::import::Import;
 use crate::language::Language;
 use crate::money::Money;
@@ -255,6 +256,37 @@ impl ImportMessage {
             event: ImportEvent::PartStored { part },
         };
         (1..=import.parts).map(message).collect()
+    }
+}
+
+/// What is to be done of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum ExportEvent {
+    /// A step of it waits to be done: the first one is 1.
+    #[serde(rename = "export.step_due.v1")]
+    StepDue { step: u32 },
+}
+
+/// A message about an export. `id` is the export's id and the step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportMessage {
+    pub id: String,
+    pub at: Timestamp,
+    pub export_id: ExportId,
+    pub event: ExportEvent,
+}
+
+impl ExportMessage {
+    /// The message that has the next step done; None where nothing is left to do.
+    pub fn latest(export: &Export) -> Option<ExportMessage> {
+        let step = export.steps + 1;
+        (!export.is_over()).then(|| ExportMessage {
+            id: format!("{}/{step}", export.id),
+            at: export.updated_at,
+            export_id: export.id,
+            event: ExportEvent::StepDue { step },
+        })
     }
 }
 

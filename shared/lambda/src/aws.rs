@@ -17,6 +17,7 @@ use aws_types::region::Region;
 #[cfg(feature = "aws-sdk-dynamodb")]
 use waybill_storage::Table;
 
+use crate::bucket::Bucket;
 use crate::settings::{self, Missing};
 
 /// Amazon Trust Services' roots (https://www.amazontrust.com/repository/): every endpoint of AWS has a certificate of
@@ -26,6 +27,7 @@ const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 /// Where the clients of one function come from.
 pub struct Aws {
     shared: SdkConfig,
+    credentials: Credentials,
 }
 
 impl Aws {
@@ -37,9 +39,7 @@ impl Aws {
             let session = settings::optional("AWS_SESSION_TOKEN");
             (region, Credentials::new(key, secret, session, None, "environment"))
         })?;
-        let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
-        let tls = TlsContext::builder().with_trust_store(roots).build().expect("the roots are certificates");
-        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls).build_https();
+        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls()).build_https();
         let patience = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(1))
             .operation_attempt_timeout(Duration::from_secs(3))
@@ -48,11 +48,17 @@ impl Aws {
         let mut shared = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
             .http_client(http)
             .timeout_config(patience);
         shared.set_endpoint_url(settings::optional("AWS_ENDPOINT_URL"));
-        Ok(Aws { shared: shared.build() })
+        Ok(Aws { shared: shared.build(), credentials })
+    }
+
+    /// The bucket of this name.
+    pub fn bucket(&self, name: &str) -> Bucket {
+        let region = self.shared.region().map(ToString::to_string).unwrap_or_default();
+        Bucket::new(name, region, self.credentials.clone(), self.shared.endpoint_url())
     }
 
     /// The shop's table, `TABLE_NAME`.
@@ -93,4 +99,9 @@ impl Aws {
             })?;
         answer.secret_string.ok_or_else(|| format!("secret {arn} is not text").into())
     }
+}
+
+pub(crate) fn tls() -> TlsContext {
+    let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
+    TlsContext::builder().with_trust_store(roots).build().expect("the roots are certificates")
 }

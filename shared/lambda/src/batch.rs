@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tracing::Instrument;
 use waybill_domain::message::{
-    AccountMessage, CustomerMessage, DocumentMessage, ImportMessage, Message, RefundMessage, StockMessage,
+    AccountMessage, CustomerMessage, DocumentMessage, ExportMessage, ImportMessage, Message, RefundMessage,
+    StockMessage,
 };
 
 /// What the queue is told: the messages that are to come back.
@@ -71,6 +72,12 @@ impl Queued for DocumentMessage {
 }
 
 impl Queued for ImportMessage {
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+}
+
+impl Queued for ExportMessage {
     fn id(&self) -> String {
         self.id.clone()
     }

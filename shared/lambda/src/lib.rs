@@ -2,6 +2,7 @@
 
 pub mod aws;
 pub mod batch;
+pub mod bucket;
 pub mod clock;
 pub mod links;
 pub mod log;

@@ -10,12 +10,14 @@ use waybill_domain::id::{AccountId, SessionId};
 use waybill_domain::language::Language;
 use waybill_domain::text::{Email, Line};
 
-use crate::keys::{self, EXPIRES_AT, Item};
+use crate::keys::{self, EXPIRES_AT, Index, Item, SUMMARY};
 use crate::letters::Letter;
+use crate::order_lists::Placed;
+use crate::page::{Cursor, Page, Stretch};
 use crate::payers::{Payer, departure};
 use crate::second_factor::SecondFactor;
 use crate::sessions::Session;
-use crate::table::{StorageError, Table, from_item, to_item};
+use crate::table::{StorageError, Table, from_item, to_item, to_value};
 use crate::transaction::{Refused, Transaction, Write};
 
 /// An account with what guards it. It is one item, so that one read tells of every request whether its session lives
@@ -51,6 +53,12 @@ pub struct Credentials {
     pub password_hash: String,
     /// When the password or the address was last set, in milliseconds since 1970. Links asked for before are dead.
     pub changed_at: i64,
+}
+
+/// What stands in the list of accounts: which, and no more, so that no change of an account writes there.
+#[derive(Serialize, Deserialize)]
+struct Listed {
+    id: AccountId,
 }
 
 /// What somebody says of themselves. None leaves a field as it is, and a None inside removes it; one of them is given.
@@ -190,6 +198,24 @@ impl Table {
             }
         }
         Ok(holders)
+    }
+
+    /// A page of the accounts that were made then, the newest first: one query, and one call for all of them.
+    pub async fn accounts(
+        &self,
+        made: Placed,
+        limit: u8,
+        cursor: Option<Cursor>,
+    ) -> Result<Page<Account>, StorageError> {
+        let stretch = made.stretch();
+        if stretch.as_ref().is_some_and(Stretch::is_empty) {
+            return Ok(Page::empty());
+        }
+        let page: Page<Listed> = self.page_of(Index::Gsi1, keys::ACCOUNTS, stretch.as_ref(), limit, cursor).await?;
+        let ids: Vec<AccountId> = page.items.iter().map(|listed| listed.id).collect();
+        let mut holders = self.holders(&ids).await?;
+        let items = ids.iter().filter_map(|id| holders.remove(id)).map(|holder| holder.account());
+        Ok(Page { items: items.collect(), next: page.next, previous: page.previous })
     }
 
     /// Keeps the same password under newer parameters.
@@ -398,6 +424,8 @@ impl Table {
 fn put_holder(holder: &Holder) -> Result<Write, StorageError> {
     let mut item = to_item(holder)?;
     item.extend(keys::account(holder.id).item());
+    item.extend(keys::accounts(holder.created_at, holder.id).item());
+    item.insert(SUMMARY.into(), to_value(&Listed { id: holder.id })?);
     Ok(Write::put(item).only_if_new())
 }
 

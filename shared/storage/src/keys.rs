@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use waybill_domain::document::Series;
 use waybill_domain::id::{
-    AccountId, CategoryId, DeliveryId, DraftId, EndpointId, ImportId, LetterId, MovementId, NoteId, OrderId,
+    AccountId, CategoryId, DeliveryId, DraftId, EndpointId, ExportId, ImportId, LetterId, MovementId, NoteId, OrderId,
     OrderNumber, ProductId, PromotionId, ShippingMethodId,
 };
 use waybill_domain::money::Currency;
@@ -87,6 +87,13 @@ pub const ACCOUNT: &str = "ACCOUNT";
 
 pub fn account(id: AccountId) -> Key {
     Key { pk: format!("ACCOUNT#{id}"), sk: ACCOUNT.into() }
+}
+
+pub const ACCOUNTS: &str = "ACCOUNTS";
+
+/// All accounts, by when they were made.
+pub fn accounts(created_at: Timestamp, id: AccountId) -> Place {
+    Place { index: Index::Gsi1, pk: ACCOUNTS.into(), sk: by_time(created_at, id) }
 }
 
 /// Makes an address unique and holds what log-in needs, so that it is one read.
@@ -254,6 +261,18 @@ pub fn by_number(number: u64, id: MovementId) -> String {
     format!("{number:012}#{id}")
 }
 
+/// The ledgers of all SKUs.
+pub const MOVEMENTS: &str = "MOVEMENTS";
+
+/// All movements, by when they were made.
+pub fn movements(at: Timestamp, product: ProductId, sku: &Sku, id: MovementId) -> Place {
+    Place { index: Index::Gsi2, pk: MOVEMENTS.into(), sk: by_time(at, in_ledgers(product, sku, id)) }
+}
+
+pub fn in_ledgers(product: ProductId, sku: &Sku, id: MovementId) -> String {
+    format!("{product}#{id}#{sku}")
+}
+
 /// The number of a movement that was read whole: the version of its SKU that it made.
 pub fn number_of(movement: &Item) -> Option<u64> {
     let place = movement.get("gsi1sk")?.as_s().ok()?;
@@ -356,6 +375,23 @@ pub fn import_failure(id: ImportId, row: u32) -> Key {
 /// of two uploads under one id never mix.
 pub fn import_part(id: ImportId, fingerprint: &str, part: u32) -> Key {
     Key { pk: format!("IMPORT_PART#{id}#{fingerprint}#{part:04}"), sk: "IMPORT_PART".into() }
+}
+
+/// The sort key of every export; template.yaml's stream filter names it too.
+pub const EXPORT: &str = "EXPORT";
+pub const EXPORTS: &str = "EXPORTS";
+
+pub fn export(id: ExportId) -> Key {
+    Key { pk: format!("EXPORT#{id}"), sk: EXPORT.into() }
+}
+
+pub fn exports(started_at: Timestamp, id: ExportId) -> Place {
+    Place { index: Index::Gsi1, pk: EXPORTS.into(), sk: by_time(started_at, id) }
+}
+
+/// How often a step of an export was begun.
+pub fn export_claims(id: ExportId) -> Key {
+    Key { pk: format!("EXPORT#{id}"), sk: "CLAIMS".into() }
 }
 
 /// Promotions, shipping methods and taxes share a partition: all that carts are reckoned by is one query.

@@ -8,6 +8,7 @@ pub mod categories;
 pub mod connections;
 pub mod documents;
 pub mod drafts;
+pub mod exports;
 pub mod feeds;
 pub mod imports;
 mod keys;

@@ -47,7 +47,7 @@ pub struct Placed {
 }
 
 impl Placed {
-    fn stretch(self) -> Option<Stretch> {
+    pub(crate) fn stretch(self) -> Option<Stretch> {
         if self == Placed::default() {
             return None;
         }
@@ -69,9 +69,8 @@ impl Table {
         cursor: Option<Cursor>,
     ) -> Result<Page<OrderSummary>, StorageError> {
         let stretch = placed.stretch();
-        // Nothing lies between, and DynamoDB refuses to look there.
-        if stretch.as_ref().is_some_and(|Stretch { from, to }| from >= to) {
-            return Ok(Page { items: Vec::new(), next: None, previous: None });
+        if stretch.as_ref().is_some_and(Stretch::is_empty) {
+            return Ok(Page::empty());
         }
         let stretch = stretch.as_ref();
         match which {

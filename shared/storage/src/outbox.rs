@@ -1,10 +1,11 @@
 //! The outbox: items that announce themselves. What a change is to tell others is written in the very write that makes
 //! it, and the table's stream carries it on.
 
+use waybill_domain::export::Export;
 use waybill_domain::import::Import;
 use waybill_domain::message::{
-    AccountMessage, CustomerMessage, DocumentMessage, ImportMessage, Message, RefundMessage, StockMessage,
-    WebhookMessage,
+    AccountMessage, CustomerMessage, DocumentMessage, ExportMessage, ImportMessage, Message, RefundMessage,
+    StockMessage, WebhookMessage,
 };
 use waybill_domain::order::Order;
 
@@ -26,6 +27,8 @@ pub enum Announcement {
     Stock(StockMessage),
     /// Every part of an import that was started.
     Import(Vec<ImportMessage>),
+    /// The next step of an export.
+    Export(ExportMessage),
     /// What staff asked to be sent to an endpoint.
     Webhook(WebhookMessage),
 }
@@ -51,6 +54,10 @@ pub fn announcement(image: serde_dynamo::Item) -> Result<Option<Announcement>, S
         Some(serde_dynamo::AttributeValue::S(sk)) if sk == keys::IMPORT => {
             let import: Import = serde_dynamo::from_item(image).map_err(unreadable)?;
             Ok(Some(Announcement::Import(ImportMessage::all(&import))))
+        }
+        Some(serde_dynamo::AttributeValue::S(sk)) if sk == keys::EXPORT => {
+            let export: Export = serde_dynamo::from_item(image).map_err(unreadable)?;
+            Ok(ExportMessage::latest(&export).map(Announcement::Export))
         }
         Some(serde_dynamo::AttributeValue::S(sk)) if sk == keys::SKU => {
             Ok(stock::changed(image).map_err(unreadable)?.map(Announcement::Stock))

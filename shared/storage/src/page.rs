@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 use waybill_domain::Timestamp;
 use waybill_domain::id::{
-    AccountId, DeliveryId, DraftId, EndpointId, ImportId, NoteId, OrderId, OrderNumber, ProductId,
+    AccountId, DeliveryId, DraftId, EndpointId, ExportId, ImportId, NoteId, OrderId, OrderNumber, ProductId,
 };
 use waybill_domain::text::Sku;
 
@@ -54,6 +54,34 @@ impl Cursor {
         let (at, id) = text.split_once('.')?;
         let (at, id) = (Timestamp::from_millisecond(at.parse().ok()?).ok()?, id.parse::<ImportId>().ok()?);
         Some(Cursor { sort: keys::by_time(at, id), key: keys::import(id), back })
+    }
+
+    /// Reads a cursor of the list of exports.
+    pub fn among_exports(text: &str) -> Option<Cursor> {
+        let (text, back) = direction(text);
+        let (at, id) = text.split_once('.')?;
+        let (at, id) = (Timestamp::from_millisecond(at.parse().ok()?).ok()?, id.parse::<ExportId>().ok()?);
+        Some(Cursor { sort: keys::by_time(at, id), key: keys::export(id), back })
+    }
+
+    /// Reads a cursor of all accounts.
+    pub fn among_accounts(text: &str) -> Option<Cursor> {
+        let (text, back) = direction(text);
+        let (at, id) = text.split_once('.')?;
+        let (at, id) = (Timestamp::from_millisecond(at.parse().ok()?).ok()?, id.parse::<AccountId>().ok()?);
+        Some(Cursor { sort: keys::by_time(at, id), key: keys::account(id), back })
+    }
+
+    /// Reads a cursor of the ledgers of all SKUs.
+    pub fn among_ledgers(text: &str) -> Option<Cursor> {
+        let (text, back) = direction(text);
+        let (at, text) = text.split_once('.')?;
+        let (product, text) = text.split_once('.')?;
+        let (id, sku) = text.split_once('.')?;
+        let at = Timestamp::from_millisecond(at.parse().ok()?).ok()?;
+        let (product, id, sku) = (product.parse().ok()?, id.parse().ok()?, sku.parse().ok()?);
+        let sort = keys::by_time(at, keys::in_ledgers(product, &sku, id));
+        Some(Cursor { sort, key: keys::movement(product, &sku, id), back })
     }
 
     /// Reads a cursor of the list of drafts.
@@ -148,6 +176,19 @@ pub struct Page<T> {
 pub(crate) struct Stretch {
     pub from: String,
     pub to: String,
+}
+
+impl<T> Page<T> {
+    pub(crate) fn empty() -> Self {
+        Page { items: Vec::new(), next: None, previous: None }
+    }
+}
+
+impl Stretch {
+    /// Whether nothing lies between; DynamoDB refuses to look there.
+    pub fn is_empty(&self) -> bool {
+        self.from >= self.to
+    }
 }
 
 impl Table {

@@ -14,7 +14,8 @@ use waybill_domain::text::Sku;
 
 use crate::catalog::Products;
 use crate::keys::{self, Index, Item, SUMMARY};
-use crate::page::{Cursor, Page};
+use crate::order_lists::Placed;
+use crate::page::{Cursor, Page, Stretch};
 use crate::table::{StorageError, Table, back_off, from_item, to_item};
 use crate::transaction::{Refused, Transaction, Write};
 
@@ -87,6 +88,15 @@ impl From<StorageError> for NotMoved {
 pub struct Terms {
     pub selling: Option<Selling>,
     pub low_stock_at: Option<Option<u32>>,
+}
+
+/// A movement among those of all SKUs.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct LedgerLine {
+    pub product_id: ProductId,
+    pub sku: Sku,
+    #[serde(flatten)]
+    pub movement: Movement,
 }
 
 /// What is wrong with the stock of a SKU.
@@ -209,6 +219,20 @@ impl Table {
         self.page(Index::Gsi1, &keys::stock_of(product, sku), limit, cursor).await
     }
 
+    /// A page of the ledgers of all SKUs, of what moved then, the newest first: one query.
+    pub async fn ledgers(
+        &self,
+        moved: Placed,
+        limit: u8,
+        cursor: Option<Cursor>,
+    ) -> Result<Page<LedgerLine>, StorageError> {
+        let stretch = moved.stretch();
+        if stretch.as_ref().is_some_and(Stretch::is_empty) {
+            return Ok(Page::empty());
+        }
+        self.page_of(Index::Gsi2, keys::MOVEMENTS, stretch.as_ref(), limit, cursor).await
+    }
+
     /// Compares the stock of some products with their ledgers and with what was ordered. Answers what differs, how many
     /// SKUs were looked at, and where the next ones begin.
     pub async fn audit(&self, state: ProductState, from: Option<Cursor>, products: u8) -> Result<Audit, StorageError> {
@@ -317,9 +341,13 @@ pub(crate) fn put_on_sale(sku: &Sku, now: Timestamp) -> Write {
 
 fn movement_item(offer: &Offer, movement: &Movement, number: u64) -> Result<Item, StorageError> {
     let mut item = to_item(movement)?;
-    item.insert(SUMMARY.into(), AttributeValue::M(item.clone()));
+    let mut summary = item.clone();
+    summary.insert("product_id".into(), AttributeValue::S(offer.product_id.to_string()));
+    summary.insert("sku".into(), AttributeValue::S(offer.sku.to_string()));
+    item.insert(SUMMARY.into(), AttributeValue::M(summary));
     item.extend(keys::movement(offer.product_id, &offer.sku, movement.id).item());
     item.extend(keys::ledger(offer.product_id, &offer.sku, number, movement.id).item());
+    item.extend(keys::movements(movement.at, offer.product_id, &offer.sku, movement.id).item());
     Ok(item)
 }
 

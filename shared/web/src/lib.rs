@@ -27,4 +27,4 @@ pub use kind::Kind;
 pub use problem::Problem;
 pub use segment::Segment;
 pub use serve::{app, run};
-pub use versions::{IfMatch, cacheable, outdated, version_tag};
+pub use versions::{IfMatch, cacheable, outdated, unless_known, version_tag};

@@ -43,8 +43,8 @@ it, `previous` for the one before; null means that there is none.
 request did, with the header `Idempotent-Replayed: true`; with another body it is refused.
 
 **Where two people may edit** the same thing, answers carry its version as an `ETag`. A change has to bring it back as \
-`If-Match` (428 without one) and is refused when somebody else was faster (412). What anybody may read of the catalogue \
-has an `ETag`, too: with `If-None-Match` it is not sent again.
+`If-Match` (428 without one) and is refused when somebody else was faster (412). What anybody may read of the catalogue, \
+and reports, have an `ETag`, too: with `If-None-Match` they are not sent again.
 
 **What goes wrong** is a problem document (RFC 9457) whose `type` tells the kinds apart; those that a route may answer stand \
 with it. A 4xx has changed nothing (but that a refresh token which is used twice ends its session). A 503 may be sent again after `Retry-After` seconds. What the gateway itself answers, \

@@ -14,20 +14,26 @@ use crate::{Kind, Problem};
 /// JSON that anybody may keep for so many seconds, with an ETag made of its content; 304 without a body for whoever has
 /// it already (RFC 9110, 13.1.2).
 pub fn cacheable(headers: &HeaderMap, seconds: u32, value: &impl Serialize) -> Result<Response, Problem> {
-    let body = serde_json::to_string(value).map_err(Problem::internal)?;
-    let tag = HeaderValue::try_from(format!("\"{}\"", &random::hash(&body)[..24])).map_err(Problem::internal)?;
+    let mut answer = unless_known(headers, value)?;
     // Caches in between may answer a little longer while they ask, or when nobody answers them.
     let kept = format!("public, max-age={seconds}, stale-while-revalidate={seconds}, stale-if-error=300");
-    let kept = HeaderValue::try_from(kept).map_err(Problem::internal)?;
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::try_from(kept).map_err(Problem::internal)?);
+    Ok(answer)
+}
+
+/// The same, that no cache may keep: for programs that keep it themselves.
+pub fn unless_known(headers: &HeaderMap, value: &impl Serialize) -> Result<Response, Problem> {
+    let body = serde_json::to_string(value).map_err(Problem::internal)?;
+    let tag = HeaderValue::try_from(format!("\"{}\"", &random::hash(&body)[..24])).map_err(Problem::internal)?;
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let has_it = known.flat_map(|tags| tags.split(',')).any(|known| {
         let known = known.trim();
         known == "*" || known.trim_start_matches("W/").as_bytes() == tag.as_bytes()
     });
-    let versions = [(ETAG, tag), (CACHE_CONTROL, kept)];
+    let tag = [(ETAG, tag)];
     Ok(match has_it {
-        true => (StatusCode::NOT_MODIFIED, versions).into_response(),
-        false => (versions, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response(),
+        true => (StatusCode::NOT_MODIFIED, tag).into_response(),
+        false => (tag, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response(),
     })
 }
 

@@ -1,13 +1,15 @@
-//! What there is to tell of orders, a row for each order, line or refund. The seven columns of the system before this one are
+//! What there is to tell: a row for each order, line, refund, customer or movement. The seven columns of the system before this one are
 //! among those of orders: order_id, customer_id (its User ID), products, shipping_address, total, status and created_at.
 
+use waybill_domain::account::Account;
 use waybill_domain::cart::PricedLine;
+use waybill_domain::export::What;
+use waybill_domain::message::Actor;
 use waybill_domain::money::Money;
 use waybill_domain::order::refund::{Cause, RefundState};
 use waybill_domain::order::{Address, Order, Refund};
 use waybill_domain::totals::{Shipping, Tax};
-
-use super::Of;
+use waybill_storage::stock::LedgerLine;
 
 /// What a cell holds. What was typed by somebody is a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,29 +22,29 @@ pub enum Cell {
 
 pub type Row = Vec<Cell>;
 
-/// The names of the columns, and the rows.
-pub fn of(of: Of, orders: &[Order]) -> (Vec<String>, Vec<Row>) {
-    let (columns, rows): (Vec<_>, Vec<_>) = match of {
-        Of::Orders => (order_columns(), orders.iter().map(order_row).collect()),
-        Of::Lines => {
-            let rows = orders.iter().flat_map(|order| order.lines.iter().map(move |line| line_row(order, line)));
-            (line_columns(), rows.collect())
+/// The names of the columns.
+pub fn columns(of: What) -> Vec<String> {
+    match of {
+        What::Orders => named(
+            "order_id number customer_id email products shipping_address status payment_status fulfilment_status \
+             currency subtotal* discount* shipping* tax* total* refunded* created_at",
+        ),
+        What::Lines => named(
+            "order_id number created_at sku product_id title quantity currency unit_price* subtotal* discount* tax* \
+             total*",
+        ),
+        What::Refunds => {
+            named("order_id number refund cause status currency amount* requested_at settled_at stripe_id")
         }
-        Of::Refunds => {
-            let refunds =
-                |order: &Order| order.state.payment().map(|payment| payment.refunds.clone()).unwrap_or_default();
-            let rows = orders.iter().flat_map(|order| {
-                let rows = refunds(order).into_iter().map(|refund| refund_row(order, &refund));
-                rows.collect::<Vec<_>>()
-            });
-            (refund_columns(), rows.collect())
+        What::Customers => named("customer_id email name language role created_at"),
+        What::StockMovements => {
+            named("movement_id moved_at product_id sku kind units places by staff_id reason order_id")
         }
-    };
-    (columns, rows)
+    }
 }
 
 /// Names, of which those with an asterisk are amounts: two columns each.
-fn columns(names: &str) -> Vec<String> {
+fn named(names: &str) -> Vec<String> {
     let both = |name: &str| match name.strip_suffix('*') {
         None => vec![name.to_owned()],
         Some(name) => vec![format!("{name}_minor"), name.to_owned()],
@@ -50,24 +52,7 @@ fn columns(names: &str) -> Vec<String> {
     names.split(' ').flat_map(both).collect()
 }
 
-fn order_columns() -> Vec<String> {
-    columns(
-        "order_id number customer_id email products shipping_address status payment_status fulfilment_status currency \
-         subtotal* discount* shipping* tax* total* refunded* created_at",
-    )
-}
-
-fn line_columns() -> Vec<String> {
-    columns(
-        "order_id number created_at sku product_id title quantity currency unit_price* subtotal* discount* tax* total*",
-    )
-}
-
-fn refund_columns() -> Vec<String> {
-    columns("order_id number refund cause status currency amount* requested_at settled_at stripe_id")
-}
-
-fn order_row(order: &Order) -> Row {
+pub fn of_order(order: &Order) -> Row {
     let products = order.lines.iter().map(|line| format!("{} x {}", line.quantity.get(), line.title));
     let totals = order.totals.as_ref();
     let shipping = totals.and_then(|totals| match &totals.shipping {
@@ -104,7 +89,7 @@ fn order_row(order: &Order) -> Row {
     row
 }
 
-fn line_row(order: &Order, line: &PricedLine) -> Row {
+pub fn of_line(order: &Order, line: &PricedLine) -> Row {
     let totals = order.totals.as_ref().and_then(|totals| totals.lines.iter().find(|total| total.sku == line.sku));
     let mut row = vec![
         text(order.id),
@@ -124,7 +109,7 @@ fn line_row(order: &Order, line: &PricedLine) -> Row {
     row
 }
 
-fn refund_row(order: &Order, refund: &Refund) -> Row {
+pub fn of_refund(order: &Order, refund: &Refund) -> Row {
     let cause = match refund.cause {
         Cause::Requested { .. } => "requested",
         Cause::Cancelled => "cancelled",
@@ -150,6 +135,41 @@ fn refund_row(order: &Order, refund: &Refund) -> Row {
     row.push(settled_at.map_or(Cell::Nothing, text));
     row.push(stripe.map_or(Cell::Nothing, text));
     row
+}
+
+/// Nothing that opens an account, and nothing that tells how.
+pub fn of_customer(account: &Account) -> Row {
+    vec![
+        text(account.id),
+        text(&account.email),
+        account.name.as_ref().map_or(Cell::Nothing, text),
+        account.language.as_ref().map_or(Cell::Nothing, text),
+        name(account.role),
+        text(account.created_at),
+    ]
+}
+
+pub fn of_movement(LedgerLine { product_id, sku, movement }: &LedgerLine) -> Row {
+    let places = movement.places.iter().map(|place| format!("{}: {}", place.location_id, place.units));
+    let (by, staff) = match movement.by {
+        Actor::Customer => ("customer", None),
+        Actor::Staff { account_id } => ("staff", Some(account_id)),
+        Actor::Stripe => ("stripe", None),
+        Actor::Shop => ("shop", None),
+    };
+    vec![
+        text(movement.id),
+        text(movement.at),
+        text(product_id),
+        text(sku),
+        name(movement.kind),
+        Cell::Number(movement.units),
+        text(places.collect::<Vec<_>>().join("; ")),
+        text(by),
+        staff.map_or(Cell::Nothing, text),
+        movement.reason.as_ref().map_or(Cell::Nothing, text),
+        movement.order_id.map_or(Cell::Nothing, text),
+    ]
 }
 
 fn on_one_line(address: &Address) -> String {

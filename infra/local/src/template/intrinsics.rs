@@ -117,6 +117,7 @@ impl Scope {
             ("AWS::SQS::Queue", "QueueName") => resource.to_owned(),
             ("AWS::DynamoDB::Table", "Arn") => service("dynamodb", &format!("table/{resource}")),
             ("AWS::DynamoDB::Table", "StreamArn") => service("dynamodb", &format!("table/{resource}/stream/local")),
+            ("AWS::S3::Bucket", "Arn") => format!("arn:aws:s3:::{resource}"),
             ("AWS::IAM::Role", "Arn") => format!("arn:aws:iam::{ACCOUNT}:role/{resource}"),
             ("AWS::Logs::LogGroup", "Arn") => service("logs", &format!("log-group:{resource}:*")),
             ("AWS::ApiGatewayV2::Api", "ApiEndpoint") => format!("{}/{resource}", self.aws),

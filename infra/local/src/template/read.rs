@@ -138,6 +138,10 @@ impl Reading<'_> {
                 let length = secret.generate_secret_string.password_length;
                 self.template.secrets.push(Secret { name: id.to_owned(), length });
             }
+            "AWS::S3::Bucket" => {
+                let _: r::Bucket = self.properties(properties)?;
+                self.template.buckets.push(id.to_owned());
+            }
             "AWS::ApiGatewayV2::Api" => self.api(id, self.properties(properties)?)?,
             "AWS::ApiGatewayV2::Stage" => {
                 let stage: r::Stage = self.properties(properties)?;
@@ -168,8 +172,8 @@ impl Reading<'_> {
                 self.integrations.insert(id.to_owned(), function.to_owned());
             }
             "AWS::ApiGatewayV2::Route" => routes.push((id.to_owned(), self.properties(properties)?)),
-            // Who may invoke a function or send to a queue is AWS's to enforce.
-            "AWS::Lambda::Permission" | "AWS::SQS::QueuePolicy" => {}
+            // Who may invoke a function or send to a queue, and by which ways a bucket is reached, is AWS's to enforce.
+            "AWS::Lambda::Permission" | "AWS::SQS::QueuePolicy" | "AWS::S3::BucketPolicy" => {}
             "AWS::Events::Rule" => {
                 let rule: r::Rule = self.properties(properties)?;
                 if rule.event_pattern.source != ["aws.ses"] || self.template.mail_feedback.is_some() {

@@ -272,6 +272,20 @@ pub struct GenerateSecretString {
     _exclude_punctuation: Option<IgnoredAny>,
 }
 
+/// Files of a local bucket stay as long as its store does, and whoever reads the disk reads them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Bucket {
+    #[serde(rename = "BucketEncryption")]
+    _encryption: Option<IgnoredAny>,
+    #[serde(rename = "LifecycleConfiguration")]
+    _lifecycle: Option<IgnoredAny>,
+    #[serde(rename = "OwnershipControls")]
+    _ownership: Option<IgnoredAny>,
+    #[serde(rename = "PublicAccessBlockConfiguration")]
+    _public_access: Option<IgnoredAny>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct Role {

@@ -12,7 +12,7 @@ fn ours() -> Template {
 #[test]
 fn our_own_template_is_read_whole() {
     let template = ours();
-    assert_eq!(template.functions.len(), 20);
+    assert_eq!(template.functions.len(), 21);
     let orders = template.functions.iter().find(|function| function.binary == "orders").unwrap();
     assert_eq!((orders.name.as_str(), orders.memory_mb, orders.timeout.as_secs()), ("OrdersFunction", 256, 10));
     assert_eq!(orders.environment["TABLE_NAME"], "Table");
@@ -25,7 +25,8 @@ fn our_own_template_is_read_whole() {
     assert_eq!(template.http.cors.unwrap().allow_origins, ["http://localhost:5173", "http://other"]);
     let websocket = template.websocket.unwrap();
     assert_eq!((websocket.stage.as_str(), websocket.routes.len()), ("live", 3));
-    assert_eq!(template.queues.len(), 19);
+    assert_eq!(template.queues.len(), 21);
+    assert_eq!(template.buckets, ["ExportBucket"]);
     assert_eq!(template.secrets.len(), 6);
     assert_eq!(template.tables[0].ttl_attribute.as_deref(), Some("expires_at"));
     let mail = template.queue_mappings.iter().find(|mapping| mapping.queue == "MailQueue").unwrap();
@@ -51,7 +52,7 @@ fn whatever_localhost_cannot_play_is_an_error_that_says_so() {
         (function(", Colour: red"), "F: unknown field `Colour`"),
         (function(", Events: {E: {Type: Kafka, Properties: {}}}"), "unknown variant `Kafka`"),
         (function(", Events: {E: {Type: SQS, Properties: {Queue: 'arn:aws:sqs:r:a:Nope'}}}"), "there is no queue Nope"),
-        ("Resources:\n  B:\n    Type: AWS::S3::Bucket".into(), "B: resources of type AWS::S3::Bucket are not known"),
+        ("Resources:\n  B:\n    Type: AWS::EC2::Host".into(), "B: resources of type AWS::EC2::Host are not known"),
         (
             "Resources:\n  A: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: a, ProtocolType: HTTP}}\n  S: {Type: AWS::ApiGatewayV2::Stage, Properties: {ApiId: !Ref A, StageName: $default, AutoDeploy: true, RouteSettings: {GET /x: {}}}}".into(),
             "the stage has settings for GET /x, which is no route",

@@ -16,6 +16,7 @@ async fn announced(shop: &Shop) -> Vec<Message> {
         | Announcement::Customer(_)
         | Announcement::Stock(_)
         | Announcement::Import(_)
+        | Announcement::Export(_)
         | Announcement::Webhook(_) => None,
     };
     announced.filter_map(order).collect()

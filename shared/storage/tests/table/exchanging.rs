@@ -87,6 +87,7 @@ async fn an_exchange_is_a_read_and_one_transaction_and_is_announced_of_both() {
         | Announcement::Customer(_)
         | Announcement::Stock(_)
         | Announcement::Import(_)
+        | Announcement::Export(_)
         | Announcement::Webhook(_) => None,
     };
     let told: Vec<Message> = shop.images().await.into_iter().filter_map(told).collect();

@@ -38,6 +38,7 @@ async fn announced(shop: &Shop) -> Vec<ImportMessage> {
         | Announcement::Letter(_)
         | Announcement::Customer(_)
         | Announcement::Stock(_)
+        | Announcement::Export(_)
         | Announcement::Webhook(_) => Vec::new(),
     };
     announced.flat_map(import).collect()

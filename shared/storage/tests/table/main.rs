@@ -14,6 +14,7 @@ mod connections;
 mod documents;
 mod drafts;
 mod exchanging;
+mod exports;
 mod feeds;
 mod imports;
 mod lists;
