@@ -7,7 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::Value;
 
 use crate::access::{LARGEST, caller};
@@ -67,8 +67,12 @@ impl Meter {
                 next.run(request).await
             }
             None => {
-                let path = request.uri().path();
-                let operation = if path.contains("/@connections/") { "PostToConnection" } else { "SendEmail" };
+                let operation = match request.uri().path() {
+                    path if path.contains("/@connections/") => "PostToConnection",
+                    path if path.starts_with("/v2/email/") => "SendEmail",
+                    _ if request.method() == Method::GET || request.method() == Method::HEAD => "GetObject",
+                    _ => "PutObject",
+                };
                 meter.add(&function, operation, 0.0, 0.0);
                 next.run(request).await
             }
