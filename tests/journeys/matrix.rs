@@ -481,6 +481,7 @@ async fn no_route_takes_a_field_that_is_the_servers_own() {
         ("POST /v1/admin/skus/{sku}/stock-movements", json!({ "kind": "received", "units": 1, "reason": "Delivery" })),
         ("POST /v1/admin/webhook-endpoints", json!({ "url": "https://erp.example.com/", "events": ["order.paid.v1"] })),
         ("PATCH /v1/admin/webhook-endpoints/{id}", json!({ "enabled": false })),
+        ("POST /v1/admin/exports", json!({ "of": "orders" })),
         ("POST /v1/admin/locations", json!({ "name": "Depot" })),
         ("PATCH /v1/admin/locations/{id}", json!({ "name": "Depot" })),
         ("POST /v1/admin/promotions", promotion.clone()),
