@@ -11,17 +11,19 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_environment()?;
     let (client, table) = (aws.queues(), aws.table()?);
     table.warm_up().await?;
-    let queues = settings::read(|variables| Queues {
-        mail: variables.text("MAIL_QUEUE_URL"),
-        push: variables.text("PUSH_QUEUE_URL"),
-        import: variables.text("IMPORT_QUEUE_URL"),
-        stock: variables.text("STOCK_QUEUE_URL"),
-        refund: variables.text("REFUND_QUEUE_URL"),
-        document: variables.text("DOCUMENT_QUEUE_URL"),
-        export: variables.text("EXPORT_QUEUE_URL"),
-        webhook: variables.text("WEBHOOK_QUEUE_URL"),
+    let (queues, seconds) = settings::read(|variables| {
+        let queues = Queues {
+            mail: variables.text("MAIL_QUEUE_URL"),
+            push: variables.text("PUSH_QUEUE_URL"),
+            import: variables.text("IMPORT_QUEUE_URL"),
+            stock: variables.text("STOCK_QUEUE_URL"),
+            refund: variables.text("REFUND_QUEUE_URL"),
+            document: variables.text("DOCUMENT_QUEUE_URL"),
+            export: variables.text("EXPORT_QUEUE_URL"),
+            webhook: variables.text("WEBHOOK_QUEUE_URL"),
+        };
+        (queues, variables.text("WEBHOOK_SECONDS"))
     })?;
-    let seconds = settings::read(|variables| variables.text("WEBHOOK_SECONDS"))?.parse::<u32>()?;
-    let endpoints = &Endpoints::new(SignedDuration::from_secs(seconds.into()));
+    let endpoints = &Endpoints::new(SignedDuration::from_secs(seconds.parse::<u32>()?.into()));
     stream::run(|records| relay(&client, &table, &queues, endpoints, records, clock::now())).await
 }
