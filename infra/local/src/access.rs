@@ -94,8 +94,7 @@ impl Access {
     /// The actions that a call needs, with the ARN that each is on.
     fn asked(&self, call: &Parts, body: &[u8]) -> Vec<(String, String)> {
         let input: Value = serde_json::from_slice(body).unwrap_or_default();
-        let target = call.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-        match target.split_once('.') {
+        match target(&call.headers).split_once('.') {
             Some(("DynamoDB_20120810", operation)) => dynamodb(operation, &input),
             Some(("AmazonSQS", operation)) => {
                 let queue = queue_name(input["QueueUrl"].as_str().unwrap_or_default());
@@ -118,6 +117,11 @@ impl Access {
 /// The access key that a call is signed with: a function's name, where a function makes it.
 pub(crate) fn caller(headers: &HeaderMap) -> &str {
     scope(headers).split('/').next().unwrap_or_default()
+}
+
+/// The operation that a call asks for, behind its service: `AmazonSQS.SendMessage`; nothing where it is told by the path.
+pub(crate) fn target(headers: &HeaderMap) -> &str {
+    headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default()
 }
 
 /// Whose key signed, when, and for which region and service.

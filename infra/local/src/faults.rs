@@ -14,7 +14,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use waybill_lambda::random::mixed;
 
-use crate::access::LARGEST;
+use crate::access::{LARGEST, target};
 
 /// How often what goes wrong, in percent of the calls that can meet it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +77,7 @@ impl FaultSwitch {
         let Ok(body) = to_bytes(body, LARGEST).await else {
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
         };
-        let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let operation = target(&parts.headers).rsplit('.').next().unwrap_or_default().to_owned();
         let conflict = if fate.happens == Happens::Conflict { conflict(&operation, &body, fate.met) } else { None };
         let answer = match (fate.happens, conflict) {
             (Happens::Throttle, _) => {

@@ -7,10 +7,10 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 use serde_json::Value;
 
-use crate::access::{LARGEST, caller};
+use crate::access::{LARGEST, caller, target};
 
 /// Counts nothing until it is read for the first time. Clones share what they count.
 #[derive(Clone, Default)]
@@ -56,7 +56,7 @@ impl Meter {
         if !meter.is_on() || !function.ends_with("Function") {
             return next.run(request).await;
         }
-        let target = text(request.headers(), "x-amz-target");
+        let target = target(request.headers()).to_owned();
         match target.split_once('.') {
             Some(("DynamoDB_20120810", operation)) => {
                 let operation = operation.to_owned();
@@ -111,8 +111,4 @@ impl Meter {
         }
         Response::from_parts(parts, Body::from(body))
     }
-}
-
-fn text(headers: &HeaderMap, name: &str) -> String {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }
