@@ -111,6 +111,7 @@ async fn a_dispute_that_is_told_of_backwards_and_twice_ends_the_same() {
 async fn events_of_the_other_mode_or_another_api_or_against_what_was_decided_wait_for_a_person() {
     let sold = Sold::open().await;
     let dispute = sold.dispute(1350, "needs_response").await;
+    sold.until("disputed").await;
     sold.goes_on(&dispute, "won").await;
     sold.until("paid").await;
     let told = sold.shop.stripe_events().await;
