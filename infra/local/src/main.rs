@@ -52,6 +52,9 @@ struct Arguments {
     /// hold as they do on AWS.
     #[arg(long, value_name = "RATES", default_value = "")]
     rate_limits: String,
+    /// Run the function binaries of this folder, instead of building them first.
+    #[arg(long, value_name = "FOLDER")]
+    functions: Option<PathBuf>,
     /// Compare the stock of the shop that is open at --port with its ledger, and fail where they differ.
     #[arg(long)]
     check_stock: bool,
@@ -107,8 +110,14 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let ports = Ports::from(arguments.port).ok_or("--port must leave room for five more behind it")?;
     let folder = Folder::open(&arguments.store, arguments.fresh)?;
     let path = folder.path().to_owned();
-    screen::say("Building the functions (some minutes the first time, then seconds)");
-    let binaries = tokio::task::spawn_blocking(build_functions).await??;
+    let binaries = match arguments.functions {
+        Some(folder) if folder.is_dir() => folder,
+        Some(folder) => return Err(format!("--functions: {} is no folder", folder.display()).into()),
+        None => {
+            screen::say("Building the functions (some minutes the first time, then seconds)");
+            tokio::task::spawn_blocking(build_functions).await??
+        }
+    };
     screen::say("Starting");
     let shop_url = arguments.shop_url.trim_end_matches('/').to_owned();
     let parameters = BTreeMap::from([

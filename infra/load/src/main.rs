@@ -1,0 +1,151 @@
+//! Asks a shop on this machine for one thing after another, from so many clients at once, each of which waits for its answer
+//! before it asks again. Tells how many answers come a second, how long one takes, and what processor time the functions and
+//! the host have spent on each. `infra/tools/load` opens the shop for it.
+
+mod processes;
+mod shop;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use processes::Processes;
+use shop::{Client, Step};
+
+#[derive(Parser)]
+struct Arguments {
+    /// The shop's API.
+    #[arg(long)]
+    api: String,
+    /// Its stand-in for Stripe.
+    #[arg(long)]
+    stripe: String,
+    /// The process of the shop's host.
+    #[arg(long)]
+    host: u32,
+    /// An access token of the administrator.
+    #[arg(long)]
+    staff: String,
+    /// Access tokens of customers, with commas between, as many as the most clients at once.
+    #[arg(long, value_delimiter = ',')]
+    customers: Vec<String>,
+    /// How many clients at once.
+    #[arg(long, value_delimiter = ',', default_value = "1,8,64")]
+    clients: Vec<usize>,
+    /// How long each thing is asked for, in seconds.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// How many products there are to be; those that are there count.
+    #[arg(long, default_value_t = 1000)]
+    products: usize,
+    /// Where to keep the figures, too.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+/// What is measured, in the order of a visit.
+const STEPS: [Step; 9] = [
+    Step::List,
+    Step::Search,
+    Step::Product,
+    Step::Put,
+    Step::Place,
+    Step::StartPayment,
+    Step::Pay,
+    Step::OwnOrders,
+    Step::StaffOrders,
+];
+
+#[tokio::main]
+async fn main() {
+    let arguments = Arguments::parse();
+    let sold = shop::fill(&arguments.api, &arguments.staff, arguments.products).await;
+    let sold = Arc::new(sold);
+    println!("{} products", arguments.products);
+    println!(
+        "clients  what              a second   p50 ms   p99 ms  functions us  host us  functions MB  host MB  refused"
+    );
+    let mut rows = Vec::new();
+    for &count in &arguments.clients {
+        assert!(count <= arguments.customers.len(), "{count} clients need as many customers");
+        for step in STEPS {
+            let clients = arguments.customers[..count].iter().map(|customer| {
+                Client::new(&arguments.api, &arguments.stripe, customer, &arguments.staff, sold.clone())
+            });
+            let row = measure(clients.collect(), step, &arguments).await;
+            println!("{}", line(&row));
+            std::io::stdout().flush().unwrap();
+            rows.push(row);
+        }
+    }
+    if let Some(path) = arguments.json {
+        std::fs::write(path, format!("{:#}\n", Value::from(rows))).unwrap();
+    }
+}
+
+/// Lets every client do one step again and again.
+async fn measure(clients: Vec<Client>, step: Step, arguments: &Arguments) -> Value {
+    let count = clients.len();
+    let processes = Processes::of(arguments.host);
+    let (begin, before) = (Instant::now(), processes.spent());
+    let until = begin + Duration::from_secs(arguments.seconds);
+    let mut running = JoinSet::new();
+    for mut client in clients {
+        running.spawn(async move {
+            let (mut took, mut refused) = (Vec::new(), 0_usize);
+            while Instant::now() < until {
+                match client.act(step).await {
+                    Ok(time) => took.push(time),
+                    Err(_) => refused += 1,
+                }
+            }
+            (took, refused)
+        });
+    }
+    let (mut took, mut refused) = (Vec::new(), 0);
+    for (one, other) in running.join_all().await {
+        took.extend(one);
+        refused += other;
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    let spent = Processes::of(arguments.host).spent().since(before);
+    took.sort();
+    let at = |part: usize| took.get(took.len() * part / 100).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3);
+    // What is done before the step itself costs, too, but is not what is asked about: see `Step::is_prepared`.
+    let each = |time: Duration| (!step.is_prepared()).then(|| time.as_secs_f64() * 1e6 / took.len() as f64);
+    json!({
+        "clients": count,
+        "what": step.name(),
+        "a_second": took.len() as f64 / seconds,
+        "p50_ms": at(50),
+        "p99_ms": at(99),
+        "functions_us": each(spent.functions),
+        "host_us": each(spent.host),
+        "functions_mb": spent.functions_mb,
+        "host_mb": spent.host_mb,
+        "refused": refused,
+    })
+}
+
+fn line(row: &Value) -> String {
+    let number = |name: &str| row[name].as_f64().map_or("-".to_owned(), |number| format!("{number:.0}"));
+    let exact = |name: &str| row[name].as_f64().map_or("-".to_owned(), |number| format!("{number:.1}"));
+    format!(
+        "{:>7}  {:<16} {:>9} {:>8} {:>8} {:>13} {:>8} {:>13} {:>8} {:>8}",
+        number("clients"),
+        row["what"].as_str().unwrap_or_default(),
+        number("a_second"),
+        exact("p50_ms"),
+        exact("p99_ms"),
+        number("functions_us"),
+        number("host_us"),
+        number("functions_mb"),
+        number("host_mb"),
+        number("refused")
+    )
+}

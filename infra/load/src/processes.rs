@@ -1,0 +1,61 @@
+//! What the host and its functions use of this machine, as Linux tells.
+
+use std::fs::read_to_string;
+use std::time::Duration;
+
+/// The host's process and those that it has started.
+pub struct Processes {
+    host: u32,
+    functions: Vec<u32>,
+}
+
+#[derive(Clone, Copy)]
+pub struct Spent {
+    pub host: Duration,
+    pub functions: Duration,
+    pub host_mb: f64,
+    pub functions_mb: f64,
+}
+
+impl Spent {
+    /// Processor time since then; memory as it is.
+    pub fn since(self, before: Spent) -> Spent {
+        let (host, functions) =
+            (self.host.saturating_sub(before.host), self.functions.saturating_sub(before.functions));
+        Spent { host, functions, ..self }
+    }
+}
+
+impl Processes {
+    pub fn of(host: u32) -> Processes {
+        let children = |thread: std::fs::DirEntry| read_to_string(thread.path().join("children")).ok();
+        let threads = std::fs::read_dir(format!("/proc/{host}/task")).unwrap();
+        let children: String = threads.filter_map(|thread| children(thread.ok()?)).collect();
+        Processes { host, functions: children.split_whitespace().filter_map(|child| child.parse().ok()).collect() }
+    }
+
+    pub fn spent(&self) -> Spent {
+        let functions = self.functions.iter();
+        Spent {
+            host: time(self.host),
+            functions: functions.clone().map(|&process| time(process)).sum(),
+            host_mb: memory(self.host),
+            functions_mb: functions.map(|&process| memory(process)).sum(),
+        }
+    }
+}
+
+/// Of all its threads.
+fn time(process: u32) -> Duration {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{process}/task")) else { return Duration::ZERO };
+    let nanoseconds = |thread: std::fs::DirEntry| -> Option<u64> {
+        read_to_string(thread.path().join("schedstat")).ok()?.split(' ').next()?.parse().ok()
+    };
+    Duration::from_nanos(threads.filter_map(|thread| nanoseconds(thread.ok()?)).sum())
+}
+
+fn memory(process: u32) -> f64 {
+    let status = read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+    resident.and_then(|kilobytes| kilobytes.parse::<f64>().ok()).unwrap_or_default() / 1e3
+}
