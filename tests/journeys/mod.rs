@@ -25,6 +25,8 @@ mod live;
 mod mailing;
 mod matrix;
 mod noting;
+#[cfg(target_os = "linux")]
+mod overlapping;
 mod overselling;
 mod paying;
 mod permissions;

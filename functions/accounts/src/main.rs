@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use accounts::administrator::Command;
 use accounts::{App, Signer, Vault, routes};
-use lambda_http::request::LambdaRequest;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde::Deserialize;
 use serde_json::Value;
-use tower::Service;
 use waybill_lambda::aws::Aws;
 use waybill_lambda::links::Links;
 use waybill_lambda::{clock, log, settings};
@@ -33,17 +30,14 @@ async fn main() -> Result<(), Error> {
     let (links, vault) = (Links::new(&link), Vault::new(&vault));
     let app = App { table: table.clone(), guard, signer, links, vault, shop: shop.clone() };
     let requests = waybill_web::app(routes(app), Some(limits));
-    let serve = service_fn(|event: LambdaEvent<Value>| {
+    let serve = service_fn(move |event: LambdaEvent<Value>| {
         let (table, requests, shop) = (table.clone(), requests.clone(), shop.clone());
         async move {
             if let Some(command) = Command::read(&event.payload) {
                 return command?.run(&table, &shop, clock::now()).await;
             }
-            let request = LambdaRequest::deserialize(event.payload)?;
-            let mut requests = lambda_http::Adapter::from(requests);
-            let answer = requests.call(LambdaEvent::new(request, event.context)).await?;
-            Ok::<_, Error>(serde_json::to_value(answer)?)
+            waybill_web::answer(requests, event).await
         }
     });
-    lambda_runtime::run(serve).await
+    lambda_runtime::run_concurrent(serve).await
 }

@@ -1,12 +1,10 @@
 //! Serves payments, and the queue of what is to be done at Stripe.
 
 use aws_lambda_events::sqs::SqsEvent;
-use lambda_http::request::LambdaRequest;
 use lambda_runtime::{LambdaEvent, service_fn};
 use payments::{App, Capture, Stripe, routes, work};
 use serde::Deserialize;
 use serde_json::Value;
-use tower::Service;
 use waybill_lambda::aws::Aws;
 use waybill_lambda::{Error, batch, clock, log, settings};
 use waybill_web::Guard;
@@ -30,7 +28,7 @@ async fn main() -> Result<(), Error> {
     let limits = guard.limits.clone();
     let app = App { table, guard, stripe };
     let requests = waybill_web::app(routes(app.clone()), Some(limits));
-    let serve = service_fn(|event: LambdaEvent<Value>| {
+    let serve = service_fn(move |event: LambdaEvent<Value>| {
         let (app, requests) = (app.clone(), requests.clone());
         async move {
             if event.payload.get("Records").is_some() {
@@ -38,11 +36,8 @@ async fn main() -> Result<(), Error> {
                 let act = async |message| work::act(&app.table, &app.stripe, message, clock::now()).await;
                 return Ok(serde_json::to_value(batch::work_off(&act, messages).await)?);
             }
-            let request = LambdaRequest::deserialize(event.payload)?;
-            let mut requests = lambda_http::Adapter::from(requests);
-            let answer = requests.call(LambdaEvent::new(request, event.context)).await?;
-            Ok::<_, Error>(serde_json::to_value(answer)?)
+            waybill_web::answer(requests, event).await
         }
     });
-    lambda_runtime::run(serve).await
+    lambda_runtime::run_concurrent(serve).await
 }

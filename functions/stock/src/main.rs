@@ -1,13 +1,11 @@
 //! Serves requests about stock, the stock queue, and the one command that is neither.
 
 use aws_lambda_events::sqs::SqsEvent;
-use lambda_http::request::LambdaRequest;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::Value;
 use stock::audit::Command;
 use stock::{App, routes, work};
-use tower::Service;
 use waybill_lambda::aws::Aws;
 use waybill_lambda::{batch, clock, log};
 use waybill_web::Guard;
@@ -19,7 +17,7 @@ async fn main() -> Result<(), Error> {
     let guard = Guard::start(table.clone(), clock::now()).await?;
     let limits = guard.limits.clone();
     let requests = waybill_web::app(routes(App { table: table.clone(), guard }), Some(limits));
-    let serve = service_fn(|event: LambdaEvent<Value>| {
+    let serve = service_fn(move |event: LambdaEvent<Value>| {
         let (table, requests) = (table.clone(), requests.clone());
         async move {
             if let Some(command) = Command::read(&event.payload) {
@@ -30,11 +28,8 @@ async fn main() -> Result<(), Error> {
                 let act = async |message| work::act(&table, message, clock::now()).await;
                 return Ok(serde_json::to_value(batch::work_off(&act, messages).await)?);
             }
-            let request = LambdaRequest::deserialize(event.payload)?;
-            let mut requests = lambda_http::Adapter::from(requests);
-            let answer = requests.call(LambdaEvent::new(request, event.context)).await?;
-            Ok::<_, Error>(serde_json::to_value(answer)?)
+            waybill_web::answer(requests, event).await
         }
     });
-    lambda_runtime::run(serve).await
+    lambda_runtime::run_concurrent(serve).await
 }

@@ -27,5 +27,5 @@ pub use guard::Guard;
 pub use kind::Kind;
 pub use problem::Problem;
 pub use segment::Segment;
-pub use serve::{app, run};
+pub use serve::{answer, app, run};
 pub use versions::{IfMatch, cacheable, outdated, unless_known, version_tag};

@@ -3,11 +3,17 @@
 use std::time::Instant;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue};
-use lambda_http::RequestExt;
+use http_body_util::{BodyExt, Full};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Error, LambdaEvent, RequestExt, service_fn};
+use serde::Deserialize;
+use serde_json::Value;
+use tower::Service;
 use tracing::Instrument;
 use waybill_lambda::clock;
 
@@ -38,9 +44,25 @@ pub fn app(routes: Router, limits: Option<Limits>) -> Router {
         .layer(from_fn(observe))
 }
 
-/// Serves a function's routes until Lambda ends the process.
-pub async fn run(routes: Router, limits: Option<Limits>) -> Result<(), lambda_http::Error> {
-    lambda_http::run(app(routes, limits)).await
+/// Serves a function's routes until Lambda ends the process: one request at a time, and on Lambda Managed Instances as
+/// many at once as `AWS_LAMBDA_MAX_CONCURRENCY` says.
+pub async fn run(routes: Router, limits: Option<Limits>) -> Result<(), Error> {
+    let app = app(routes, limits);
+    lambda_http::run_concurrent(service_fn(move |request| whole(app.clone(), request))).await
+}
+
+/// The answer in one piece, as Lambda takes it anyway: axum's own body cannot be shared between threads.
+async fn whole(mut app: Router, request: lambda_http::Request) -> Result<Response<Full<Bytes>>, Error> {
+    let (head, body) = app.call(request).await?.into_parts();
+    Ok(Response::from_parts(head, Full::new(body.collect().await?.to_bytes())))
+}
+
+/// The answer of [`app`]'s router to a request, for a function that is invoked with other things as well.
+pub async fn answer(requests: Router, event: LambdaEvent<Value>) -> Result<Value, Error> {
+    let request = LambdaRequest::deserialize(event.payload)?;
+    let mut requests = Adapter::from(service_fn(move |request| whole(requests.clone(), request)));
+    let answer = requests.call(LambdaEvent::new(request, event.context)).await?;
+    Ok(serde_json::to_value(answer)?)
 }
 
 async fn admit(State(limits): State<Option<Limits>>, address: Address, request: Request, next: Next) -> Response {
