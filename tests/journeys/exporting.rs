@@ -12,6 +12,7 @@ use waybill_tests::{Answer, Person, TestShop, is_deployed, key};
 
 #[cfg(target_os = "linux")]
 use super::failures::{impatient_template, kill, processes};
+use super::importing::{CSV, LINES, counts, import, wares};
 
 const PATH: &str = "/v1/admin/exports";
 
@@ -177,19 +178,22 @@ async fn an_export_says_what_is_wrong_with_it_and_is_only_for_those_who_may_see_
         (json!({ "of": "orders", "to": "2026-01-01" }), "/from"),
         (json!({ "of": "orders", "period": "year", "to": "2026-01-01" }), "/to"),
         (json!({ "of": "orders", "from": "2000-01-01", "to": "2026-01-01" }), "/to"),
+        (json!({ "of": "products", "period": "today" }), "/period"),
+        (json!({ "of": "products", "from": "2026-01-01" }), "/from"),
     ] {
         let answer = manager.post_once(PATH, &key(), body.clone()).await;
         answer.assert_problem(422, "invalid");
         assert_eq!(answer.fields(), [field], "{body}");
     }
+    let days = json!({ "of": "products", "from": "2026-01-01", "to": "2026-01-02" });
+    assert_eq!(manager.post_once(PATH, &key(), days).await.fields(), ["/from", "/to"]);
     let customers = json!({ "of": "customers", "period": "today", "format": "jsonl" });
     manager.post_once(PATH, &key(), customers.clone()).await.assert_problem(403, "forbidden");
     manager.get("/v1/admin/accounts/export").await.assert_problem(403, "forbidden");
-    shop.staff("support")
-        .await
-        .post_once(PATH, &key(), json!({ "of": "orders" }))
-        .await
-        .assert_problem(403, "forbidden");
+    let support = shop.staff("support").await;
+    for of in ["orders", "products"] {
+        support.post_once(PATH, &key(), json!({ "of": of })).await.assert_problem(403, "forbidden");
+    }
 
     let of_customers = export(administrator, customers).await;
     let text = file(&of_customers).await;
@@ -220,6 +224,67 @@ async fn an_export_says_what_is_wrong_with_it_and_is_only_for_those_who_may_see_
     }
     let logs = shop.logs().join("\n");
     assert!(!logs.contains("X-Amz-Signature") && !logs.contains(&manager.email), "{logs}");
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_products_holds_what_their_pages_hold_and_can_be_imported_again() {
+    let shop = TestShop::open().await;
+    let (administrator, manager) = (shop.administrator().await, shop.staff("manager").await);
+    let nothing = export(&manager, json!({ "of": "products", "format": "jsonl" })).await;
+    assert_eq!((file(&nothing).await.as_str(), &nothing.body["rows"]), ("", &json!(0)));
+    let category = shop.category().await;
+    for ware in wares(&category) {
+        assert_eq!(manager.post("/v1/admin/products", ware).await.status, 201);
+    }
+    for (format, kind, rows) in [("csv", CSV, 5), ("jsonl", LINES, 4)] {
+        let export = export(&manager, json!({ "of": "products", "format": format })).await;
+        let file = file(&export).await;
+        for limit in [1, 100] {
+            let pages = pages(&manager, &format!("/v1/admin/products/export?format={format}&limit={limit}")).await;
+            assert_eq!(file, pages, "as {format}");
+        }
+        assert_eq!(export.body["rows"], rows);
+        assert_eq!((export.body.get("from"), export.body.get("to")), (None, None), "{}", export.body);
+        let got = reqwest::get(export.text("/download/url")).await.unwrap();
+        assert_eq!(got.headers()["content-disposition"], format!("attachment; filename=\"products.{format}\""));
+        assert_eq!(counts(&import(administrator, kind, file).await), [0, 0, rows, 0]);
+    }
+    let listed = manager.get(PATH).await.body["items"].as_array().unwrap().clone();
+    assert_eq!(listed.len(), 3);
+    assert!(listed.iter().all(|export| export["of"] == "products" && export.get("from").is_none()), "{listed:?}");
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_many_products_is_whole_though_each_step_is_a_page() {
+    let shop = TestShop::open_with(|options| drop(options.parameters.insert("ExportSeconds".into(), "0".into()))).await;
+    let staff = shop.administrator().await;
+    // A CSV tells the text with each SKU: 6 MB and two parts, of pages that end with their bytes and not with their products.
+    let text = "\u{1F375}".repeat(5_000);
+    let product = |number: usize| {
+        let sku = |place: usize| {
+            let price = json!([{ "amount": 450, "currency": "USD" }]);
+            json!({ "sku": format!("TEA-{number}-{place}"), "options": { "Size": place.to_string() }, "prices": price, "stock": 1 })
+        };
+        let values: Vec<_> = (0..6).map(|place| place.to_string()).collect();
+        json!({
+            "slug": format!("tea-{number}"), "title": "Tea", "description": text,
+            "state": if number < 20 { "draft" } else { "active" },
+            "options": [{ "name": "Size", "values": values }],
+            "skus": (0..6).map(sku).collect::<Vec<_>>(),
+        })
+    };
+    let lines: String = (0..60).map(|number| format!("{}\n", product(number))).collect();
+    assert_eq!(counts(&import(staff, LINES, lines).await), [60, 0, 0, 0]);
+    for (format, rows) in [("csv", 360), ("jsonl", 60)] {
+        let export = export(staff, json!({ "of": "products", "format": format })).await;
+        let file = file(&export).await;
+        assert!(format == "jsonl" || file.len() > 6 * 1024 * 1024, "{}", file.len());
+        assert_eq!(export.body["rows"], rows);
+        let pages = pages(staff, &format!("/v1/admin/products/export?format={format}")).await;
+        assert!(file == pages, "it is not what the pages hold, as {format}");
+    }
     shop.stop().await;
 }
 

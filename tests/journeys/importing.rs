@@ -11,8 +11,8 @@ use waybill_tests::{Answer, Person, TestShop, assert_documented, eventually, key
 #[cfg(target_os = "linux")]
 use super::failures::{impatient_template, kill, processes};
 
-const CSV: &str = "text/csv";
-const LINES: &str = "application/x-ndjson";
+pub const CSV: &str = "text/csv";
+pub const LINES: &str = "application/x-ndjson";
 
 async fn upload(staff: &Person, kind: &str, key: &str, body: impl Into<reqwest::Body>) -> Answer {
     let request = staff.request(Method::POST, "/v1/admin/imports").header("content-type", kind);
@@ -22,7 +22,7 @@ async fn upload(staff: &Person, kind: &str, key: &str, body: impl Into<reqwest::
 }
 
 /// Imports, and waits for the end: what is told of the import then.
-async fn import(staff: &Person, kind: &str, body: String) -> Value {
+pub async fn import(staff: &Person, kind: &str, body: String) -> Value {
     let started = upload(staff, kind, &key(), body).await;
     assert_eq!(started.status, 202, "{}", started.body);
     finished(staff, started.header("location").unwrap()).await
@@ -39,7 +39,7 @@ async fn finished(staff: &Person, path: &str) -> Value {
     panic!("the import does not end: {}", staff.get(path).await.body);
 }
 
-fn counts(import: &Value) -> [u64; 4] {
+pub fn counts(import: &Value) -> [u64; 4] {
     ["created", "changed", "unchanged", "failed"].map(|count| import[count].as_u64().unwrap())
 }
 
@@ -212,7 +212,7 @@ fn together(pages: &[String]) -> String {
 }
 
 /// Products with all that there can be of them.
-fn wares(category: &str) -> Vec<Value> {
+pub fn wares(category: &str) -> Vec<Value> {
     let sku = |sku: &str, size: &str, colour: &str| {
         json!({
             "sku": sku, "options": { "Size": size, "Colour|Hue": colour },

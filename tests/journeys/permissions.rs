@@ -175,6 +175,7 @@ async fn report(shop: &TestShop, staff: &Person) {
     let ledger = export(staff, json!({ "of": "stock_movements" })).await;
     assert_eq!(reqwest::get(ledger.text("/download/url")).await.unwrap().status(), 200);
     export(staff, json!({ "of": "customers" })).await;
+    export(staff, json!({ "of": "products" })).await;
     assert_eq!(staff.get("/v1/admin/exports").await.status, 200);
     // Every fiftieth request of somebody is written down, wherever it falls within the minute.
     for _ in 0..120 {

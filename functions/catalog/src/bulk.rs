@@ -3,5 +3,6 @@
 pub mod cells;
 pub mod columns;
 pub mod merge;
+pub mod pages;
 pub mod split;
 pub mod written;

@@ -59,7 +59,7 @@ pub struct App {
         imports::read_import,
         imports::list_import_failures
     ),
-    components(schemas(Language, export::ExportFormat))
+    components(schemas(Language))
 )]
 pub struct Documented;
 

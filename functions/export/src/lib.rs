@@ -1,22 +1,27 @@
 //! Works off exports: each message is a step of one, and ends with at most one part of its file. What a step has done counts with
 //! its end, which is one write and announces the next; whatever breaks off before is done again from the last end on.
 
+mod pages;
+
 use std::io;
 use std::time::Duration;
 
-use reports::export::{pages, write};
 use tokio::time::Instant;
 use waybill_domain::export::{Export, MAX_PARTS, Part, State};
 use waybill_domain::message::{ExportEvent, ExportMessage};
+use waybill_domain::money::Currency;
 use waybill_lambda::bucket::{Bucket, BucketError, Kind, LEAST_PART};
 use waybill_lambda::clock;
-use waybill_storage::order_lists::Placed;
 use waybill_storage::{StorageError, Table};
+
+use pages::Pages;
 
 /// Where the rows come from, and where they go.
 pub struct Shop {
     pub table: Table,
     pub files: Bucket,
+    /// What the shop sells in: the first price of a product.
+    pub currency: Currency,
     /// How long one step may look for rows.
     pub patience: Duration,
 }
@@ -31,6 +36,8 @@ pub enum Trouble {
     Row(#[from] io::Error),
     #[error("an export stands behind {0:?}, which is no row")]
     Place(String),
+    #[error("an export of what is dated names no days")]
+    NoDays,
 }
 
 pub async fn work_off(shop: &Shop, message: ExportMessage) -> Result<(), Trouble> {
@@ -66,33 +73,28 @@ async fn do_step(shop: &Shop, export: &Export) -> Result<Export, Trouble> {
 
 /// Writes rows until there are enough for a part, the time is over, or all are written.
 async fn write_some(shop: &Shop, export: &Export) -> Result<Export, Trouble> {
-    let State::Writing { behind, upload, parts, aside } = export.state.clone() else { return Ok(export.clone()) };
+    let State::Writing { mut behind, upload, parts, aside } = export.state.clone() else { return Ok(export.clone()) };
     // Parts and what is put aside are named by it, so that two who do the same step never write to the same place.
     let claim = shop.table.claim_export_step(export).await?;
-    let columns = pages::columns(export.what);
+    let pages = Pages::of(shop, export).await?;
     let mut file = match aside {
         Some(claim) => shop.files.get(&export.aside(claim)).await?,
         None => Vec::new(),
     };
     let written = file.len();
     if behind.is_none() {
-        write::begin(&mut file, export.format, &columns)?;
+        pages.begin(&mut file)?;
     }
-    let read = |text: &String| pages::cursor(export.what, text).ok_or_else(|| Trouble::Place(text.clone()));
-    let mut cursor = behind.as_ref().map(read).transpose()?;
-    let (then, begun) = (Placed { from: Some(export.from), before: Some(export.before) }, Instant::now());
-    let mut rows = export.rows;
+    let (begun, mut rows) = (Instant::now(), export.rows);
     loop {
-        let page = pages::page(&shop.table, export.what, then, pages::MOST, cursor).await?;
-        rows += page.rows.len() as u64;
-        write::add(&mut file, export.format, &columns, page.rows)?;
-        cursor = page.next;
-        if cursor.is_none() || file.len() >= LEAST_PART || begun.elapsed() >= shop.patience {
+        let page = pages.add(&mut file, behind.as_deref()).await?;
+        rows += page.rows;
+        behind = page.behind;
+        if behind.is_none() || file.len() >= LEAST_PART || begun.elapsed() >= shop.patience {
             break;
         }
     }
     let bytes = export.bytes + (file.len() - written) as u64;
-    let behind = cursor.map(|cursor| cursor.to_string());
     let state = keep(shop, export, claim, file, State::Writing { behind, upload, parts, aside: None }).await?;
     Ok(Export { state, rows, bytes, ..export.clone() })
 }

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
 use utoipa::{IntoParams, ToSchema};
-use waybill_domain::export::{Format, What};
+use waybill_domain::export::{Dated, Format};
 use waybill_domain::text::Invalid;
 use waybill_lambda::clock;
 use waybill_storage::order_lists::Placed;
@@ -46,8 +46,8 @@ pub enum Of {
     Refunds,
 }
 
-fn of(name: &str) -> Result<What, Invalid> {
-    let all = [What::Orders, What::Lines, What::Refunds];
+fn of(name: &str) -> Result<Dated, Invalid> {
+    let all = [Dated::Orders, Dated::Lines, Dated::Refunds];
     all.into_iter().find(|of| of.as_str() == name).ok_or_else(|| Invalid::new("must be orders, lines or refunds"))
 }
 
@@ -77,7 +77,7 @@ pub async fn export_orders(
     _: Staff<may::ReadReports>,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let of = parameters.take("of", of).unwrap_or(What::Orders);
+    let of = parameters.take("of", of).unwrap_or(Dated::Orders);
     page(&app, "/v1/admin/orders/export", of, parameters).await
 }
 
@@ -97,7 +97,7 @@ pub async fn export_customers(
     _: Staff<may::ManagePeople>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    page(&app, "/v1/admin/accounts/export", What::Customers, parameters).await
+    page(&app, "/v1/admin/accounts/export", Dated::Customers, parameters).await
 }
 
 /// Export the stock ledger
@@ -116,10 +116,10 @@ pub async fn export_movements(
     _: Staff<may::ReadStock>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    page(&app, "/v1/admin/stock-movements/export", What::StockMovements, parameters).await
+    page(&app, "/v1/admin/stock-movements/export", Dated::StockMovements, parameters).await
 }
 
-async fn page(app: &App, path: &str, of: What, mut parameters: Parameters) -> Result<Response, Problem> {
+async fn page(app: &App, path: &str, of: Dated, mut parameters: Parameters) -> Result<Response, Problem> {
     let now = clock::now();
     let open = app.books.open(now).await?;
     let format: Format = parameters.take("format", str::parse).unwrap_or_default();

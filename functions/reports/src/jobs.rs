@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::header::LOCATION;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use waybill_domain::export::{Export, ExportSummary, Format, State as Stands, What};
+use waybill_domain::export::{Days, Export, ExportSummary, Format, State as Stands, What};
 use waybill_domain::id::{AccountId, ExportId};
 use waybill_domain::report::Period;
 use waybill_domain::{Date, SignedDuration, Timestamp};
@@ -21,6 +21,7 @@ use waybill_web::query::{Idempotency, List, Parameters};
 use waybill_web::{Body, Fields, Kind, Problem, Segment, Staff, may};
 
 use crate::App;
+use crate::books::Open;
 use crate::range::{chosen, date};
 
 /// How long a link to a file is good for.
@@ -34,7 +35,7 @@ pub struct NewExport {
     of: What,
     #[serde(default)]
     format: Format,
-    /// `today`, or up to today the last `7_days`, `30_days` (the default), `90_days` or `year`.
+    /// `today`, or up to today the last `7_days`, `30_days` (the default), `90_days` or `year`. Products are of no days.
     #[schema(value_type = Option<String>, example = "year")]
     period: Option<String>,
     /// The first day, in the shop's time zone; instead of a period.
@@ -52,12 +53,15 @@ pub struct ExportView {
     id: ExportId,
     of: What,
     format: Format,
-    #[schema(value_type = String, format = Date, example = "2026-11-01")]
-    from: Date,
-    #[schema(value_type = String, format = Date, example = "2026-11-30")]
-    to: Date,
+    /// The days that it is about; products are of none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = Date, example = "2026-11-01", required = false)]
+    from: Option<Date>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = Date, example = "2026-11-30", required = false)]
+    to: Option<Date>,
     state: ExportState,
-    /// How much of the days is written, from the last to the first.
+    /// How much of the days is written, from the last to the first; of products, how many of their states.
     #[schema(minimum = 0, maximum = 100)]
     percent: u8,
     /// Rows that are written.
@@ -108,8 +112,8 @@ impl ExportView {
             id: export.id,
             of: export.what,
             format: export.format,
-            from: export.first,
-            to: export.last,
+            from: export.days.map(|days| days.first),
+            to: export.days.map(|days| days.last),
             state: match export.state {
                 Stands::Writing { .. } | Stands::Closing { .. } => ExportState::Running,
                 Stands::Ready => ExportState::Ready,
@@ -130,9 +134,10 @@ impl ExportView {
 /// Start an export
 ///
 /// Any number of rows in one file, written after the answer: the rows of `GET /v1/admin/orders/export`,
-/// `GET /v1/admin/accounts/export` (for administrators) or `GET /v1/admin/stock-movements/export`, with the same columns, under one
-/// header. What is placed, made or moved while it is being written is not in it. The same `Idempotency-Key` goes on where a request
-/// was lost.
+/// `GET /v1/admin/accounts/export` (for administrators), `GET /v1/admin/stock-movements/export` or `GET /v1/admin/products/export`,
+/// with the same columns, under one header. Of what has days, nothing is in it that is placed, made or moved while it is being
+/// written. Products are all of them, so a period or days given with them are refused, and the file can be imported again. The same
+/// `Idempotency-Key` goes on where a request was lost.
 #[utoipa::path(
     post,
     path = "/v1/admin/exports",
@@ -160,25 +165,12 @@ pub async fn start_export(
     let asked = [body.of.as_str(), body.format.as_str()].into_iter();
     let asked = asked.chain([&body.period, &body.from, &body.to].map(|text| text.as_deref().unwrap_or_default()));
     let fingerprint = random::hash(&asked.collect::<Vec<_>>().join("\n"));
-    let mut fields = Fields::default();
-    let period = fields.take_optional("/period", body.period.map(|text| text.parse::<Period>()));
-    let from = fields.take_optional("/from", body.from.map(|text| date(&text)));
-    let to = fields.take_optional("/to", body.to.map(|text| date(&text)));
-    let range = if fields.is_empty() { Some(chosen(period, from, to, open.today(now))) } else { None };
-    if let Some(Err((name, detail))) = &range {
-        fields.refuse(&format!("/{name}"), detail);
-    }
-    let range = fields.finish(|| range?.ok())?;
-    let (from, before) = open.moments(range);
+    let days = days(&body, &open, now)?;
     let export = Export {
         id: ExportId::for_request(caller.account, &key),
         what: body.of,
         format: body.format,
-        first: range.first(),
-        last: range.last(),
-        from,
-        // What happens from now on would come between pages that are written already.
-        before: before.min(now),
+        days,
         started_by: caller.account,
         started_at: now,
         fingerprint,
@@ -193,6 +185,29 @@ pub async fn start_export(
         Started::Before(before) if before.fingerprint == export.fingerprint => accepted(&before, &app, now, true),
         Started::Before(_) => Err(Problem::invalid_header(Idempotency::HEADER, "was used before, for another request")),
     }
+}
+
+/// The days that are meant; products are of none.
+fn days(body: &NewExport, open: &Open, now: Timestamp) -> Result<Option<Days>, Problem> {
+    let mut fields = Fields::default();
+    let given = [("/period", &body.period), ("/from", &body.from), ("/to", &body.to)];
+    if body.of.dated().is_none() {
+        for (pointer, _) in given.into_iter().filter(|(_, text)| text.is_some()) {
+            fields.refuse(pointer, "cannot be given with products, which are of no days");
+        }
+        return fields.finish(|| Some(None));
+    }
+    let period = fields.take_optional("/period", body.period.as_ref().map(|text| text.parse::<Period>()));
+    let from = fields.take_optional("/from", body.from.as_ref().map(|text| date(text)));
+    let to = fields.take_optional("/to", body.to.as_ref().map(|text| date(text)));
+    let range = if fields.is_empty() { Some(chosen(period, from, to, open.today(now))) } else { None };
+    if let Some(Err((name, detail))) = &range {
+        fields.refuse(&format!("/{name}"), detail);
+    }
+    let range = fields.finish(|| range?.ok())?;
+    let (from, before) = open.moments(range);
+    // What happens from now on would come between pages that are written already.
+    Ok(Some(Days { first: range.first(), last: range.last(), from, before: before.min(now) }))
 }
 
 fn accepted(export: &Export, app: &App, now: Timestamp, replayed: bool) -> Result<Response, Problem> {
@@ -210,10 +225,13 @@ pub struct ExportLine {
     id: ExportId,
     of: What,
     format: Format,
-    #[schema(value_type = String, format = Date, example = "2026-11-01")]
-    from: Date,
-    #[schema(value_type = String, format = Date, example = "2026-11-30")]
-    to: Date,
+    /// The days that it is about; products are of none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = Date, example = "2026-11-01", required = false)]
+    from: Option<Date>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = Date, example = "2026-11-30", required = false)]
+    to: Option<Date>,
     started_by: AccountId,
     started_at: Timestamp,
 }

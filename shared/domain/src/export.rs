@@ -1,4 +1,5 @@
 //! Exports that are worked off after the answer: what is wanted, and how far it has come.
+#![expect(clippy::disallowed_types, reason = "serde's flatten reads numbers of every kind; none of these is money")]
 
 use std::str::FromStr;
 
@@ -9,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::account::Permission;
 use crate::id::{AccountId, ExportId};
+use crate::product::ProductState;
 use crate::text::Invalid;
 
 /// How long an export and its file are kept.
@@ -30,6 +32,30 @@ pub enum What {
     Customers,
     /// The ledger of all SKUs.
     StockMovements,
+    /// All there are, in whatever state and of whatever day, as an import takes them again: a row of a CSV for each SKU, a line
+    /// of JSON Lines for each product.
+    Products,
+}
+
+/// What is exported of some days, the newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dated {
+    Orders,
+    Lines,
+    Refunds,
+    Customers,
+    StockMovements,
+}
+
+/// The days that an export is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Days {
+    /// The first and the last one, as they were asked for.
+    pub first: Date,
+    pub last: Date,
+    /// The moments at which they begin and are over.
+    pub from: Timestamp,
+    pub before: Timestamp,
 }
 
 /// What a file is written as.
@@ -50,12 +76,9 @@ pub struct Export {
     pub id: ExportId,
     pub what: What,
     pub format: Format,
-    /// The first and the last day, as they were asked for.
-    pub first: Date,
-    pub last: Date,
-    /// The moments at which they begin and are over.
-    pub from: Timestamp,
-    pub before: Timestamp,
+    /// None of products.
+    #[serde(flatten)]
+    pub days: Option<Days>,
     pub started_by: AccountId,
     pub started_at: Timestamp,
     /// Tells two requests with the same idempotency key apart.
@@ -106,15 +129,16 @@ pub struct ExportSummary {
     pub id: ExportId,
     pub what: What,
     pub format: Format,
-    pub first: Date,
-    pub last: Date,
+    /// The days that it is about; none of products.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Date>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Date>,
     pub started_by: AccountId,
     pub started_at: Timestamp,
 }
 
 impl What {
-    pub const ALL: [What; 5] = [What::Orders, What::Lines, What::Refunds, What::Customers, What::StockMovements];
-
     pub fn as_str(self) -> &'static str {
         match self {
             What::Orders => "orders",
@@ -122,14 +146,19 @@ impl What {
             What::Refunds => "refunds",
             What::Customers => "customers",
             What::StockMovements => "stock_movements",
+            What::Products => "products",
         }
     }
 
-    /// Whether its rows are made of orders.
-    pub fn is_of_orders(self) -> bool {
+    /// What of some days it is; None where it is of none.
+    pub fn dated(self) -> Option<Dated> {
         match self {
-            What::Orders | What::Lines | What::Refunds => true,
-            What::Customers | What::StockMovements => false,
+            What::Orders => Some(Dated::Orders),
+            What::Lines => Some(Dated::Lines),
+            What::Refunds => Some(Dated::Refunds),
+            What::Customers => Some(Dated::Customers),
+            What::StockMovements => Some(Dated::StockMovements),
+            What::Products => None,
         }
     }
 
@@ -139,6 +168,35 @@ impl What {
             What::Orders | What::Lines | What::Refunds => Permission::ReadReports,
             What::Customers => Permission::ManagePeople,
             What::StockMovements => Permission::ReadStock,
+            What::Products => Permission::WriteCatalog,
+        }
+    }
+}
+
+impl Dated {
+    pub const ALL: [Dated; 5] = [Dated::Orders, Dated::Lines, Dated::Refunds, Dated::Customers, Dated::StockMovements];
+
+    pub fn as_str(self) -> &'static str {
+        What::from(self).as_str()
+    }
+
+    /// Whether its rows are made of orders.
+    pub fn is_of_orders(self) -> bool {
+        match self {
+            Dated::Orders | Dated::Lines | Dated::Refunds => true,
+            Dated::Customers | Dated::StockMovements => false,
+        }
+    }
+}
+
+impl From<Dated> for What {
+    fn from(dated: Dated) -> What {
+        match dated {
+            Dated::Orders => What::Orders,
+            Dated::Lines => What::Lines,
+            Dated::Refunds => What::Refunds,
+            Dated::Customers => What::Customers,
+            Dated::StockMovements => What::StockMovements,
         }
     }
 }
@@ -171,7 +229,8 @@ impl FromStr for Format {
 
 impl Export {
     pub fn summary(&self) -> ExportSummary {
-        let Export { id, what, format, first, last, started_by, started_at, .. } = *self;
+        let Export { id, what, format, days, started_by, started_at, .. } = *self;
+        let (first, last) = (days.map(|days| days.first), days.map(|days| days.last));
         ExportSummary { id, what, format, first, last, started_by, started_at }
     }
 
@@ -187,7 +246,8 @@ impl Export {
 
     /// What its file is saved as.
     pub fn file_name(&self) -> String {
-        format!("{}-{}-{}.{}", self.what.as_str(), self.first, self.last, self.format.as_str())
+        let days = self.days.map(|days| format!("-{}-{}", days.first, days.last)).unwrap_or_default();
+        format!("{}{days}.{}", self.what.as_str(), self.format.as_str())
     }
 
     /// Where its file lies, below which all lies that belongs to it.
@@ -200,19 +260,27 @@ impl Export {
         format!("exports/{}/aside-{claim}", self.id)
     }
 
-    /// How much of its time is worked off, in percent: it goes from the last moment to the first.
+    /// How much of it is worked off, in percent: of its time, from the last moment to the first; of products, which know no
+    /// time, how many of their states.
     pub fn percent(&self) -> u8 {
         let behind = match &self.state {
-            State::Writing { behind: Some(behind), .. } => behind.split('.').next().and_then(|at| at.parse().ok()),
-            State::Writing { behind: None, .. } => None,
+            State::Writing { behind, .. } => behind.as_deref().and_then(|behind| behind.split('.').next()),
             State::Closing { .. } | State::Ready => return 100,
             State::Failed => None,
         };
-        let last = self.before.min(self.started_at).as_millisecond();
-        let all = last - self.from.as_millisecond();
-        let left = behind.unwrap_or(last).clamp(self.from.as_millisecond(), last.max(self.from.as_millisecond()))
-            - self.from.as_millisecond();
-        if all <= 0 { 0 } else { u8::try_from((all - left) * 100 / all).unwrap_or(100).min(99) }
+        let percent = match &self.days {
+            Some(days) => {
+                let (from, last) = (days.from.as_millisecond(), days.before.min(self.started_at).as_millisecond());
+                let left = behind.and_then(|at| at.parse().ok()).unwrap_or(last).clamp(from, last.max(from));
+                if last > from { (last - left) * 100 / (last - from) } else { 0 }
+            }
+            None => {
+                let states = ProductState::ALL.map(ProductState::as_str);
+                let done = states.iter().position(|state| Some(*state) == behind).unwrap_or_default();
+                i64::try_from(done * 100 / states.len()).unwrap_or_default()
+            }
+        };
+        u8::try_from(percent).unwrap_or(100).min(99)
     }
 }
 
@@ -226,10 +294,12 @@ mod tests {
             id: "exp_00000000000000000000000001".parse().unwrap(),
             what: What::Orders,
             format: Format::Csv,
-            first: "2026-11-01".parse().unwrap(),
-            last: "2026-11-30".parse().unwrap(),
-            from: at(1_000),
-            before: at(9_000),
+            days: Some(Days {
+                first: "2026-11-01".parse().unwrap(),
+                last: "2026-11-30".parse().unwrap(),
+                from: at(1_000),
+                before: at(9_000),
+            }),
             started_by: "acc_00000000000000000000000001".parse().unwrap(),
             started_at: at(2_000),
             fingerprint: String::new(),
@@ -241,13 +311,14 @@ mod tests {
         }
     }
 
+    fn writing(export: Export, behind: Option<&str>) -> Export {
+        let behind = behind.map(ToOwned::to_owned);
+        Export { state: State::Writing { behind, upload: None, parts: Vec::new(), aside: None }, ..export }
+    }
+
     #[test]
     fn how_far_an_export_is_goes_by_the_moments_that_it_has_come_past() {
-        let percent = |behind: Option<&str>| {
-            let behind = behind.map(ToOwned::to_owned);
-            Export { state: State::Writing { behind, upload: None, parts: Vec::new(), aside: None }, ..export() }
-                .percent()
-        };
+        let percent = |behind: Option<&str>| writing(export(), behind).percent();
         let places = [(None, 0), (Some("2000000.x"), 0), (Some("1500000.x"), 50), (Some("1000000.x"), 99)];
         for (behind, expected) in places {
             assert_eq!(percent(behind), expected, "{behind:?}");
@@ -255,12 +326,43 @@ mod tests {
         assert_eq!(percent(Some("9999999999.x")), 0);
         assert_eq!(Export { state: State::Ready, ..export() }.percent(), 100);
         // Days that are still to come.
-        let to_come = Export { from: Timestamp::from_second(3_000).unwrap(), ..export() };
-        assert_eq!(to_come.percent(), 0);
+        let days = export().days.map(|days| Days { from: Timestamp::from_second(3_000).unwrap(), ..days });
+        assert_eq!(Export { days, ..export() }.percent(), 0);
+    }
+
+    #[test]
+    fn how_far_an_export_of_products_is_goes_by_the_states_that_it_has_come_past() {
+        let products = || Export { what: What::Products, days: None, ..export() };
+        for (behind, expected) in
+            [(None, 0), (Some("draft.prd_1"), 0), (Some("active."), 33), (Some("archived.prd_1"), 66), (Some("x."), 0)]
+        {
+            assert_eq!(writing(products(), behind).percent(), expected, "{behind:?}");
+        }
+        assert_eq!(Export { state: State::Ready, ..products() }.percent(), 100);
+    }
+
+    #[test]
+    fn what_is_of_some_days_says_so_and_products_are_of_none() {
+        for dated in Dated::ALL {
+            assert_eq!(What::from(dated).dated(), Some(dated));
+        }
+        assert_eq!(What::Products.dated(), None);
+    }
+
+    #[test]
+    fn an_export_reads_as_it_was_kept_with_days_and_without() {
+        let products = Export { what: What::Products, days: None, ..export() };
+        for export in [export(), products] {
+            let kept = serde_json::to_value(&export).unwrap();
+            assert_eq!(kept.get("first").is_some(), export.days.is_some(), "{kept}");
+            assert_eq!(serde_json::from_value::<Export>(kept).unwrap(), export);
+        }
     }
 
     #[test]
     fn a_file_is_named_by_what_is_in_it() {
         assert_eq!(export().file_name(), "orders-2026-11-01-2026-11-30.csv");
+        let products = Export { what: What::Products, days: None, format: Format::Jsonl, ..export() };
+        assert_eq!(products.file_name(), "products.jsonl");
     }
 }

@@ -15,6 +15,7 @@ pub mod query;
 pub mod quote;
 mod segment;
 mod serve;
+pub mod spreadsheet;
 pub mod tokens;
 mod versions;
 

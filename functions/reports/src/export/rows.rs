@@ -3,7 +3,7 @@
 
 use waybill_domain::account::Account;
 use waybill_domain::cart::PricedLine;
-use waybill_domain::export::What;
+use waybill_domain::export::Dated;
 use waybill_domain::message::Actor;
 use waybill_domain::money::Money;
 use waybill_domain::order::refund::{Cause, RefundState};
@@ -23,21 +23,21 @@ pub enum Cell {
 pub type Row = Vec<Cell>;
 
 /// The names of the columns.
-pub fn columns(of: What) -> Vec<String> {
+pub fn columns(of: Dated) -> Vec<String> {
     match of {
-        What::Orders => named(
+        Dated::Orders => named(
             "order_id number customer_id email products shipping_address status payment_status fulfilment_status \
              currency subtotal* discount* shipping* tax* total* refunded* created_at",
         ),
-        What::Lines => named(
+        Dated::Lines => named(
             "order_id number created_at sku product_id title quantity currency unit_price* subtotal* discount* tax* \
              total*",
         ),
-        What::Refunds => {
+        Dated::Refunds => {
             named("order_id number refund cause status currency amount* requested_at settled_at stripe_id")
         }
-        What::Customers => named("customer_id email name language role created_at"),
-        What::StockMovements => {
+        Dated::Customers => named("customer_id email name language role created_at"),
+        Dated::StockMovements => {
             named("movement_id moved_at product_id sku kind units places by staff_id reason order_id")
         }
     }

@@ -5,13 +5,14 @@ use std::io;
 use serde_json::{Map, Value};
 use waybill_domain::cell::guarded;
 use waybill_domain::export::Format;
+use waybill_web::spreadsheet::write_rows;
 
 use super::rows::{Cell, Row};
 
 /// Writes what a file begins with.
 pub fn begin(file: &mut Vec<u8>, format: Format, columns: &[String]) -> io::Result<()> {
     match format {
-        Format::Csv => as_csv(file, std::iter::once(columns)),
+        Format::Csv => write_rows(file, [columns]),
         Format::Jsonl => Ok(()),
     }
 }
@@ -19,24 +20,9 @@ pub fn begin(file: &mut Vec<u8>, format: Format, columns: &[String]) -> io::Resu
 /// Writes rows behind what is there.
 pub fn add(file: &mut Vec<u8>, format: Format, columns: &[String], rows: Vec<Row>) -> io::Result<()> {
     match format {
-        Format::Csv => as_csv(file, rows.into_iter().map(|row| row.into_iter().map(as_cell).collect::<Vec<_>>())),
+        Format::Csv => write_rows(file, rows.into_iter().map(|row| row.into_iter().map(as_cell).collect::<Vec<_>>())),
         Format::Jsonl => as_lines(file, columns, rows),
     }
-}
-
-fn as_csv<R: IntoIterator<Item = T>, T: AsRef<[u8]>>(
-    file: &mut Vec<u8>,
-    rows: impl Iterator<Item = R>,
-) -> io::Result<()> {
-    // Quoted all of it, so that a spreadsheet that parts cells by semicolons leaves them whole.
-    let mut writer = csv::WriterBuilder::new()
-        .quote_style(csv::QuoteStyle::Always)
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(file);
-    for row in rows {
-        writer.write_record(row)?;
-    }
-    writer.flush()
 }
 
 /// Nothing in it is executed.

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use waybill_domain::export::{Export, Format, State, What};
+use waybill_domain::export::{Days, Export, Format, State, What};
 use waybill_domain::id::ExportId;
 use waybill_domain::message::ExportMessage;
+use waybill_domain::product::ProductState;
 use waybill_storage::Cursor;
+use waybill_storage::catalog::Products;
 use waybill_storage::exports::Started;
 use waybill_storage::order_lists::{Orders, Placed};
 use waybill_storage::outbox::{Announcement, announcement};
 use waybill_storage::stock::Wanted;
 
 use crate::accounts::{ann, bob};
-use crate::shop::{Shop, at, customer, uuid};
+use crate::shop::{STAFF, Shop, at, customer, listing, offer, product, uuid};
 use crate::stock::receive;
 
 pub fn export() -> Export {
@@ -20,10 +22,12 @@ pub fn export() -> Export {
         id: ExportId::new(uuid()),
         what: What::Orders,
         format: Format::Csv,
-        first: "2026-11-01".parse().unwrap(),
-        last: "2026-11-30".parse().unwrap(),
-        from: at(0),
-        before: at(100),
+        days: Some(Days {
+            first: "2026-11-01".parse().unwrap(),
+            last: "2026-11-30".parse().unwrap(),
+            from: at(0),
+            before: at(100),
+        }),
         started_by: customer(),
         started_at: at(100),
         fingerprint: "f".into(),
@@ -153,4 +157,25 @@ async fn a_hundred_orders_of_an_export_are_some_queries_and_one_read_of_the_orde
     shop.table.claim_export_step(&export).await.unwrap();
     shop.table.end_export_step(&export, &Export { steps: 1, ..export.clone() }).await.unwrap();
     assert_eq!(shop.wire.calls(), ["PutItem", "GetItem", "UpdateItem", "PutItem"]);
+}
+
+#[tokio::test]
+async fn a_hundred_products_of_an_export_are_half_a_unit_each_and_half_a_unit_for_each_of_their_offers() {
+    let shop = Shop::open_without_stream().await;
+    let tea = shop.sells("TEA-0", 450, 5).await;
+    for number in 1..100 {
+        let product = product(tea.category_ids[0], &format!("tea-{number}"));
+        let offer = offer(&product, &format!("TEA-{number}"), 450, 5);
+        shop.table.create_product(&listing(&product, [offer]), STAFF).await.unwrap();
+    }
+    shop.wire.calls();
+    shop.wire.units();
+    let page = shop.table.products(Products::Of(ProductState::Active), 100, None).await.unwrap();
+    let ids: Vec<_> = page.items.iter().map(|product| product.id).collect();
+    assert_eq!(shop.table.listings(&ids).await.unwrap().len(), 100);
+    assert_eq!(shop.wire.calls(), ["Query", "BatchGetItem", "BatchGetItem"]);
+    // And half a unit for each 4 KB of lines of the list.
+    let units = shop.wire.units();
+    assert!(shop.is_elsewhere() || units <= 100.0 + 10.0, "{units}");
+    println!("{units} read units for 100 products");
 }
