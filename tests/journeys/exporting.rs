@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 #[cfg(target_os = "linux")]
 use waybill_local::{Folder, Store};
 use waybill_tests::{Answer, Person, TestShop, is_deployed, key};
+#[cfg(target_os = "linux")]
+use waybill_tests::{PASSWORD, code};
 
 #[cfg(target_os = "linux")]
 use super::failures::{impatient_template, kill, processes};
@@ -394,12 +396,15 @@ async fn an_export_of_twenty_thousand_orders_needs_no_more_memory_than_a_part() 
         options.store = Store::Folder(Folder::open(&folder, false).unwrap());
     })
     .await;
-    let staff = shop.staff("manager").await;
+    let (manager, secret) = shop.member("manager").await;
     shop.product("TEA", 450, 10).await;
     let order = shop.customer().await.order(&[("TEA", 1)]).await.text("/id");
     let begun = Instant::now();
     fill_orders(&shop, &order, count).await;
     println!("{count} orders made in {:.0} s", begun.elapsed().as_secs_f32());
+    // The token has expired meanwhile.
+    let log_in = json!({ "email": manager.email, "password": PASSWORD, "code": code(&secret, 1) });
+    let staff = manager.with_tokens(&shop.anyone().post("/v1/sessions", log_in).await);
     let begun = Instant::now();
     let export = export(&staff, json!({ "of": "orders" })).await;
     assert_eq!(export.body["rows"], count + 1);
