@@ -1,17 +1,18 @@
 // What staff do with orders, one of each kind, as far as the day that staff.js lives through has not done it.
 import { strict as assert } from 'node:assert'
 import { ask, goods, pay, place, signUp } from './shop.js'
-import { button, dialog, go } from './staff-tab.js'
+import { button, dialog, go, heading } from './staff-tab.js'
 
 /** @import { Page } from 'playwright-core' */
 
 /**
  * @param {Page} tab
- * @param {string} ann The access token of a customer.
+ * @param {string} administrator An access token.
+ * @param {string} ann That of a customer.
  * @param {string} fresh
  * @param {(what: string, test: () => Promise<unknown>) => Promise<void>} check
  */
-export async function actions(tab, ann, fresh, check) {
+export async function actions(tab, administrator, ann, fresh, check) {
   const [{ sku: tea }, { sku: mug }] = await goods(2)
   const badge = (/** @type {string} */ text) => tab.locator('.head .badge', { hasText: text }).waitFor()
   const section = (/** @type {string} */ name) => tab.locator('section', { hasText: name })
@@ -107,6 +108,24 @@ export async function actions(tab, ann, fresh, check) {
     await section('Parcels').getByText('Not sent any more: The last one broke').waitFor()
     const { cancelled_rest, fulfilment_status } = await ask(ann, 'GET', `/v1/orders/${id}`)
     assert.deepEqual([cancelled_rest.lines, fulfilment_status], [[{ sku: mug, quantity: 1 }], 'shipped'])
+  })
+
+  await check('what comes back and what goes out for it lead to each other', async () => {
+    const old = await paid({ [tea]: 1 })
+    await pack()
+    await ship()
+    await ask(ann, 'POST', `/v1/orders/${old.id}/returns`, { lines: [{ sku: tea, quantity: 1 }], reason: 'A mug would have been better' })
+    await button(tab, 'Approve').click()
+    await within('Approve').click()
+    await section('Returns').getByText('Approved').waitFor()
+    const draft = await ask(administrator, 'POST', '/v1/admin/drafts', { exchange: { order_id: old.id, return_number: 1 } })
+    const { cart } = await ask(administrator, 'PUT', `/v1/admin/drafts/${draft.id}/lines/${mug}`, { quantity: 1 })
+    const { shipping_address } = await ask(ann, 'GET', `/v1/orders/${old.id}`)
+    const next = await ask(administrator, 'POST', `/v1/admin/drafts/${draft.id}/orders`, { quote: cart.quote, shipping_address })
+    await section('Returns').getByRole('link', { name: next.number }).click()
+    await heading(tab, `Order ${next.number}`).waitFor()
+    await tab.getByText('In exchange for what comes back of').getByRole('link', { name: old.number }).click()
+    await heading(tab, `Order ${old.number}`).waitFor()
   })
 
   await check('a mail that came back is noted at the order', async () => {

@@ -58,7 +58,7 @@ export function button(tab, name) {
 /** The dialog that is open. @param {Page} tab */
 export function dialog(tab) {
   const element = tab.getByRole('dialog')
-  return { element, button: (/** @type {string} */ name) => element.getByRole('button', { name, exact: true }) }
+  return { element, button: (/** @type {string | RegExp} */ name) => element.getByRole('button', { name, exact: true }) }
 }
 
 /** Goes somewhere else on the page. @param {Page} tab @param {string} hash @param {string} title */

@@ -253,7 +253,7 @@ await check('a page that is reloaded goes on, and a copy of the tab asks for a l
   await copy.close()
 })
 
-await actions(tab, ann.token, fresh, check)
+await actions(tab, token, ann.token, fresh, check)
 await go(tab, '#/stock', 'Stock')
 await byKeyboard(tab, order.number, check)
 await support(token, ann.token, fresh, order, check)

@@ -90,7 +90,16 @@ fn the_start_screen_says_what_to_do_and_its_commands_run() {
     let again = start(&store, &["--port", "0"]);
     assert!(!again.screen.contains(&password), "the password is shown once");
     again.interrupt();
-    let fresh = start(&store, &["--port", "0", "--fresh", "--empty"]);
+    for (parameter, expected) in [
+        ("Nope=1", "waybill: template.yaml: there is no parameter Nope"),
+        (
+            "PaymentCapture=later",
+            "waybill: template.yaml: the parameter PaymentCapture must be one of automatic, manual",
+        ),
+    ] {
+        assert_eq!(refusal(&store, &["--port", "0", "--parameter", parameter]), expected);
+    }
+    let fresh = start(&store, &["--port", "0", "--fresh", "--empty", "--parameter", "PaymentCapture=manual"]);
     assert!(fresh.screen.contains("(shown once, kept in"));
     assert_ne!(fresh.row("Password"), password);
     fresh.interrupt();

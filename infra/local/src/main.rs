@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use waybill_local::template::Template;
 use waybill_local::{Folder, Options, Payments, Ports, Shop, Store, build_functions, workspace};
 
 mod administrator;
@@ -26,6 +27,8 @@ Examples:
   cargo run                        start, with a demo catalogue the first time
   cargo run -- --fresh --empty     begin anew, with nothing in the shop
   cargo run -- --port 4000         listen on 4000 to 4005
+  cargo run -- --parameter PaymentCapture=manual
+                                   hold what buyers pay until staff capture it
   cargo run -- --token customer    an access token for the shop that is open already
   cargo run -- --code              a code to log in to the staff page with
   cargo run -- --check-stock       whether its stock is what its ledger says"
@@ -55,6 +58,9 @@ struct Arguments {
     /// Run the function binaries of this folder, instead of building them first.
     #[arg(long, value_name = "FOLDER")]
     functions: Option<PathBuf>,
+    /// A parameter of template.yaml, as a deployment would set it: PaymentCapture=manual. May be given several times.
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = named)]
+    parameters: Vec<(String, String)>,
     /// Compare the stock of the shop that is open at --port with its ledger, and fail where they differ.
     #[arg(long)]
     check_stock: bool,
@@ -64,6 +70,11 @@ struct Arguments {
     /// Print an access token for the shop that is open at --port, and nothing else.
     #[arg(long, value_name = "WHO")]
     token: Option<Who>,
+}
+
+fn named(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("must be a name and a value, such as PaymentCapture=manual")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// What one address needs that everybody comes from.
@@ -108,6 +119,10 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     }
     let payments = payments()?;
     let ports = Ports::from(arguments.port).ok_or("--port must leave room for five more behind it")?;
+    let given: BTreeMap<_, _> = arguments.parameters.into_iter().collect();
+    let template = workspace().join("template.yaml");
+    // What it has no such parameter for is told before anything is built.
+    Template::read(&template, &given, "http://127.0.0.1:1")?;
     let folder = Folder::open(&arguments.store, arguments.fresh)?;
     let path = folder.path().to_owned();
     let binaries = match arguments.functions {
@@ -120,13 +135,15 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     };
     screen::say("Starting");
     let shop_url = arguments.shop_url.trim_end_matches('/').to_owned();
-    let parameters = BTreeMap::from([
+    let currency = given.get("ShopCurrency").cloned().unwrap_or_else(|| "USD".to_owned());
+    let mut parameters = BTreeMap::from([
         ("Origins".to_owned(), origin(&shop_url)),
         ("RateLimits".to_owned(), format!("{ROOMY},{}", arguments.rate_limits)),
         ("ShopUrl".to_owned(), shop_url),
     ]);
+    parameters.extend(given);
     let options = Options {
-        template: workspace().join("template.yaml"),
+        template,
         binaries,
         store: Store::Folder(folder),
         ports,
@@ -147,7 +164,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
             shop.stop().await;
             return Ok(());
         }
-        prepared = prepare(&shop, &path, arguments.empty) => prepared,
+        prepared = prepare(&shop, &path, (!arguments.empty).then_some(currency)) => prepared,
     };
     let (administrator, shown_before) = match prepared {
         Ok(prepared) => prepared,
@@ -163,17 +180,17 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The administrator and the demo catalogue of a store that has none yet.
+/// The administrator and the demo catalogue of a store that has none yet, at prices in a currency.
 async fn prepare(
     shop: &Shop,
     store: &std::path::Path,
-    empty: bool,
+    currency: Option<String>,
 ) -> Result<(administrator::Administrator, bool), Box<dyn std::error::Error>> {
     let (administrator, shown_before) = administrator::of(shop, store).await?;
     let filled = store.join("demo-catalogue");
-    if !empty && !filled.exists() {
+    if let Some(currency) = currency.filter(|_| !filled.exists()) {
         let token = administrator.log_in(&shop.addresses().api).await?;
-        let count = waybill_local::fill_demo(&shop.addresses().api, &token, "USD", screen::progress).await?;
+        let count = waybill_local::fill_demo(&shop.addresses().api, &token, &currency, screen::progress).await?;
         std::fs::write(&filled, format!("{} categories, {} products\n", count.categories, count.products))?;
     }
     Ok((administrator, shown_before))

@@ -94,9 +94,21 @@ fn parameters(
             Some(list) if parameter["Type"] == "CommaDelimitedList" => list.split(',').map(str::trim).collect(),
             _ => value,
         });
-        value.map(|value| (name.clone(), value)).ok_or_else(|| format!("the parameter {name} must be given"))
+        let value = value.ok_or_else(|| format!("the parameter {name} must be given"))?;
+        match parameter["AllowedValues"].as_array() {
+            Some(allowed) if given.contains_key(name) && !allowed.iter().any(|one| text(one) == text(&value)) => {
+                let allowed: Vec<_> = allowed.iter().map(text).collect();
+                Err(format!("the parameter {name} must be one of {}", allowed.join(", ")))
+            }
+            _ => Ok((name.clone(), value)),
+        }
     };
     declared.iter().map(value).collect()
+}
+
+/// A value as the command line of a deployment has it.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
 struct Reading<'a> {

@@ -66,4 +66,8 @@ fn whatever_localhost_cannot_play_is_an_error_that_says_so() {
     }
     let unknown = BTreeMap::from([("Nope".to_owned(), String::new())]);
     assert!(parse("Resources: {}", &unknown, AWS).unwrap_err().contains("there is no parameter Nope"));
+    let choice = "Parameters:\n  P: {Type: String, Default: a, AllowedValues: [a, b]}\nResources: {}";
+    let given = |value: &str| BTreeMap::from([("P".to_owned(), value.to_owned())]);
+    assert!(parse(choice, &given("b"), AWS).is_ok());
+    assert!(parse(choice, &given("c"), AWS).unwrap_err().contains("the parameter P must be one of a, b"));
 }
