@@ -80,6 +80,13 @@ impl Person {
         self.post("/v1/sessions/refresh", json!({ "refresh_token": token })).await
     }
 
+    /// With a new access token of the same session.
+    pub async fn refreshed(self) -> Person {
+        let answer = self.refresh(&self.refresh_token).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        self.with_tokens(&answer)
+    }
+
     pub fn with_token(self, token: &str) -> Person {
         Person { token: Some(token.to_owned()), ..self }
     }

@@ -155,7 +155,12 @@ pub async fn fill(api: &str, staff: &str, count: usize) -> Sold {
         answer(request.json(&body)).await.unwrap_or_else(|_| panic!("{path} is refused"))
     };
     let slug = Uuid::new_v4().simple().to_string();
-    let category = ask(Method::POST, "/v1/admin/categories", json!({ "slug": slug, "name": "Load" })).await;
+    let category = ask(
+        Method::POST,
+        "/v1/admin/categories",
+        json!({ "slug": slug, "title": "Load", "description": "What is drunk under load." }),
+    )
+    .await;
     let mut sold = Sold { products: Vec::new(), skus: Vec::new() };
     for number in 0..count {
         let sku = format!("LOAD-{}-{number}", &slug[..8]);
