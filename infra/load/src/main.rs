@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use processes::Processes;
-use shop::{Client, Step};
+use shop::{Client, Refused, Step};
 
 #[derive(Parser)]
 struct Arguments {
@@ -97,23 +97,26 @@ async fn measure(clients: Vec<Client>, step: Step, arguments: &Arguments) -> Val
     let mut running = JoinSet::new();
     for mut client in clients {
         running.spawn(async move {
-            let (mut took, mut refused) = (Vec::new(), 0_usize);
+            let (mut took, mut refused) = (Vec::new(), Vec::new());
             while Instant::now() < until {
                 match client.act(step).await {
                     Ok(time) => took.push(time),
-                    Err(_) => refused += 1,
+                    Err(Refused(why)) => refused.push(why),
                 }
             }
             (took, refused)
         });
     }
-    let (mut took, mut refused) = (Vec::new(), 0);
+    let (mut took, mut refused) = (Vec::new(), Vec::new());
     for (one, other) in running.join_all().await {
         took.extend(one);
-        refused += other;
+        refused.extend(other);
     }
     let seconds = begin.elapsed().as_secs_f64();
     let spent = Processes::of(arguments.host).spent().since(before);
+    if let Some(why) = refused.last() {
+        eprintln!("{} is refused, lastly: {why}", step.name());
+    }
     took.sort();
     let at = |part: usize| took.get(took.len() * part / 100).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3);
     // What is done before the step itself costs, too, but is not what is asked about: see `Step::is_prepared`.
@@ -128,7 +131,7 @@ async fn measure(clients: Vec<Client>, step: Step, arguments: &Arguments) -> Val
         "host_us": each(spent.host),
         "functions_mb": spent.functions_mb,
         "host_mb": spent.host_mb,
-        "refused": refused,
+        "refused": refused.len(),
     })
 }
 

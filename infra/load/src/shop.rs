@@ -60,9 +60,9 @@ pub struct Client {
     next: usize,
 }
 
-/// What was not answered as it should be.
+/// What was not answered as it should be, and what was answered instead.
 #[derive(Debug)]
-pub struct Refused;
+pub struct Refused(pub String);
 
 impl Client {
     pub fn new(api: &str, stripe: &str, customer: &str, staff: &str, sold: Arc<Sold>) -> Client {
@@ -136,14 +136,15 @@ impl Client {
 }
 
 async fn answer(request: RequestBuilder) -> Result<Value, Refused> {
-    let answer = request.send().await.map_err(|_| Refused)?;
+    let broken = |error: reqwest::Error| Refused(error.to_string());
+    let answer = request.send().await.map_err(broken)?;
     let well = answer.status().is_success();
-    let body = answer.bytes().await.map_err(|_| Refused)?;
-    if well { Ok(serde_json::from_slice(&body).unwrap_or_default()) } else { Err(Refused) }
+    let body = answer.text().await.map_err(broken)?;
+    if well { Ok(serde_json::from_str(&body).unwrap_or_default()) } else { Err(Refused(body)) }
 }
 
 fn text(value: Value, name: &str) -> Result<String, Refused> {
-    value[name].as_str().map(str::to_owned).ok_or(Refused)
+    value[name].as_str().map(str::to_owned).ok_or_else(|| Refused(format!("no {name}")))
 }
 
 /// Makes products until there are so many, and answers some thousand of those that were made, of which there is enough.
@@ -152,7 +153,7 @@ pub async fn fill(api: &str, staff: &str, count: usize) -> Sold {
     let ask = async |method: Method, path: &str, body: Value| {
         let request = http.request(method, format!("{api}{path}")).bearer_auth(staff);
         let request = request.header("idempotency-key", Uuid::new_v4().to_string());
-        answer(request.json(&body)).await.unwrap_or_else(|_| panic!("{path} is refused"))
+        answer(request.json(&body)).await.unwrap_or_else(|Refused(why)| panic!("{path}: {why}"))
     };
     let slug = Uuid::new_v4().simple().to_string();
     let category = ask(
@@ -163,7 +164,7 @@ pub async fn fill(api: &str, staff: &str, count: usize) -> Sold {
     .await;
     let mut sold = Sold { products: Vec::new(), skus: Vec::new() };
     for number in 0..count {
-        let sku = format!("LOAD-{}-{number}", &slug[..8]);
+        let sku = format!("LOAD-{}-{number}", slug[..8].to_uppercase());
         let product = json!({
             "slug": format!("load-{}-{number}", &slug[..8]),
             "title": format!("Tea number {number}"),
