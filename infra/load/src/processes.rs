@@ -38,11 +38,20 @@ impl Processes {
         let functions = self.functions.iter();
         Spent {
             host: time(self.host),
-            functions: functions.clone().map(|&process| time(process)).sum(),
+            functions: functions.clone().map(|&process| time(process)).sum::<Duration>() + ended(self.host),
             host_mb: memory(self.host),
             functions_mb: functions.map(|&process| memory(process)).sum(),
         }
     }
+}
+
+/// What those have used that it has started and that have ended, in hundredths of a second, as Linux counts them.
+fn ended(process: u32) -> Duration {
+    let line = read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = line.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |place: usize| fields.get(place).and_then(|field| field.parse::<u64>().ok()).unwrap_or_default();
+    // proc(5): cutime and cstime, the 16th and 17th, counted from behind the name, which is the second.
+    Duration::from_millis((ticks(13) + ticks(14)) * 10)
 }
 
 /// Of all its threads.

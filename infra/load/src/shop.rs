@@ -56,8 +56,10 @@ pub struct Client {
     customer: String,
     staff: String,
     sold: Arc<Sold>,
-    /// Of the next thing to buy.
+    /// Of the next product to look at.
     next: usize,
+    /// Of the SKU to buy, always the same: a cart takes so many different ones only.
+    bought: usize,
 }
 
 /// What was not answered as it should be, and what was answered instead.
@@ -68,7 +70,7 @@ impl Client {
     pub fn new(api: &str, stripe: &str, customer: &str, staff: &str, sold: Arc<Sold>) -> Client {
         let [api, stripe, customer, staff] = [api, stripe, customer, staff].map(str::to_owned);
         let next = Uuid::new_v4().as_u128() as usize % sold.products.len();
-        Client { http: reqwest::Client::new(), api, stripe, customer, staff, sold, next }
+        Client { http: reqwest::Client::new(), api, stripe, customer, staff, sold, next, bought: next }
     }
 
     /// How long the step took, without what has to come before it.
@@ -118,7 +120,7 @@ impl Client {
     }
 
     fn put(&self) -> RequestBuilder {
-        let url = format!("{}/v1/cart/lines/{}", self.api, self.sold.skus[self.next]);
+        let url = format!("{}/v1/cart/lines/{}", self.api, self.sold.skus[self.bought]);
         self.http.put(url).bearer_auth(&self.customer).json(&json!({ "quantity": 1 }))
     }
 
