@@ -40,7 +40,7 @@ struct Arguments {
     /// How long each thing is asked for, in seconds.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// How many products there are to be; those that are there count.
+    /// How many products are made before, beside those that are there.
     #[arg(long, default_value_t = 1000)]
     products: usize,
     /// Where to keep the figures, too.

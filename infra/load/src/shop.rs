@@ -149,7 +149,7 @@ fn text(value: Value, name: &str) -> Result<String, Refused> {
     value[name].as_str().map(str::to_owned).ok_or_else(|| Refused(format!("no {name}")))
 }
 
-/// Makes products until there are so many, and answers some thousand of those that were made, of which there is enough.
+/// Makes so many products, of each of which there is enough for everybody.
 pub async fn fill(api: &str, staff: &str, count: usize) -> Sold {
     let http = reqwest::Client::new();
     let ask = async |method: Method, path: &str, body: Value| {

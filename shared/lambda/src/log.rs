@@ -9,8 +9,8 @@ use tracing_subscriber::{fmt, registry};
 
 use crate::settings;
 
-/// Starts logging at `LOG_LEVEL` (`info` unless set): a level, or some of single crates, `warn,payments=debug`. A panic is logged as an error, with its place but without its
-/// message's surroundings.
+/// Starts logging at `LOG_LEVEL` (`info` unless set): a level, or some of single crates, `warn,payments=debug`. A panic is
+/// logged as an error, with its place but without its message's surroundings.
 pub fn start() {
     let level = settings::optional("LOG_LEVEL").unwrap_or_else(|| "info".into());
     // Not an EnvFilter, whose regular expressions every function would carry.
