@@ -2,7 +2,11 @@
 //! before it asks again. Tells how many answers come a second, how long one takes, and what processor time the functions and
 //! the host have spent on each. `infra/tools/load` opens the shop for it.
 
+mod client;
+mod export;
+mod orders;
 mod processes;
+mod products;
 mod shop;
 
 use std::io::Write;
@@ -14,26 +18,14 @@ use clap::Parser;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use processes::Processes;
-use shop::{Client, Refused, Step};
+use client::{Client, Step};
+use processes::{Processes, settle};
+use shop::{Refused, Shop};
 
 #[derive(Parser)]
 struct Arguments {
-    /// The shop's API.
-    #[arg(long)]
-    api: String,
-    /// Its stand-in for Stripe.
-    #[arg(long)]
-    stripe: String,
-    /// The process of the shop's host.
-    #[arg(long)]
-    host: u32,
-    /// An access token of the administrator.
-    #[arg(long)]
-    staff: String,
-    /// Access tokens of customers, with commas between, as many as the most clients at once.
-    #[arg(long, value_delimiter = ',')]
-    customers: Vec<String>,
+    #[command(flatten)]
+    shop: Shop,
     /// How many clients at once.
     #[arg(long, value_delimiter = ',', default_value = "1,8,64")]
     clients: Vec<usize>,
@@ -43,6 +35,12 @@ struct Arguments {
     /// How many products are made before, beside those that are there.
     #[arg(long, default_value_t = 1000)]
     products: usize,
+    /// How many orders are made before.
+    #[arg(long, default_value_t = 0)]
+    orders: usize,
+    /// Exports in the end all orders, or their lines: orders, lines or both, with a comma between.
+    #[arg(long, value_delimiter = ',')]
+    export: Vec<String>,
     /// Where to keep the figures, too.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -63,37 +61,45 @@ const STEPS: [Step; 9] = [
 
 #[tokio::main]
 async fn main() {
-    let arguments = Arguments::parse();
-    let sold = shop::fill(&arguments.api, &arguments.staff, arguments.products).await;
-    let sold = Arc::new(sold);
-    println!("{} products", arguments.products);
+    let Arguments { shop, clients, seconds, products, orders, export, json } = Arguments::parse();
+    let begin = Instant::now();
+    let sold = Arc::new(products::fill(&shop, products).await);
+    println!("{products} products, made in {:.0} s", begin.elapsed().as_secs_f32());
+    let begin = Instant::now();
+    orders::fill(&shop, &sold, orders).await;
+    println!("{orders} orders, made in {:.0} s", begin.elapsed().as_secs_f32());
+    let customers: Vec<_> = (0..clients.iter().copied().max().unwrap_or_default()).map(|_| shop.customer()).collect();
     println!(
         "clients  what              a second   p50 ms   p99 ms  functions us  host us  functions MB  host MB  refused"
     );
     let mut rows = Vec::new();
-    for &count in &arguments.clients {
-        assert!(count <= arguments.customers.len(), "{count} clients need as many customers");
+    for &count in &clients {
         for step in STEPS {
-            let clients = arguments.customers[..count].iter().map(|customer| {
-                Client::new(&arguments.api, &arguments.stripe, customer, &arguments.staff, sold.clone())
-            });
-            let row = measure(clients.collect(), step, &arguments).await;
+            let clients = customers[..count].iter().map(|customer| Client::new(&shop, customer, sold.clone()));
+            settle(shop.host).await;
+            let row = measure(clients.collect(), step, shop.host, Duration::from_secs(seconds)).await;
             println!("{}", line(&row));
             std::io::stdout().flush().unwrap();
             rows.push(row);
         }
     }
-    if let Some(path) = arguments.json {
-        std::fs::write(path, format!("{:#}\n", Value::from(rows))).unwrap();
+    let mut exports = Vec::new();
+    for of in export {
+        settle(shop.host).await;
+        exports.push(export::run(&shop, &of).await);
+    }
+    if let Some(path) = json {
+        let figures = json!({ "products": products, "orders": orders, "rows": rows, "exports": exports });
+        std::fs::write(path, format!("{figures:#}\n")).unwrap();
     }
 }
 
 /// Lets every client do one step again and again.
-async fn measure(clients: Vec<Client>, step: Step, arguments: &Arguments) -> Value {
+async fn measure(clients: Vec<Client>, step: Step, host: u32, time: Duration) -> Value {
     let count = clients.len();
-    let processes = Processes::of(arguments.host);
+    let processes = Processes::of(host);
     let (begin, before) = (Instant::now(), processes.spent());
-    let until = begin + Duration::from_secs(arguments.seconds);
+    let until = begin + time;
     let mut running = JoinSet::new();
     for mut client in clients {
         running.spawn(async move {
@@ -113,7 +119,7 @@ async fn measure(clients: Vec<Client>, step: Step, arguments: &Arguments) -> Val
         refused.extend(other);
     }
     let seconds = begin.elapsed().as_secs_f64();
-    let spent = Processes::of(arguments.host).spent().since(before);
+    let spent = Processes::of(host).spent().since(before);
     if let Some(why) = refused.last() {
         eprintln!("{} is refused, lastly: {why}", step.name());
     }

@@ -3,6 +3,10 @@
 use std::fs::read_to_string;
 use std::time::Duration;
 
+/// Processor time of functions in a second in which nothing is asked of them.
+const QUIET: Duration = Duration::from_millis(20);
+const RESIDENT: &str = "VmRSS:";
+
 /// The host's process and those that it has started.
 pub struct Processes {
     host: u32,
@@ -34,14 +38,35 @@ impl Processes {
         Processes { host, functions: children.split_whitespace().filter_map(|child| child.parse().ok()).collect() }
     }
 
+    /// The most memory that a function has had so far, by its binary's name.
+    pub fn peak_mb(&self, function: &str) -> f64 {
+        let is_it = |process: &&u32| {
+            let binary = std::fs::read_link(format!("/proc/{process}/exe"));
+            binary.is_ok_and(|binary| binary.file_name().is_some_and(|name| name == function))
+        };
+        self.functions.iter().filter(is_it).map(|&process| memory(process, "VmHWM:")).fold(0.0, f64::max)
+    }
+
     pub fn spent(&self) -> Spent {
         let functions = self.functions.iter();
         Spent {
             host: time(self.host),
             functions: functions.clone().map(|&process| time(process)).sum::<Duration>() + ended(self.host),
-            host_mb: memory(self.host),
-            functions_mb: functions.map(|&process| memory(process)).sum(),
+            host_mb: memory(self.host, RESIDENT),
+            functions_mb: functions.map(|&process| memory(process, RESIDENT)).sum(),
         }
+    }
+}
+
+/// Waits until the functions have done what they do behind requests.
+pub async fn settle(host: u32) {
+    let mut before = Processes::of(host).spent();
+    let mut quiet = 0;
+    while quiet < 2 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = Processes::of(host).spent();
+        quiet = if now.since(before).functions < QUIET { quiet + 1 } else { 0 };
+        before = now;
     }
 }
 
@@ -63,8 +88,8 @@ fn time(process: u32) -> Duration {
     Duration::from_nanos(threads.filter_map(|thread| nanoseconds(thread.ok()?)).sum())
 }
 
-fn memory(process: u32) -> f64 {
+fn memory(process: u32, kind: &str) -> f64 {
     let status = read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+    let resident = status.lines().find_map(|line| line.strip_prefix(kind)?.trim().strip_suffix(" kB"));
     resident.and_then(|kilobytes| kilobytes.parse::<f64>().ok()).unwrap_or_default() / 1e3
 }
