@@ -54,6 +54,9 @@ enum Gap {
 
 /// Makes so many orders, of all products and many buyers.
 pub async fn fill(shop: &Shop, sold: &Sold, count: usize) {
+    if count == 0 {
+        return;
+    }
     let client = Client::new(shop, &shop.customer(), Arc::new(sold.first()));
     let mut orders = Vec::new();
     for _ in FATES {

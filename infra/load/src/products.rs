@@ -32,11 +32,12 @@ pub async fn fill(shop: &Shop, count: usize) -> Sold {
     let category = json!({ "slug": shelf, "title": "Load", "description": "What is drunk under load." });
     let category = shop.post("/v1/admin/categories", &category).await["id"].clone();
     let slug = |number: usize| format!("load-{shelf}-{number}");
-    let sku = |number: usize| format!("LOAD-{}-{number}", shelf.to_uppercase());
+    let sku = |number: usize| format!("LOAD{}X{number}", shelf.to_uppercase());
     let line = |number: usize| {
         let product = json!({
             "slug": slug(number),
-            "title": format!("Tea number {number}"),
+            // Words that many share, and one of its own, the SKU: so are real ones.
+            "title": format!("Tea number {}", number / 100),
             "description": "A tea that is drunk under load. ".repeat(8),
             "category_ids": [category],
             "skus": [{ "sku": sku(number), "variant": "100 g", "prices": [{ "amount": 450, "currency": "USD" }], "stock": 1_000_000 }],

@@ -216,7 +216,7 @@ impl Shop {
             None => None,
         };
         let sources = EventSources::start(&template, &state, &database, options.report)?;
-        servers.spawn(tables::expire(database));
+        servers.spawn(tables::expire(database, template.tables));
         Ok(Shop {
             addresses,
             aws: state,

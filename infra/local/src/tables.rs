@@ -4,8 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use dynoxide::actions::update_time_to_live::{TimeToLiveSpecification, UpdateTimeToLiveRequest};
+use dynoxide::storage::Storage;
 use dynoxide::{Database, DynoxideError};
-use serde_json::Value;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
 
 use crate::template::Table;
 
@@ -14,6 +16,8 @@ const FILE: &str = "dynamodb.sqlite";
 const DEFINITIONS: &str = "tables.json";
 /// How often items past their time are deleted. AWS takes up to two days.
 const SWEEP: Duration = Duration::from_secs(60);
+/// Items past their time that are looked for together.
+const TOGETHER: usize = 1000;
 
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
@@ -38,7 +42,8 @@ pub fn open(tables: &[Table], folder: Option<&Path>) -> Result<Database, TableEr
     let definitions = folder.join(DEFINITIONS);
     let failed = |error| TableError::File(definitions.display().to_string(), error);
     let wanted = Value::from_iter(tables.iter().map(|table| table.create.clone())).to_string();
-    let database = Database::new(&folder.join(FILE).to_string_lossy()).map_err(engine)?;
+    let path = folder.join(FILE).to_string_lossy().into_owned();
+    let database = Database::new(&path).map_err(engine)?;
     match std::fs::read_to_string(&definitions) {
         Ok(present) if present == wanted => {}
         Ok(_) => return Err(TableError::Changed),
@@ -48,17 +53,86 @@ pub fn open(tables: &[Table], folder: Option<&Path>) -> Result<Database, TableEr
         }
         Err(error) => return Err(failed(error)),
     }
+    index_ends(&path, tables).map_err(engine)?;
     Ok(database)
 }
 
 /// Deletes what is past its time, for ever.
-pub async fn expire(database: Database) {
+pub async fn expire(database: Database, tables: Vec<Table>) {
     loop {
         tokio::time::sleep(SWEEP).await;
-        if let Err(error) = database.sweep_ttl() {
+        let (database, tables) = (database.clone(), tables.clone());
+        let swept = tokio::task::spawn_blocking(move || sweep(&database, &tables));
+        if let Ok(Err(error)) = swept.await {
             eprintln!("Items past their time could not be deleted: {error}");
         }
     }
+}
+
+/// The engine's own sweep looks at every item, which takes minutes where there are a million orders.
+fn sweep(database: &Database, tables: &[Table]) -> Result<(), DynoxideError> {
+    let Some(path) = database.db_path()?.filter(|path| !path.is_empty()) else {
+        return database.sweep_ttl().map(drop);
+    };
+    let file = Storage::new(&path)?;
+    for table in tables {
+        let Some(attribute) = &table.ttl_attribute else { continue };
+        let now = Timestamp::now().as_second();
+        let (name, end) = (quoted(&table.name), end(attribute));
+        let sql = format!("SELECT item_json FROM {name} WHERE {end} IS NOT NULL AND {end} < ?1 LIMIT {TOGETHER}");
+        let mut due = file.conn().prepare(&sql)?;
+        loop {
+            let items = due.query_map((now,), |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+            for item in &items {
+                delete(database, table, attribute, item, now)?;
+            }
+            if items.len() < TOGETHER {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Deletes an item, unless it was renewed since it was found.
+fn delete(database: &Database, table: &Table, attribute: &str, item: &str, now: i64) -> Result<(), DynoxideError> {
+    let broken = |error: serde_json::Error| DynoxideError::InternalServerError(error.to_string());
+    let mut key: Map<String, Value> = serde_json::from_str(item).map_err(broken)?;
+    key.retain(|name, _| {
+        table.create["KeySchema"].as_array().is_some_and(|keys| keys.iter().any(|key| key["AttributeName"] == **name))
+    });
+    let delete = json!({
+        "TableName": table.name,
+        "Key": key,
+        "ConditionExpression": "#end < :now",
+        "ExpressionAttributeNames": { "#end": attribute },
+        "ExpressionAttributeValues": { ":now": { "N": now.to_string() } },
+    });
+    match database.delete_item(serde_json::from_value(delete).map_err(broken)?) {
+        Ok(_) | Err(DynoxideError::ConditionalCheckFailedException(..)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes what is past its time found without a look at every item.
+fn index_ends(path: &str, tables: &[Table]) -> Result<(), DynoxideError> {
+    let file = Storage::new(path)?;
+    for table in tables {
+        let Some(attribute) = &table.ttl_attribute else { continue };
+        let (index, name, end) = (quoted(&format!("waybill_ends {}", table.name)), quoted(&table.name), end(attribute));
+        let sql = format!("CREATE INDEX IF NOT EXISTS {index} ON {name} ({end}) WHERE {end} IS NOT NULL");
+        file.conn().execute_batch(&sql)?;
+    }
+    Ok(())
+}
+
+/// What SQLite finds the end of an item's time by.
+fn end(attribute: &str) -> String {
+    format!("CAST(json_extract(item_json, '$.{attribute}.N') AS INTEGER)")
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 fn make(database: &Database, tables: &[Table]) -> Result<(), TableError> {
@@ -82,4 +156,38 @@ fn make(database: &Database, tables: &[Table]) -> Result<(), TableError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sdk::Folder;
+
+    #[test]
+    fn what_is_past_its_time_is_deleted_and_nothing_else() {
+        let folder = Folder::new();
+        let key = |name: &str, kind: &str| json!({ "AttributeName": name, "KeyType": kind });
+        let create = json!({
+            "TableName": "Table",
+            "AttributeDefinitions": ["pk", "sk"].map(|name| json!({ "AttributeName": name, "AttributeType": "S" })),
+            "KeySchema": [key("pk", "HASH"), key("sk", "RANGE")],
+            "BillingMode": "PAY_PER_REQUEST",
+        });
+        let tables = [Table { name: "Table".into(), create, ttl_attribute: Some("expires_at".into()) }];
+        let database = open(&tables, Some(&folder)).unwrap();
+        let now = Timestamp::now().as_second();
+        for (name, time) in [("gone", Some(now - 60)), ("later", Some(now + 60)), ("kept", None)] {
+            let mut item = json!({ "pk": { "S": name }, "sk": { "S": "it's \"it\"" } });
+            if let Some(time) = time {
+                item["expires_at"] = json!({ "N": time.to_string() });
+            }
+            let put = json!({ "TableName": "Table", "Item": item });
+            database.put_item(serde_json::from_value(put).unwrap()).unwrap();
+        }
+        sweep(&database, &tables).unwrap();
+        let scan = serde_json::from_value(json!({ "TableName": "Table" })).unwrap();
+        let left = serde_json::to_string(&database.scan(scan).unwrap()).unwrap();
+        let is_left = ["gone", "later", "kept"].map(|name| left.contains(&format!("\"{name}\"")));
+        assert_eq!(is_left, [false, true, true], "{left}");
+    }
 }

@@ -189,6 +189,17 @@ impl Stretch {
     pub fn is_empty(&self) -> bool {
         self.from >= self.to
     }
+
+    /// What is left of it behind a cursor. DynamoDB begins at a start key by itself; the engine of localhost goes through all
+    /// that lies between the stretch's end and the key.
+    fn from_cursor(&self, cursor: Option<&Cursor>) -> Stretch {
+        let left = self.clone();
+        match cursor.filter(|cursor| (&self.from..=&self.to).contains(&&cursor.sort)) {
+            None => left,
+            Some(Cursor { sort, back: false, .. }) => Stretch { to: sort.clone(), ..left },
+            Some(Cursor { sort, back: true, .. }) => Stretch { from: sort.clone(), ..left },
+        }
+    }
 }
 
 impl Table {
@@ -215,6 +226,7 @@ impl Table {
         let name = index.into().map(Index::name);
         let (pk, sk) = (format!("{}pk", name.unwrap_or_default()), format!("{}sk", name.unwrap_or_default()));
         let (is_first, back) = (cursor.is_none(), cursor.as_ref().is_some_and(|cursor| cursor.back));
+        let stretch = stretch.map(|stretch| stretch.from_cursor(cursor.as_ref()));
         let start = cursor.map(|cursor| {
             let mut start = cursor.key.item();
             start.insert(pk.clone(), AttributeValue::S(partition.to_owned()));
@@ -222,7 +234,7 @@ impl Table {
             start
         });
         let mut values = Item::from([(":partition".to_owned(), AttributeValue::S(partition.to_owned()))]);
-        if let Some(Stretch { from, to }) = stretch {
+        if let Some(Stretch { from, to }) = &stretch {
             values.insert(":from".to_owned(), AttributeValue::S(from.clone()));
             values.insert(":to".to_owned(), AttributeValue::S(to.clone()));
         }
@@ -231,7 +243,7 @@ impl Table {
             .query()
             .table_name(&self.name)
             .set_index_name(name.map(ToOwned::to_owned))
-            .key_condition_expression(match stretch {
+            .key_condition_expression(match &stretch {
                 None => format!("{pk} = :partition"),
                 Some(_) => format!("{pk} = :partition AND {sk} BETWEEN :from AND :to"),
             })

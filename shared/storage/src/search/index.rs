@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join_all;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
@@ -65,38 +66,34 @@ impl Indexed {
 }
 
 impl Table {
-    /// Brings the index up to date with these products, as they are now. Answers how many had changed.
+    /// Brings the index up to date with these products, few enough to be asked for at once, as they are now. Answers how many had changed.
     pub async fn index_products(&self, ids: &BTreeSet<ProductId>) -> Result<usize, StorageError> {
-        let mut changes = Vec::new();
-        for id in ids {
-            let key = Key { pk: format!("INDEXED#{id}"), sk: "INDEXED".into() };
-            let before: Option<Indexed> = self.get(&key, true).await?.map(from_item).transpose()?;
-            let listing = self.product(*id, true).await?;
-            let is_gone = listing.is_none();
-            let after = listing.and_then(|listing| Entry::of(&listing.product, &listing.offers)).map(Goal::from);
-            let is_right = match &before {
-                Some(before) => before.is(after.as_ref()) && !is_gone,
-                None => after.is_none(),
-            };
-            if is_right {
-                continue;
-            }
-            let before = before.unwrap_or(Indexed { number: NONE, sets: BTreeSet::new(), face: None, version: 0 });
-            changes.push(Change { key, before, after, is_gone });
-        }
+        let looks = try_join_all(ids.iter().map(|id| self.change(*id))).await?;
+        let mut changes: Vec<_> = looks.into_iter().flatten().collect();
         if changes.is_empty() {
             return Ok(0);
         }
         self.number(&mut changes).await?;
-        for change in &mut changes {
-            self.begin(change).await?;
-        }
+        try_join_all(changes.iter_mut().map(|change| self.begin(change))).await?;
         self.change_sets(&changes).await?;
         self.change_columns(&changes).await?;
-        for change in &changes {
-            self.finish(change).await?;
-        }
+        try_join_all(changes.iter().map(|change| self.finish(change))).await?;
         Ok(changes.len())
+    }
+
+    /// What there is to change for a product; None where the index is right.
+    async fn change(&self, id: ProductId) -> Result<Option<Change>, StorageError> {
+        let key = Key { pk: format!("INDEXED#{id}"), sk: "INDEXED".into() };
+        let before: Option<Indexed> = self.get(&key, true).await?.map(from_item).transpose()?;
+        let listing = self.product(id, true).await?;
+        let is_gone = listing.is_none();
+        let after = listing.and_then(|listing| Entry::of(&listing.product, &listing.offers)).map(Goal::from);
+        let is_right = match &before {
+            Some(before) => before.is(after.as_ref()) && !is_gone,
+            None => after.is_none(),
+        };
+        let before = before.unwrap_or(Indexed { number: NONE, sets: BTreeSet::new(), face: None, version: 0 });
+        Ok((!is_right).then_some(Change { key, before, after, is_gone }))
     }
 
     /// Gives a number to each product that has none. What is not used after a crash stays unused.
