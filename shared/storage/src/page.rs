@@ -192,7 +192,7 @@ impl Stretch {
 
     /// What is left of it behind a cursor. DynamoDB begins at a start key by itself; the engine of localhost goes through all
     /// that lies between the stretch's end and the key.
-    fn from_cursor(&self, cursor: Option<&Cursor>) -> Stretch {
+    fn behind(&self, cursor: Option<&Cursor>) -> Stretch {
         let left = self.clone();
         match cursor.filter(|cursor| (&self.from..=&self.to).contains(&&cursor.sort)) {
             None => left,
@@ -226,7 +226,7 @@ impl Table {
         let name = index.into().map(Index::name);
         let (pk, sk) = (format!("{}pk", name.unwrap_or_default()), format!("{}sk", name.unwrap_or_default()));
         let (is_first, back) = (cursor.is_none(), cursor.as_ref().is_some_and(|cursor| cursor.back));
-        let stretch = stretch.map(|stretch| stretch.from_cursor(cursor.as_ref()));
+        let stretch = stretch.map(|stretch| stretch.behind(cursor.as_ref()));
         let start = cursor.map(|cursor| {
             let mut start = cursor.key.item();
             start.insert(pk.clone(), AttributeValue::S(partition.to_owned()));
