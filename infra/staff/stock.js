@@ -59,7 +59,7 @@ async function one(sku, cursor, then) {
 
 /** @param {Stock} stock @param {Location[]} locations */
 function figures(stock, locations) {
-  const { on_hand, reserved, available, low_stock_at, selling } = stock
+  const { on_hand, reserved, available, low_stock_at, selling, buckets } = stock
   const places = stock.locations.length > 1 ? stock.locations.map(({ location_id, on_hand: there }) => `${locations.find(({ id }) => id === location_id)?.name ?? location_id}: ${whole(there)}`).join(', ') : 'On the shelf'
   const beyond = selling.up_to ? `, up to ${whole(selling.up_to)} beyond` : ''
   const ships = selling.ships_from ? `, ships from ${selling.ships_from}` : ''
@@ -67,7 +67,7 @@ function figures(stock, locations) {
   const all = [
     ['On hand', whole(on_hand), places],
     ['Ordered', whole(reserved), 'And not paid yet'],
-    ['Can be ordered', available === null ? 'Not counted' : whole(available), `Sold from ${selling.kind === 'untracked' ? 'anything' : words(selling.kind).toLowerCase()}${beyond}${ships}`],
+    ['Can be ordered', available === null ? 'Not counted' : whole(available), `Sold from ${selling.kind === 'untracked' ? 'anything' : words(selling.kind).toLowerCase()}${beyond}${ships}${buckets === null ? '' : `, spread over ${buckets} buckets`}`],
     ['Low at', low_stock_at === null ? '–' : whole(low_stock_at), low_stock_at === null ? 'Nobody is told' : 'Staff are told then'],
   ]
   return h('dl', { class: 'figures' }, all.map(([name, value, about]) => h('div', { class: 'card' }, h('dt', {}, name), h('dd', { class: 'value' }, value), h('dd', { class: 'faint' }, about))))
@@ -117,6 +117,7 @@ function sell(stock, then) {
   })
   const upTo = field({ label: 'Up to so many units beyond what is on hand', name: 'up_to', pointer: '/selling/up_to', value: String(selling.up_to ?? ''), attributes: { inputmode: 'numeric' } })
   const from = field({ label: 'It is sent from', name: 'ships_from', pointer: '/selling/ships_from', value: selling.ships_from ?? '', attributes: { type: 'date' } })
+  const spread = field({ label: 'Spread over so many buckets', name: 'buckets', value: String(stock.buckets ?? ''), hint: 'For a flash sale of more than ten orders a second: 16 to 256. Nothing for not at all.', attributes: { inputmode: 'numeric' } })
   const low = field({ label: 'Tell staff when no more than this is left', name: 'low_stock_at', value: String(stock.low_stock_at ?? ''), hint: 'Nothing for never.', attributes: { inputmode: 'numeric' } })
   const choose = () => {
     upTo.element.hidden = !['backorder', 'preorder'].includes(kind.input.value)
@@ -133,7 +134,7 @@ function sell(stock, then) {
   }
   dialog({
     title: `How ${stock.sku} is sold`,
-    fields: [kind, upTo, from, low],
+    fields: [kind, upTo, from, low, spread],
     submit: 'Keep it',
     read: () => ({
       selling: {
@@ -142,6 +143,7 @@ function sell(stock, then) {
         ...(from.element.hidden ? {} : { ships_from: from.input.value || null }),
       },
       low_stock_at: number(low),
+      buckets: number(spread),
     }),
     send: body => ask('PATCH', `/v1/admin/skus/${encodeURIComponent(stock.sku)}/stock`, body),
     done: 'It is sold that way now.',

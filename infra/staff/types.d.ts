@@ -45,7 +45,7 @@ export interface SalesReport { currency: string, time_zone: string, from: string
 export interface TopReport { items: { product_id?: string, sku?: string, category_id?: string, title?: string, units: number, net: Money }[] }
 export interface LowStock { sku: string, title: string, left: number, low_stock_at: number, since: string }
 export interface Stock {
-  sku: string, title: string, on_hand: number, reserved: number, available: number | null, low_stock_at: number | null
+  sku: string, title: string, on_hand: number, reserved: number, available: number | null, low_stock_at: number | null, buckets: number | null
   selling: { kind: string, up_to?: number, ships_from?: string }, locations: { location_id: string, on_hand: number }[]
 }
 export interface Movement { id: string, at: string, by: string, kind: string, units: number, reason?: string, order_id?: string }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use serde_json::json;
+use serde_json::{Value, json};
 use waybill_tests::{TestShop, eventually, key};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,10 +64,21 @@ async fn five_hundred_buyers_at_once_get_exactly_the_hundred_units_that_there_ar
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_cancelled_while_others_buy_is_sold_again_and_once() {
+    what_is_cancelled_is_sold_again(json!(null)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_it_is_where_the_stock_is_spread_and_no_bucket_has_what_one_buyer_wants() {
+    what_is_cancelled_is_sold_again(json!(16)).await;
+}
+
+async fn what_is_cancelled_is_sold_again(buckets: Value) {
     const BUYERS: usize = 40;
     const UNITS: i64 = 12;
     let shop = TestShop::open().await;
     let product = shop.product("HOT", 1000, UNITS).await.text("/id");
+    let spread = shop.administrator().await.patch("/v1/admin/skus/HOT/stock", json!({ "buckets": buckets })).await;
+    assert_eq!((&spread.body["buckets"], &spread.body["available"]), (&buckets, &json!(UNITS)));
     let wanted = |number: usize| if number.is_multiple_of(3) { 2 } else { 1 };
     let ready: Vec<_> = stream::iter(0..BUYERS)
         .map(async |number| {

@@ -29,6 +29,8 @@ async fn work(shop: &TestShop) {
     staff.delete(&format!("/v1/admin/categories/{category}")).await.assert_problem(409, "in-use");
 
     import(staff, &category, 450).await;
+    // Another price gathers what lies in buckets.
+    assert_eq!(staff.patch("/v1/admin/skus/IMPORTED/stock", json!({ "buckets": 16 })).await.status, 200);
     import(staff, &category, 460).await;
     assert_eq!(staff.get("/v1/admin/products/export").await.status, 200);
     let code = json!({ "kind": "code", "code": "ONCE" });

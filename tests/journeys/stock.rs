@@ -270,6 +270,9 @@ async fn what_staff_get_wrong_about_stock_is_named() {
     for (body, field) in [
         (json!({ "low_stock_at": -1 }), "/low_stock_at"),
         (json!({ "low_stock_at": 1_000_000_001 }), "/low_stock_at"),
+        (json!({ "buckets": 15 }), "/buckets"),
+        (json!({ "buckets": 257 }), "/buckets"),
+        (json!({ "buckets": -16 }), "/buckets"),
         (selling(json!({ "kind": "backorder" })), "/selling/up_to"),
         (selling(json!({ "kind": "backorder", "up_to": 0 })), "/selling/up_to"),
         (selling(json!({ "kind": "backorder", "up_to": 1_000_001 })), "/selling/up_to"),
@@ -282,6 +285,9 @@ async fn what_staff_get_wrong_about_stock_is_named() {
         let answer = sell_as(staff, "TEA", body).await;
         answer.assert_problem(422, "invalid");
         assert_eq!(answer.fields(), [field], "{}", answer.body);
+    }
+    for buckets in [json!(16), json!(256), json!(null)] {
+        assert_eq!(sell_as(staff, "TEA", json!({ "buckets": buckets })).await.body["buckets"], buckets);
     }
     assert_eq!(levels(staff, "TEA").await, [json!(3), json!(0), json!(3)]);
     shop.stop().await;

@@ -430,11 +430,18 @@ impl Course<'_> {
     }
 }
 
-/// Staff count and correct, while all else goes on. What it comes to.
+/// Staff count and correct, and spread the stock and gather it again, while all else goes on. What it comes to.
 pub async fn correct(house: &House, staff: &Person, mut dice: Dice) -> BTreeMap<&'static str, i64> {
     let mut sums = BTreeMap::from(SKUS.map(|(sku, _, _)| (sku, 0)));
     for _ in 0..6 {
         house.pause(10 * 60_000).await;
+        if dice.comes(30) {
+            let (sku, buckets) =
+                (SKUS[dice.roll(2) as usize].0, [json!(16), json!(40), json!(null)][dice.roll(3) as usize].clone());
+            let path = format!("/v1/admin/skus/{sku}/stock");
+            let spread = staff.ask(house, Method::PATCH, &path, "", json!({ "buckets": buckets })).await;
+            assert_eq!(spread.status, 200, "{}", spread.body);
+        }
         let (sku, units) = (SKUS[dice.roll(2) as usize].0, dice.roll(7) as i64 - 3);
         if units == 0 {
             continue;

@@ -114,7 +114,7 @@ impl From<Listing> for ProductDetails {
 
 /// What can still be ordered; None where nobody counts.
 pub fn units_available(offer: &Offer) -> Option<u64> {
-    (offer.selling != Selling::Untracked).then_some(offer.available)
+    (offer.selling != Selling::Untracked).then_some(offer.orderable())
 }
 
 pub fn details(listing: Listing) -> Response {

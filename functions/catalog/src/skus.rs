@@ -106,6 +106,7 @@ impl CheckedSku {
             ordered: 0,
             selling: Selling::Stock,
             low_stock_at: None,
+            spread: None,
         })
     }
 }

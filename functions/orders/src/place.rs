@@ -17,7 +17,7 @@ use waybill_domain::product::Offer;
 use waybill_domain::totals::Place;
 use waybill_lambda::{clock, random};
 use waybill_storage::accounts::Holder;
-use waybill_storage::orders::NotPlaced;
+use waybill_storage::placing::NotPlaced;
 use waybill_storage::{Refused, Table};
 use waybill_web::limits::{Address, Limit};
 use waybill_web::problem::FieldError;
@@ -180,7 +180,7 @@ fn not_placed(reasons: Vec<NotPlaced>, fingerprint: &str, wanted: &Order) -> Res
             NotPlaced::LineRefused { line, sku, offer } => {
                 let (quantity, currency) = (wanted.lines[line].quantity.get(), wanted.lines[line].unit_price.currency);
                 out_of_stock |=
-                    offer.as_ref().is_none_or(|offer: &Offer| !offer.active || offer.available < quantity.into());
+                    offer.as_ref().is_none_or(|offer: &Offer| !offer.active || offer.orderable() < quantity.into());
                 let detail = format!("{sku} {}", line_refusal(offer.as_ref(), quantity, currency));
                 lines.push(FieldError::at(&format!("/quote/lines/{line}"), detail));
             }
@@ -190,7 +190,7 @@ fn not_placed(reasons: Vec<NotPlaced>, fingerprint: &str, wanted: &Order) -> Res
             NotPlaced::NotExchanged(refusal) => return Err(refusal.into()),
             NotPlaced::BuyerLeft => return Err(buyer_left()),
             // A cart that changed is looked at again, and so is what has changed meanwhile.
-            NotPlaced::CartChanged | NotPlaced::ExchangedMeanwhile => cart_changed = true,
+            NotPlaced::CartChanged => cart_changed = true,
         }
     }
     Err(match (lines.is_empty(), out_of_stock) {
@@ -214,7 +214,7 @@ fn not_placed(reasons: Vec<NotPlaced>, fingerprint: &str, wanted: &Order) -> Res
 /// Why a line cannot be had as it was quoted.
 fn line_refusal(offer: Option<&Offer>, wanted: u32, currency: Currency) -> String {
     let Some(offer) = offer.filter(|offer| offer.active) else { return "is not for sale any more".to_owned() };
-    match (offer.available, offer.price_in(currency)) {
+    match (offer.orderable(), offer.price_in(currency)) {
         (0, _) => "is sold out".to_owned(),
         (available, _) if available < wanted.into() => format!("has only {available} left"),
         (_, Some(price)) => format!("costs {price} now"),

@@ -613,6 +613,7 @@ mod tests {
             totals,
             destination: None,
             uses: Vec::new(),
+            buckets: Default::default(),
             expires_at: Timestamp::UNIX_EPOCH,
         };
         let address = serde_json::json!({

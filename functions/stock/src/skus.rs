@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use waybill_domain::id::{LocationId, ProductId};
 use waybill_domain::product::{MAX_STOCK, Title};
+use waybill_domain::spread::{MAX_BUCKETS, MIN_BUCKETS};
 use waybill_domain::stock::{MAX_BEYOND, Refusal, Selling};
 use waybill_domain::text::{Invalid, Sku};
 use waybill_domain::{Date, Timestamp};
@@ -35,6 +36,9 @@ pub struct StockView {
     /// Staff are told when no more than this is left.
     #[schema(required)]
     low_stock_at: Option<u32>,
+    /// Over how many buckets it is spread; null where it is not.
+    #[schema(required, example = 64)]
+    buckets: Option<u16>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -87,7 +91,7 @@ impl From<SkuStock> for StockView {
         StockView {
             on_hand: stock.total(),
             reserved: stock.reserved(),
-            available: (offer.selling != Selling::Untracked).then_some(offer.available),
+            available: (offer.selling != Selling::Untracked).then_some(offer.orderable()),
             locations: stock
                 .on_hand
                 .iter()
@@ -95,6 +99,7 @@ impl From<SkuStock> for StockView {
                 .collect(),
             selling: offer.selling.into(),
             low_stock_at: offer.low_stock_at,
+            buckets: offer.spread.map(|spread| spread.buckets),
             sku: offer.sku,
             product_id: offer.product_id,
             title: offer.title,
@@ -127,6 +132,11 @@ pub struct StockChange {
     #[schema(required = false, minimum = 0, maximum = 1_000_000_000, example = 5)]
     low_stock_at: Option<Option<i64>>,
     selling: Option<NewSelling>,
+    /// For a SKU that more than some ten people a second order, as in a flash sale: its stock is spread over so many items of the
+    /// table. 16 bear 60 orders a second, 256 bear 1,000. Nothing else about it changes. Null for not at all.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(required = false, minimum = 16, maximum = 256, example = 64)]
+    buckets: Option<Option<i64>>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -218,7 +228,14 @@ pub async fn change_stock(
         });
         fields.take_optional("/low_stock_at", checked)
     });
-    let terms = fields.finish(|| Some(Terms { selling, low_stock_at }))?;
+    let buckets = body.buckets.map(|buckets| {
+        let checked = buckets.map(|number| {
+            let checked = u16::try_from(number).ok().filter(|number| (MIN_BUCKETS..=MAX_BUCKETS).contains(number));
+            checked.ok_or_else(|| Invalid::new(format!("must be from {MIN_BUCKETS} to {MAX_BUCKETS}")))
+        });
+        fields.take_optional("/buckets", checked)
+    });
+    let terms = fields.finish(|| Some(Terms { selling, low_stock_at, buckets }))?;
     let now: Timestamp = clock::now();
     Ok(Json(table.sell_on(&named(&sku)?, terms, now).await.map_err(not_moved)?.into()))
 }

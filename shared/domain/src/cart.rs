@@ -106,6 +106,8 @@ pub struct ShownLine {
     /// What one unit cost when the line was last set, where it costs something else now.
     pub added_at: Option<Money>,
     pub standing: Standing,
+    /// Over how many buckets its stock is spread.
+    pub buckets: Option<u16>,
 }
 
 /// How a line stands today.
@@ -159,7 +161,7 @@ pub fn price(cart: &Cart, offers: &HashMap<Sku, Offer>) -> Result<PricedCart, Mo
                     unit_price,
                     total: line_total,
                 };
-                let left = if offer.active { offer.available } else { 0 };
+                let left = if offer.active { offer.orderable() } else { 0 };
                 match u32::try_from(left) {
                     Ok(left) if left < line.quantity.get() => Standing::Short(priced, left),
                     Ok(_) | Err(_) => Standing::Available(priced),
@@ -173,6 +175,7 @@ pub fn price(cart: &Cart, offers: &HashMap<Sku, Offer>) -> Result<PricedCart, Mo
             quantity: line.quantity,
             added_at: added_at.filter(|added_at| unit_price.is_some_and(|now| now != *added_at)),
             standing,
+            buckets: offer.and_then(Offer::open_buckets),
         });
     }
     Ok(PricedCart { lines, total })
@@ -218,6 +221,9 @@ pub struct Quote {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draft: Option<QuotedDraft>,
     pub lines: Vec<PricedLine>,
+    /// Over how many buckets the stock of a line was spread.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub buckets: BTreeMap<Sku, u16>,
     pub totals: Totals,
     /// Where the order has to go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -255,6 +261,7 @@ impl Quote {
             cart_version: cart.version,
             draft: None,
             lines,
+            buckets: priced.lines.iter().filter_map(|line| Some((line.sku.clone(), line.buckets?))).collect(),
             totals: reckoned.totals.clone(),
             destination: cart.destination.clone(),
             uses: reckoned.uses.clone(),
@@ -293,6 +300,7 @@ mod tests {
             ordered: 0,
             selling: Default::default(),
             low_stock_at: None,
+            spread: None,
         };
         (sku, offer)
     }

@@ -20,6 +20,7 @@ pub mod product;
 pub mod report;
 mod schema;
 pub mod search;
+pub mod spread;
 pub mod stock;
 pub mod text;
 pub mod totals;

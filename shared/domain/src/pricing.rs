@@ -334,6 +334,7 @@ mod tests {
             ordered: 0,
             selling: Selling::default(),
             low_stock_at: None,
+            spread: None,
         };
         let offers = HashMap::from([(offer.sku.clone(), offer)]);
         let priced = cart::price(cart, &offers).unwrap();

@@ -10,6 +10,7 @@ use crate::id::{CategoryId, ProductId};
 use crate::language::Translations;
 use crate::money::{Currency, Money};
 use crate::schema::{self, described};
+use crate::spread::Spread;
 use crate::stock::Selling;
 use crate::text::{ImageUrl, Invalid, Line, Prose, Sku, Slug, TaxClass};
 
@@ -143,7 +144,7 @@ pub struct Offer {
     /// The product's title with what sets this SKU apart, as carts, orders and mails show it.
     pub title: Title,
     pub prices: BTreeMap<Currency, Price>,
-    /// Units that can still be ordered: on hand and not reserved, and those that may be ordered beyond.
+    /// Units that can still be ordered here; where the stock is spread, others lie in its buckets: [`Offer::orderable`].
     pub available: u64,
     /// Whether it is for sale at all: product and variant are.
     pub active: bool,
@@ -160,6 +161,9 @@ pub struct Offer {
     /// Staff hear of it when no more than this is left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low_stock_at: Option<u32>,
+    /// How its stock is spread, where one item does not bear all who order it at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Spread>,
 }
 
 /// In minor units of a currency that is named elsewhere.

@@ -57,7 +57,7 @@ impl Entry {
             return None;
         }
         let mut terms = BTreeSet::from([Term::Shown]);
-        if offers.iter().any(|offer| offer.active && offer.available > 0) {
+        if offers.iter().any(|offer| offer.is_orderable()) {
             terms.insert(Term::InStock);
         }
         terms.extend(product.category_ids.iter().copied().map(Term::Category));

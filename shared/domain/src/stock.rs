@@ -70,7 +70,7 @@ pub enum Availability {
 impl Offer {
     pub fn availability(&self) -> Availability {
         match self.selling {
-            _ if self.available == 0 => Availability::SoldOut,
+            _ if self.orderable() == 0 => Availability::SoldOut,
             Selling::Stock | Selling::Untracked => Availability::InStock,
             Selling::Backorder { .. } if self.left() > 0 => Availability::InStock,
             Selling::Backorder { .. } => Availability::Backorder,
@@ -80,7 +80,7 @@ impl Offer {
 
     /// Units on hand that nobody has ordered.
     pub fn left(&self) -> u64 {
-        self.available.saturating_sub(self.selling.beyond())
+        self.orderable().saturating_sub(self.selling.beyond())
     }
 
     /// Whether so little is left that staff want to hear of it.
@@ -91,7 +91,7 @@ impl Offer {
 
     /// Whether somebody who buys one unit now gets it sooner or later.
     pub fn is_orderable(&self) -> bool {
-        self.active && self.available > 0
+        self.active && self.orderable() > 0
     }
 }
 

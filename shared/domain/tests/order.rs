@@ -54,6 +54,7 @@ fn quote(line: PricedLine) -> Quote {
         totals,
         destination: None,
         uses: Vec::new(),
+        buckets: Default::default(),
         expires_at: Timestamp::UNIX_EPOCH,
     }
 }

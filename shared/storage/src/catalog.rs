@@ -1,6 +1,6 @@
 //! Products and their offers.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use waybill_domain::text::{Sku, Slug};
 use crate::keys::{self, Index, Item, SUMMARY};
 use crate::page::{Cursor, Page};
 use crate::stock;
-use crate::table::{StorageError, Table, from_item, to_item};
+use crate::table::{StorageError, Table, back_off, from_item, to_item};
 use crate::transaction::{Refused, Transaction, Write};
 
 /// Why a product was not made or changed.
@@ -32,8 +32,13 @@ pub enum ProductRefused {
 enum NotSaved {
     /// This very change is kept already.
     Saved,
+    /// What is to change stands in buckets, too.
+    Dealt,
     Refused(ProductRefused),
 }
+
+/// How often stock is gathered that somebody deals out again meanwhile.
+const GATHERINGS: u32 = 4;
 
 /// A product with its offers, as they were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,13 +66,51 @@ impl Table {
     }
 
     /// Keeps a product that was `before` as it is `after`, with the offers that are new or others: all or nothing. The
-    /// stock of an offer stays as it is, and how it is sold.
+    /// stock of an offer stays as it is, and how it is sold. Where it is spread and the price changes, or whether it is for
+    /// sale, what lies in buckets is gathered before, and dealt out again.
     pub async fn save_product(
         &self,
         before: &Listing,
         after: &Listing,
         by: Actor,
     ) -> Result<(), Refused<ProductRefused>> {
+        let known: HashMap<_, _> = before.offers.iter().map(|offer| (&offer.sku, offer)).collect();
+        let is_other = |offer: &&Offer| known.get(&offer.sku).is_some_and(|before| !is_ordered_as(before, offer));
+        let spread: Vec<_> = after.offers.iter().filter(|offer| offer.spread.is_some()).filter(is_other).collect();
+        let mut attempt = 0;
+        loop {
+            for offer in &spread {
+                self.gather(offer.product_id, &offer.sku).await?;
+            }
+            if self.save_gathered(before, after, by).await? {
+                break;
+            }
+            attempt += 1;
+            if attempt == GATHERINGS {
+                return Err(StorageError::Busy("stock was dealt out again and again".into()).into());
+            }
+            back_off(attempt).await;
+        }
+        for offer in spread {
+            // It is saved; whoever orders next sees to it, too.
+            let dealt = match self.offer_now(offer.product_id, &offer.sku).await {
+                Ok(Some(offer)) => self.settled(offer, after.product.updated_at).await.map(drop),
+                other => other.map(drop),
+            };
+            if let Err(error) = dealt {
+                tracing::warn!(sku = %offer.sku, %error, "the stock is not spread yet");
+            }
+        }
+        Ok(())
+    }
+
+    /// False where stock was dealt out meanwhile, and nothing was saved.
+    async fn save_gathered(
+        &self,
+        before: &Listing,
+        after: &Listing,
+        by: Actor,
+    ) -> Result<bool, Refused<ProductRefused>> {
         let (old, new) = (&before.product, &after.product);
         let put = Write::put(product_item(new)?)
             .only_if("#version = :before")
@@ -80,6 +123,10 @@ impl Table {
             Ok(if is_ours { NotSaved::Saved } else { NotSaved::Refused(ProductRefused::Changed) })
         });
         let changed = |_| Ok(NotSaved::Refused(ProductRefused::Changed));
+        let in_the_way = |item: Item| match item.is_empty() {
+            true => Ok(NotSaved::Refused(ProductRefused::Changed)),
+            false => Ok(NotSaved::Dealt),
+        };
         if old.slug != new.slug {
             let release = Write::delete(&keys::product_slug(&old.slug));
             transaction = transaction
@@ -96,21 +143,22 @@ impl Table {
                 Some(before) if is_same(before, offer) => transaction,
                 // Whoever waits for it hears of it as of new goods.
                 Some(before) if offer.active && !before.active => transaction
-                    .write(change_offer(offer)?, changed)
+                    .write(change_offer(offer, before)?, in_the_way)
                     .write(stock::put_on_sale(&offer.sku, new.updated_at), changed),
-                Some(_) => transaction.write(change_offer(offer)?, changed),
+                Some(before) => transaction.write(change_offer(offer, before)?, in_the_way),
             };
         }
         match transaction.commit(self).await {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(true),
             Err(Refused::Failed(error)) => Err(error.into()),
             Err(Refused::By(reasons)) => {
+                let is_saved = reasons.iter().any(|reason| matches!(reason, NotSaved::Saved));
                 let refused = |reason| match reason {
-                    NotSaved::Saved => None,
+                    NotSaved::Saved | NotSaved::Dealt => None,
                     NotSaved::Refused(reason) => Some(reason),
                 };
                 let reasons: Vec<_> = reasons.into_iter().filter_map(refused).collect();
-                if reasons.is_empty() { Ok(()) } else { Err(Refused::By(reasons)) }
+                if reasons.is_empty() { Ok(is_saved) } else { Err(Refused::By(reasons)) }
             }
         }
     }
@@ -126,8 +174,12 @@ impl Table {
             .write(delete, |_| Ok(ProductRefused::Changed))
             .write(Write::delete(&keys::product_slug(&product.slug)), |_| Ok(ProductRefused::Changed));
         for offer in &listing.offers {
+            // What was ordered of a bucket counts there.
+            if offer.spread.is_some() {
+                self.gather(product.id, &offer.sku).await?;
+            }
             let never_sold = Write::delete(&keys::offer(product.id, &offer.sku))
-                .only_if("#ordered = :none")
+                .only_if("#ordered = :none AND attribute_not_exists(spread.dealt)")
                 .name("#ordered", "ordered")
                 .number(":none", 0);
             transaction = transaction
@@ -284,20 +336,28 @@ fn put_offer<E: 'static>(
 
 /// Whether two differ in nothing but their stock.
 fn is_same(one: &Offer, other: &Offer) -> bool {
-    let Offer { available, ordered, selling, low_stock_at, .. } = *other;
-    Offer { available, ordered, selling, low_stock_at, ..one.clone() } == *other
+    let Offer { available, ordered, selling, low_stock_at, spread, .. } = *other;
+    Offer { available, ordered, selling, low_stock_at, spread, ..one.clone() } == *other
 }
 
-/// Sets all of an offer but its stock.
-fn change_offer(offer: &Offer) -> Result<Write, StorageError> {
-    let kept: HashSet<&str> = ["sku", "product_id", "available", "ordered", "selling", "low_stock_at"].into();
+/// Whether two are the same to whoever orders: buckets say so, too.
+fn is_ordered_as(one: &Offer, other: &Offer) -> bool {
+    (&one.prices, one.active) == (&other.prices, other.active)
+}
+
+/// Sets all of an offer but its stock. What orders ask for changes only while nothing lies in buckets.
+fn change_offer(offer: &Offer, before: &Offer) -> Result<Write, StorageError> {
+    let kept = ["sku", "product_id", "available", "ordered", "selling", "low_stock_at", "spread"];
     let item = to_item(offer)?;
-    let mut changed: Vec<_> = item.into_iter().filter(|(name, _)| !kept.contains(name.as_str())).collect();
+    let mut changed: Vec<_> = item.into_iter().filter(|(name, _)| !kept.contains(&name.as_str())).collect();
     changed.sort_by(|(one, _), (other, _)| one.cmp(other));
     let assignments: Vec<_> = changed.iter().enumerate().map(|(n, _)| format!("#a{n} = :a{n}")).collect();
     let expression = format!("SET {}", assignments.join(", "));
-    let mut write =
-        Write::update(&keys::offer(offer.product_id, &offer.sku), expression).only_if("attribute_exists(pk)");
+    let condition = match is_ordered_as(before, offer) {
+        true => "attribute_exists(pk)",
+        false => "attribute_exists(pk) AND attribute_not_exists(spread.dealt)",
+    };
+    let mut write = Write::update(&keys::offer(offer.product_id, &offer.sku), expression).only_if(condition);
     for (number, (name, value)) in changed.into_iter().enumerate() {
         write = write.name(&format!("#a{number}"), &name).value(&format!(":a{number}"), value);
     }

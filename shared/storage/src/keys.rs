@@ -227,6 +227,18 @@ pub fn offer(product: ProductId, sku: &Sku) -> Key {
     Key { pk: format!("PRODUCT#{product}"), sk: format!("SKU#{sku}") }
 }
 
+/// Buckets of one SKU that share a partition: one takes 1,000 write units a second, and an order costs a bucket two.
+pub const BUCKETS_TOGETHER: u16 = 64;
+
+/// A part of the buckets that the stock of a SKU is spread over; the first is 0.
+pub fn buckets(product: ProductId, sku: &Sku, part: u16) -> String {
+    format!("BUCKETS#{product}#{sku}#{part}")
+}
+
+pub fn bucket(product: ProductId, sku: &Sku, number: u16) -> Key {
+    Key { pk: buckets(product, sku, number / BUCKETS_TOGETHER), sk: format!("BUCKET#{number:03}") }
+}
+
 /// The sort key of every SKU; template.yaml's stream filters name it too.
 pub const SKU: &str = "SKU";
 

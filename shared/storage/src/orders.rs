@@ -1,4 +1,4 @@
-//! Orders: placed in one transaction without a read, then changed one version at a time.
+//! Orders, changed one version at a time.
 
 use std::collections::HashMap;
 
@@ -6,19 +6,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waybill_domain::Timestamp;
-use waybill_domain::cart::{PricedLine, Quote};
 use waybill_domain::id::{AccountId, OrderId, OrderNumber};
-use waybill_domain::message::Actor;
 use waybill_domain::money::Money;
-use waybill_domain::order::{
-    Command, Contact, Exchange, FulfilmentStatus, Order, PaymentStatus, Refusal, Status, returns,
-};
+use waybill_domain::order::{Contact, FulfilmentStatus, Order, PaymentStatus, Status};
 use waybill_domain::pricing::PromotionUse;
-use waybill_domain::product::Offer;
-use waybill_domain::text::{Email, Sku};
+use waybill_domain::text::Email;
 use waybill_domain::totals::UseLimit;
 
-use crate::drafts::stays;
 use crate::keys::{self, EXPIRES_AT, Index, Item, Key, SUMMARY};
 use crate::order_lists::{Orders, Placed};
 use crate::page::{Cursor, Page};
@@ -40,28 +34,6 @@ pub struct OrderSummary {
     pub payment_status: PaymentStatus,
     pub fulfilment_status: FulfilmentStatus,
     pub placed_at: Timestamp,
-}
-
-/// Why an order was not placed.
-#[derive(Clone, Debug)]
-pub enum NotPlaced {
-    /// The same buyer used the same idempotency key before: this is the order it made, and the fingerprint of the
-    /// request that did.
-    AlreadyPlaced { order: Box<Order>, fingerprint: String },
-    /// Another order has the number that the key would have led to. Another key leads to another.
-    NumberTaken,
-    /// The cart is not the quoted one any more: changed, emptied or ordered.
-    CartChanged,
-    /// A line cannot be had as quoted; the offer as it is now, or None if there is none.
-    LineRefused { line: usize, sku: Sku, offer: Option<Offer> },
-    /// The goods that it is in exchange for are not to be had back, or something else goes out for them already.
-    NotExchanged(Refusal),
-    /// The order that those goods come back of is not as it was read.
-    ExchangedMeanwhile,
-    /// The buyer of a draft has deleted their account, or is about to.
-    BuyerLeft,
-    /// A promotion of the quote, by the name that its customer knows it by, has been used as often as it may be.
-    PromotionUsedUp(String),
 }
 
 /// Why a changed order was not kept.
@@ -115,55 +87,11 @@ pub enum EventOutcome {
 /// Stripe delivers an event again for three days; its id is kept for 35.
 const STRIPE_EVENT_LIFETIME: i64 = 35 * 24 * 60 * 60;
 /// How often a change starts again when others were faster.
-const CHANGES: u32 = 8;
+pub(crate) const CHANGES: u32 = 8;
 /// A parked event is kept for 400 days.
 const PARKED_LIFETIME: i64 = 400 * 24 * 60 * 60;
 
 impl Table {
-    /// Places an order: takes the stock of every line at its quoted price, ends the cart, writes the order. One
-    /// transaction, no read; 2 write units for each line and 4 for the rest, one for each of two index entries, and 2 for
-    /// each limit of a promotion. From a draft it is the same, and 4 more: that the buyer is still there, and the draft's
-    /// places in two lists. In exchange for what comes back of another order, it is that order's change as well, which is read
-    /// before: both are kept or neither, and again from the start when somebody else changed it in between.
-    pub async fn place_order(&self, order: &Order, quote: &Quote, fingerprint: &str) -> Result<(), Refused<NotPlaced>> {
-        let Some(exchange) = order.exchange_for else {
-            return placing(order, quote, fingerprint)?.commit(self).await;
-        };
-        for attempt in 0..CHANGES {
-            let Some(change) = self.exchanging(order, exchange).await? else {
-                // This very order is in exchange for them: it was placed before.
-                return placing(order, quote, fingerprint)?.commit(self).await;
-            };
-            let transaction = placing(order, quote, fingerprint)?;
-            match transaction.write(change, |_| Ok(NotPlaced::ExchangedMeanwhile)).commit(self).await {
-                Err(Refused::By(mut reasons)) => {
-                    reasons.retain(|reason| !matches!(reason, NotPlaced::ExchangedMeanwhile));
-                    if !reasons.is_empty() {
-                        return Err(Refused::By(reasons));
-                    }
-                    back_off(attempt).await;
-                }
-                placed => return placed,
-            }
-        }
-        Err(StorageError::Busy(format!("order {} changed {CHANGES} times meanwhile", exchange.order_id)).into())
-    }
-
-    /// The change of the order of whose goods a new one is in exchange; None where it was made.
-    async fn exchanging(&self, order: &Order, exchange: Exchange) -> Result<Option<Write>, Refused<NotPlaced>> {
-        let Exchange { order_id, return_number: number } = exchange;
-        let refused = |refusal| Refused::By(vec![NotPlaced::NotExchanged(refusal)]);
-        let before = self.order(order_id).await?;
-        let before = before.ok_or_else(|| refused(returns::Refused::Unknown.into()))?;
-        // With the same words in the timelines of both.
-        let (by, now) = (order.timeline.first().map_or(Actor::Shop, |entry| entry.actor), order.placed_at);
-        match before.decide(Command::Return(returns::Command::Exchange { number, by: order.id }), by, now) {
-            Ok(after) => Ok(Some(replaced(&before, &after)?.0)),
-            Err(Refusal::Done) => Ok(None),
-            Err(refusal) => Err(refused(refusal)),
-        }
-    }
-
     /// The order as it is now: one read, consistent, because what follows is decided on it.
     pub async fn order(&self, id: OrderId) -> Result<Option<Order>, StorageError> {
         Ok(self.order_numbered(id.number()).await?.filter(|order| order.id == id))
@@ -298,48 +226,8 @@ impl Table {
 #[derive(Clone, Debug)]
 pub struct Overdue(Item);
 
-/// All that an order takes, ends and makes.
-fn placing(order: &Order, quote: &Quote, fingerprint: &str) -> Result<Transaction<NotPlaced>, StorageError> {
-    let mut item = order_item(order)?;
-    item.insert("fingerprint".into(), AttributeValue::S(fingerprint.to_owned()));
-    // The order comes first: where it exists already, whatever else stands in the way is of its own making.
-    let id = order.id;
-    let mut transaction = Transaction::new().write(Write::put(item).only_if_new(), move |mut item| {
-        let fingerprint = match item.remove("fingerprint") {
-            Some(AttributeValue::S(fingerprint)) => fingerprint,
-            _ => return Err(StorageError::Broken("an order has no fingerprint".into())),
-        };
-        let order: Order = from_item(item)?;
-        Ok(match order.id == id {
-            true => NotPlaced::AlreadyPlaced { order: Box::new(order), fingerprint },
-            false => NotPlaced::NumberTaken,
-        })
-    });
-    for (index, line) in order.lines.iter().enumerate() {
-        let sku = line.sku.clone();
-        transaction = transaction.write(take_stock(line), move |item| {
-            let offer = if item.is_empty() { None } else { Some(from_item(item)?) };
-            Ok(NotPlaced::LineRefused { line: index, sku: sku.clone(), offer })
-        });
-    }
-    for (counter, limit, name) in counters(order) {
-        transaction =
-            transaction.write(use_once_more(&counter, limit), move |_| Ok(NotPlaced::PromotionUsedUp(name.clone())));
-    }
-    if quote.draft.is_some() {
-        // A buyer who orders is there; whom staff order for may leave meanwhile, and nothing of theirs comes after that.
-        transaction = transaction.write(stays(order.buyer), |_| Ok(NotPlaced::BuyerLeft));
-    }
-    let end_cart = Write::delete(&keys::cart(quote.into()))
-        .only_if("id = :cart AND #version = :version")
-        .name("#version", "version")
-        .text(":cart", quote.cart_id)
-        .number(":version", i64::try_from(quote.cart_version).unwrap_or(i64::MAX));
-    Ok(transaction.write(end_cart, |_| Ok(NotPlaced::CartChanged)))
-}
-
 /// The write that keeps an order that was `before` as it is `after` one command, and by what it knows itself.
-fn replaced(before: &Order, after: &Order) -> Result<(Write, AttributeValue), StorageError> {
+pub(crate) fn replaced(before: &Order, after: &Order) -> Result<(Write, AttributeValue), StorageError> {
     // An update, not a put: it leaves alone what only the placing wrote.
     let mut item = order_item(after)?;
     let key = keys::order(after.id.number());
@@ -371,19 +259,9 @@ fn replaced(before: &Order, after: &Order) -> Result<(Write, AttributeValue), St
     Ok((write, change))
 }
 
-fn take_stock(line: &PricedLine) -> Write {
-    Write::update(&keys::offer(line.product_id, &line.sku), "SET available = available - :units ADD #ordered :units")
-        .name("#ordered", "ordered")
-        .only_if("active = :yes AND available >= :units AND prices.#currency.amount = :amount")
-        .name("#currency", line.unit_price.currency.code())
-        .value(":yes", AttributeValue::Bool(true))
-        .number(":units", i64::from(line.quantity.get()))
-        .number(":amount", line.unit_price.amount)
-}
-
 /// What counts how often the order's promotions were used: each with how often they may be, and what the customer knows
 /// them by.
-fn counters(order: &Order) -> Vec<(Key, UseLimit, String)> {
+pub(crate) fn counters(order: &Order) -> Vec<(Key, UseLimit, String)> {
     let of = |used: &PromotionUse| {
         let all = used.limit.map(|limit| (keys::promotion_uses(used.promotion_id), limit, used.name.clone()));
         let own = keys::promotion_uses_by(used.promotion_id, order.buyer);
@@ -392,18 +270,11 @@ fn counters(order: &Order) -> Vec<(Key, UseLimit, String)> {
     order.uses.iter().flat_map(of).collect()
 }
 
-fn use_once_more(counter: &Key, limit: UseLimit) -> Write {
-    Write::update(counter, "ADD uses :one")
-        .only_if("attribute_not_exists(pk) OR uses < :limit")
-        .number(":one", 1)
-        .number(":limit", i64::from(limit.get()))
-}
-
 fn use_once_less(counter: &Key) -> Write {
     Write::update(counter, "ADD uses :less").only_if("uses > :none").number(":less", -1).number(":none", 0)
 }
 
-fn order_item(order: &Order) -> Result<Item, StorageError> {
+pub(crate) fn order_item(order: &Order) -> Result<Item, StorageError> {
     let summary = OrderSummary {
         id: order.id,
         number: order.id.number(),

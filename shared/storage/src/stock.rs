@@ -9,6 +9,7 @@ use waybill_domain::Timestamp;
 use waybill_domain::id::{LocationId, MovementId, OrderId, ProductId};
 use waybill_domain::message::{Actor, StockEvent, StockMessage};
 use waybill_domain::product::{Offer, ProductState, ProductSummary};
+use waybill_domain::spread::Spread;
 use waybill_domain::stock::{self, Change, Difference, Movement, Reason, Refusal, Selling, Stock};
 use waybill_domain::text::Sku;
 
@@ -16,7 +17,8 @@ use crate::catalog::Products;
 use crate::keys::{self, Index, Item, SUMMARY};
 use crate::order_lists::Placed;
 use crate::page::{Cursor, Page, Stretch};
-use crate::table::{StorageError, Table, back_off, from_item, to_item};
+use crate::spreading::{fresh_round, set_dealt};
+use crate::table::{StorageError, Table, back_off, from_item, to_item, to_value};
 use crate::transaction::{Refused, Transaction, Write};
 
 /// How often a movement starts again when others were faster.
@@ -88,6 +90,8 @@ impl From<StorageError> for NotMoved {
 pub struct Terms {
     pub selling: Option<Selling>,
     pub low_stock_at: Option<Option<u32>>,
+    /// Over how many buckets its stock is spread.
+    pub buckets: Option<Option<u16>>,
 }
 
 /// A movement among those of all SKUs.
@@ -115,17 +119,37 @@ enum InTheWay {
 }
 
 impl Table {
-    /// The stock of a SKU as it is now: two reads.
+    /// The stock of a SKU as it is now: two reads, and a query for each 64 buckets that it is spread over.
     pub async fn stock(&self, sku: &Sku) -> Result<Option<SkuStock>, StorageError> {
-        let Some(levels) = self.levels(sku).await? else { return Ok(None) };
-        let offer = self.get(&keys::offer(levels.product_id, sku), true).await?;
-        offer.map(|offer| Ok(SkuStock::of(levels, from_item(offer)?))).transpose()
+        let Some(SkuStock { mut offer, stock, version }) = self.roughly(sku).await? else { return Ok(None) };
+        if offer.is_dealt() {
+            let buckets = self.buckets(&offer).await?;
+            set_dealt(&mut offer, buckets.iter().map(|bucket| bucket.available).sum());
+        }
+        Ok(Some(SkuStock { stock: Stock { available: offer.orderable(), ..stock }, offer, version }))
     }
 
-    /// Moves stock once, however often the same cause asks for it: two reads and a transaction of two or three writes.
+    /// As `stock`, with what lies in buckets as it was last counted: not less than there is.
+    async fn roughly(&self, sku: &Sku) -> Result<Option<SkuStock>, StorageError> {
+        let Some(levels) = self.levels(sku).await? else { return Ok(None) };
+        let offer = self.offer_now(levels.product_id, sku).await?;
+        Ok(offer.map(|offer| SkuStock::of(levels, offer)))
+    }
+
+    /// Whether so many units can be taken away from the offer itself; else they are gathered there first.
+    async fn has_at_hand(&self, offer: &Offer, more: i64) -> Result<bool, StorageError> {
+        let is_there = more >= 0 || offer.available >= more.unsigned_abs() || !offer.is_dealt();
+        if !is_there {
+            self.gather(offer.product_id, &offer.sku).await?;
+        }
+        Ok(is_there)
+    }
+
+    /// Moves stock once, however often the same cause asks for it: two reads and a transaction of two or three writes. What it
+    /// takes away is gathered first where it lies in buckets.
     pub async fn move_stock(&self, sku: &Sku, wanted: &Wanted) -> Result<Done, NotMoved> {
         for attempt in 0..TRIES {
-            let before = self.stock(sku).await?.ok_or(NotMoved::UnknownSku)?;
+            let before = self.roughly(sku).await?.ok_or(NotMoved::UnknownSku)?;
             let effect = match before.stock.decide(wanted.change) {
                 Ok(effect) => effect,
                 Err(refusal) => {
@@ -134,6 +158,9 @@ impl Table {
                     return done.map(Done::Before).ok_or(NotMoved::Refused(refusal));
                 }
             };
+            if !self.has_at_hand(&before.offer, effect.available).await? {
+                continue;
+            }
             let movement = Movement {
                 id: wanted.id,
                 kind: wanted.change.kind(),
@@ -167,17 +194,37 @@ impl Table {
         Err(StorageError::Busy(format!("the stock of {sku} moved again and again")).into())
     }
 
-    /// Says how a SKU is sold: two reads and a transaction of two writes, and nothing where it is sold so already.
+    /// Says how a SKU is sold: two reads and a transaction of two writes, and nothing where it is sold so already. Spread
+    /// otherwise, its stock is gathered before and dealt out afterwards.
     pub async fn sell_on(&self, sku: &Sku, terms: Terms, now: Timestamp) -> Result<SkuStock, NotMoved> {
         for attempt in 0..TRIES {
-            let before = self.stock(sku).await?.ok_or(NotMoved::UnknownSku)?;
+            let before = self.roughly(sku).await?.ok_or(NotMoved::UnknownSku)?;
             let selling = terms.selling.unwrap_or(before.offer.selling);
             let low_stock_at = terms.low_stock_at.unwrap_or(before.offer.low_stock_at);
-            if (selling, low_stock_at) == (before.offer.selling, before.offer.low_stock_at) {
-                return Ok(before);
+            let present = before.offer.spread.map(|spread| spread.buckets);
+            let buckets = terms.buckets.unwrap_or(present);
+            if (selling, low_stock_at, buckets) == (before.offer.selling, before.offer.low_stock_at, present) {
+                return match buckets {
+                    None => Ok(before),
+                    Some(_) => self.spread(before.offer, now).await,
+                };
             }
             let more = before.stock.sell_as(selling).map_err(NotMoved::Refused)?;
+            if !self.has_at_hand(&before.offer, more).await? {
+                continue;
+            }
             let (mut set, mut remove, mut values) = (vec!["available = available + :more"], Vec::new(), Vec::new());
+            if buckets != present {
+                self.gather(before.offer.product_id, sku).await?;
+                match buckets {
+                    None => remove.push("spread"),
+                    Some(buckets) => {
+                        set.push("spread = :spread");
+                        let spread = Spread { buckets, dealt: None, gathering: false, round: fresh_round()? };
+                        values.push((":spread", to_value(&spread)?));
+                    }
+                }
+            }
             match selling {
                 Selling::Stock => remove.push("selling"),
                 other => {
@@ -194,18 +241,31 @@ impl Table {
             }
             let remove = if remove.is_empty() { String::new() } else { format!(" REMOVE {}", remove.join(", ")) };
             let mut change = add_available(&before.offer, &format!("SET {}{remove}", set.join(", ")), more);
+            if buckets != present {
+                change = change.only_if("available >= :needed AND attribute_not_exists(spread.dealt)");
+            }
             for (placeholder, value) in values {
                 change = change.value(placeholder, value);
             }
             let transaction =
                 Transaction::new().write(before.next(AVAILABLE, None, now), |_| Ok(())).write(change, |_| Ok(()));
             match transaction.commit(self).await {
+                Ok(()) if buckets.is_some() => {
+                    let offer = self.offer_now(before.offer.product_id, sku).await?;
+                    return self.spread(offer.ok_or(NotMoved::UnknownSku)?, now).await;
+                }
                 Ok(()) => return self.stock(sku).await?.ok_or(NotMoved::UnknownSku),
                 Err(Refused::Failed(error)) => return Err(error.into()),
                 Err(Refused::By(_)) => back_off(attempt).await,
             }
         }
         Err(StorageError::Busy(format!("the stock of {sku} changed again and again")).into())
+    }
+
+    /// Deals out what is not yet, and answers the stock as it is then.
+    async fn spread(&self, offer: Offer, now: Timestamp) -> Result<SkuStock, NotMoved> {
+        let offer = self.settled(offer, now).await?;
+        self.stock(&offer.sku).await?.ok_or(NotMoved::UnknownSku)
     }
 
     /// A page of a SKU's ledger, the newest first.
@@ -255,13 +315,34 @@ impl Table {
     /// What does not add up of one SKU. However busy it is: its stock is read as it was at one moment, and of its ledger
     /// what had been written by then.
     async fn differences(&self, product: ProductId, sku: &Sku) -> Result<Vec<Difference>, StorageError> {
-        let [levels, offer] = self.at_once([keys::sku(sku), keys::offer(product, sku)]).await?;
-        let Some((levels, offer)) = levels.zip(offer) else { return Ok(Vec::new()) };
-        let SkuStock { offer, stock, version } = SkuStock::of(from_item(levels)?, from_item(offer)?);
+        let Some((levels, offer)) = self.at_one_moment(product, sku).await? else { return Ok(Vec::new()) };
+        let SkuStock { offer, stock, version } = SkuStock::of(levels, offer);
         let ledger = self.query(&keys::stock_of(product, sku), keys::MOVEMENT, true).await?;
         let by_then = ledger.into_iter().filter(|item| keys::number_of(item).is_none_or(|number| number <= version));
         let ledger: Vec<Movement> = by_then.map(from_item).collect::<Result<_, _>>()?;
         Ok(stock.audit(offer.ordered, &ledger))
+    }
+
+    /// A SKU and its offer as they were at one moment, with what lay in its buckets. An order takes units of a bucket and counts
+    /// them there, so it matters to no sum whether it comes before or after; and nothing else may have moved meanwhile.
+    async fn at_one_moment(&self, product: ProductId, sku: &Sku) -> Result<Option<(Levels, Offer)>, StorageError> {
+        for attempt in 0..TRIES {
+            let [levels, offer] = self.at_once([keys::sku(sku), keys::offer(product, sku)]).await?;
+            let Some((levels, offer)) = levels.zip(offer) else { return Ok(None) };
+            let (levels, mut offer): (Levels, Offer) = (from_item(levels)?, from_item(offer)?);
+            if !offer.is_dealt() {
+                return Ok(Some((levels, offer)));
+            }
+            let buckets = self.buckets(&offer).await?;
+            let after = self.offer_now(product, sku).await?;
+            if after.is_some_and(|after| after.spread == offer.spread) {
+                set_dealt(&mut offer, buckets.iter().map(|bucket| bucket.available).sum());
+                offer.ordered += buckets.iter().map(|bucket| bucket.ordered).sum::<u64>();
+                return Ok(Some((levels, offer)));
+            }
+            back_off(attempt).await;
+        }
+        Err(StorageError::Busy(format!("the buckets of {sku} changed again and again")))
     }
 
     async fn levels(&self, sku: &Sku) -> Result<Option<Levels>, StorageError> {
@@ -283,7 +364,7 @@ pub struct Audit {
 
 impl SkuStock {
     fn of(levels: Levels, offer: Offer) -> SkuStock {
-        let stock = Stock { on_hand: levels.on_hand, selling: offer.selling, available: offer.available };
+        let stock = Stock { on_hand: levels.on_hand, selling: offer.selling, available: offer.orderable() };
         SkuStock { offer, stock, version: levels.version }
     }
 

@@ -13,12 +13,15 @@ use serde::de::DeserializeOwned;
 
 use crate::keys::{self, Item, Key};
 use crate::random;
+use crate::spreading::Scarce;
 
 /// The shop's table. Cheap to clone.
 #[derive(Clone)]
 pub struct Table {
     pub(crate) client: Client,
     pub(crate) name: String,
+    /// What this process has found to run low.
+    pub(crate) scarce: Scarce,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +41,7 @@ pub enum StorageError {
 
 impl Table {
     pub fn new(client: Client, name: impl Into<String>) -> Self {
-        Table { client, name: name.into() }
+        Table { client, name: name.into(), scarce: Scarce::default() }
     }
 
     /// Opens the connection, so that the first request need not: one read of an item that is always small.

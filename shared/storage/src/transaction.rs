@@ -129,7 +129,9 @@ impl<E> Refused<E> {
     }
 }
 
-enum Outcome<E> {
+/// How a try ended that did not write.
+pub(crate) enum Outcome<E> {
+    /// It met another transaction, or a throttle: the same may succeed in a moment.
     Busy(String),
     Refused(Refused<E>),
 }
@@ -154,11 +156,7 @@ impl<E> Transaction<E> {
     pub async fn commit(self, table: &Table) -> Result<(), Refused<E>> {
         let mut attempt = 0;
         loop {
-            let outcome = match self.writes.as_slice() {
-                [(write, meaning)] => commit_one(table, write, meaning).await,
-                writes => commit_all(table, writes).await,
-            };
-            match outcome {
+            match self.attempt(table).await {
                 Ok(()) => return Ok(()),
                 Err(Outcome::Refused(refused)) => return Err(refused),
                 Err(Outcome::Busy(cause)) if attempt + 1 == ATTEMPTS => {
@@ -167,6 +165,14 @@ impl<E> Transaction<E> {
                 Err(Outcome::Busy(_)) => back_off(attempt).await,
             }
             attempt += 1;
+        }
+    }
+
+    /// Writes all or nothing, or says what it met. For who has something else to try than the same again.
+    pub async fn attempt(&self, table: &Table) -> Result<(), Outcome<E>> {
+        match self.writes.as_slice() {
+            [(write, meaning)] => commit_one(table, write, meaning).await,
+            writes => commit_all(table, writes).await,
         }
     }
 }

@@ -97,9 +97,12 @@ impl Table {
         item.extend(keys::waited_for(account, product, sku).item());
         // Who was told may wait again.
         let put = Write::put(item).only_if("attribute_not_exists(pk) OR attribute_exists(told)");
-        let sold_out = Write::check(&keys::offer(product, sku), "active = :yes AND available < :one")
-            .value(":yes", AttributeValue::Bool(true))
-            .number(":one", 1);
+        let sold_out = Write::check(
+            &keys::offer(product, sku),
+            "active = :yes AND available < :one AND (attribute_not_exists(spread.dealt) OR spread.dealt.units < :one)",
+        )
+        .value(":yes", AttributeValue::Bool(true))
+        .number(":one", 1);
         let meaning = |item: Item| match item.is_empty() {
             true => Ok(NotWaiting::UnknownSku),
             false if from_item::<Offer>(item)?.active => Ok(NotWaiting::Orderable),
@@ -142,7 +145,7 @@ impl Table {
     /// who is told. Done twice, or again after any line, it tells nobody twice.
     pub async fn tell_waiting(&self, product: ProductId, sku: &Sku, now: Timestamp) -> Result<(), StorageError> {
         let Some(offer) = self.get(&keys::offer(product, sku), true).await? else { return Ok(()) };
-        let offer: Offer = from_item(offer)?;
+        let offer = self.settled(from_item(offer)?, now).await?;
         let watching = self.query(&keys::stock_of(product, sku), keys::WATCH, true).await?;
         let low = keys::low(product, sku).sk;
         let (low, waiting): (Vec<_>, Vec<_>) =
@@ -169,7 +172,7 @@ impl Table {
     /// Tells staff if little is left of a SKU: a read, another where it is so, and a transaction if they do not know yet.
     pub async fn warn_if_low(&self, product: ProductId, sku: &Sku, now: Timestamp) -> Result<(), StorageError> {
         let Some(offer) = self.get(&keys::offer(product, sku), true).await? else { return Ok(()) };
-        let offer: Offer = from_item(offer)?;
+        let offer = self.settled(from_item(offer)?, now).await?;
         // Noted before, it is not noted again; asking costs less than to be refused, and stands in no order's way.
         let is_new = offer.is_low() && self.get(&keys::low(product, sku), false).await?.is_none();
         if is_new { self.note_low(&offer, now).await } else { Ok(()) }
@@ -260,10 +263,19 @@ impl Table {
 /// That what is left of an offer is still at most, or more than, its threshold.
 fn still(offer: &Offer, threshold: u32, comparison: &str) -> Write {
     let beyond = i64::try_from(offer.selling.beyond()).unwrap_or(i64::MAX);
-    let condition = format!("available {comparison} :most AND low_stock_at = :low");
-    Write::check(&keys::offer(offer.product_id, &offer.sku), condition)
-        .number(":most", beyond.saturating_add(threshold.into()))
-        .number(":low", threshold.into())
+    let dealt = i64::try_from(offer.dealt()).unwrap_or(i64::MAX);
+    let (and, dealt) = match offer.is_dealt() {
+        false => ("attribute_not_exists(spread.dealt)", None),
+        true => ("spread.dealt.units = :dealt", Some(dealt)),
+    };
+    let condition = format!("available {comparison} :most AND low_stock_at = :low AND {and}");
+    let check = Write::check(&keys::offer(offer.product_id, &offer.sku), condition)
+        .number(":most", beyond.saturating_add(threshold.into()).saturating_sub(dealt.unwrap_or_default()))
+        .number(":low", threshold.into());
+    match dealt {
+        None => check,
+        Some(dealt) => check.number(":dealt", dealt),
+    }
 }
 
 /// Reads the note that little is left.

@@ -76,6 +76,7 @@ mod tests {
             totals: totals(),
             destination: None,
             uses: Vec::new(),
+            buckets: Default::default(),
             expires_at: Timestamp::UNIX_EPOCH,
         }
     }

@@ -62,6 +62,7 @@ pub fn goods() -> (Category, Listing) {
         ordered: 0,
         selling: Selling::Stock,
         low_stock_at: None,
+        spread: None,
     };
     let variant = Variant {
         sku: offer.sku.clone(),
@@ -127,6 +128,7 @@ pub fn quote() -> Quote {
         totals,
         destination: None,
         uses: Vec::new(),
+        buckets: Default::default(),
         expires_at: at(600),
     }
 }

@@ -121,6 +121,7 @@ pub(crate) fn placed(wares: &[Wares], taxes: &Taxes) -> Order {
         totals,
         destination: Some(destination.clone()),
         uses: Vec::new(),
+        buckets: Default::default(),
         expires_at: at(0),
     };
     order::place(OrderId::new(Uuid::nil()), quote, "a@example.com".parse().unwrap(), address(), Actor::Customer, at(0))
@@ -222,6 +223,7 @@ fn an_order_without_anything_to_pay_has_an_invoice() {
         totals: totals.clone(),
         destination: None,
         uses: Vec::new(),
+        buckets: Default::default(),
         expires_at: at(0),
     };
     let free = order::place(order.id, quote, "a@example.com".parse().unwrap(), address(), Actor::Customer, at(0));

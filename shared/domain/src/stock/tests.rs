@@ -34,6 +34,7 @@ fn offer(selling: Selling, available: u64, low_stock_at: Option<u32>) -> Offer {
         ordered: 0,
         selling,
         low_stock_at,
+        spread: None,
     }
 }
 

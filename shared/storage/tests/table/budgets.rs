@@ -252,7 +252,7 @@ async fn stock_is_two_reads_and_moves_in_one_transaction() {
     assert_eq!(shop.wire.calls(), ["Query"]);
     shop.table.warn_if_low(tea.product_id, &tea.sku, at(1)).await.unwrap();
     assert_eq!(shop.wire.calls(), ["GetItem"]);
-    let terms = Terms { selling: None, low_stock_at: Some(Some(100)) };
+    let terms = Terms { selling: None, low_stock_at: Some(Some(100)), buckets: None };
     shop.table.sell_on(&tea.sku, terms, at(1)).await.unwrap();
     assert_eq!(shop.wire.calls(), ["GetItem", "GetItem", "TransactWriteItems", "GetItem", "GetItem"]);
     shop.table.warn_if_low(tea.product_id, &tea.sku, at(1)).await.unwrap();

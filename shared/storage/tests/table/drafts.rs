@@ -9,7 +9,7 @@ use waybill_domain::product::Offer;
 use waybill_storage::Cursor;
 use waybill_storage::carts::{CartRefused, CartWishes, LIFETIME};
 use waybill_storage::drafts::{Draft, NotBegun};
-use waybill_storage::orders::NotPlaced;
+use waybill_storage::placing::NotPlaced;
 
 use crate::accounts::{MAILBOX, ann, bob};
 use crate::pricing::{enter, promotion};

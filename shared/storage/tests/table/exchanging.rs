@@ -6,8 +6,8 @@ use waybill_domain::order::refund::Request;
 use waybill_domain::order::{Command, Exchange, Order, Parcel, Refusal, Units, returns};
 use waybill_domain::product::Offer;
 use waybill_storage::drafts::Draft;
-use waybill_storage::orders::NotPlaced;
 use waybill_storage::outbox::{Announcement, announcement};
+use waybill_storage::placing::NotPlaced;
 
 use crate::accounts::ann;
 use crate::drafts::{self, quote};

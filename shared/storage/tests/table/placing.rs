@@ -6,7 +6,7 @@ use waybill_domain::id::OrderId;
 use waybill_domain::order::Order;
 use waybill_domain::product::{Offer, Price};
 use waybill_storage::order_lists::{Orders, Placed};
-use waybill_storage::orders::NotPlaced;
+use waybill_storage::placing::NotPlaced;
 use waybill_storage::{Refused, StorageError};
 
 use crate::shop::{Shop, at, customer, order, reasons, usd};

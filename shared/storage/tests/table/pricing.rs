@@ -9,7 +9,8 @@ use waybill_domain::totals::{
     Effect, Place, Promotion, Scope, ShippingMethod, Stacking, Tariff, Taxes, Trigger, WeightBand,
 };
 use waybill_storage::carts::CartWishes;
-use waybill_storage::orders::{NotPlaced, Unchanged};
+use waybill_storage::orders::Unchanged;
+use waybill_storage::placing::NotPlaced;
 use waybill_storage::pricing::{SettingRefused, Versioned};
 
 use crate::shop::{Shop, at, cart_id, category, customer, fresh_cart, order, reasons, usd, uuid};

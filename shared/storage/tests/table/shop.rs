@@ -346,6 +346,7 @@ pub fn offer(product: &Product, sku: &str, cents: i64, units: u32) -> Offer {
         ordered: 0,
         selling: Selling::Stock,
         low_stock_at: None,
+        spread: None,
     }
 }
 

@@ -7,8 +7,8 @@ use waybill_domain::product::{Offer, ProductState};
 use waybill_domain::stock::{Change, Difference, MovementKind, Refusal, Selling, WITHOUT_END};
 use waybill_storage::Cursor;
 use waybill_storage::locations::LocationRefused;
-use waybill_storage::orders::NotPlaced;
 use waybill_storage::outbox::{Announcement, announcement};
+use waybill_storage::placing::NotPlaced;
 use waybill_storage::stock::{Done, Finding, NotMoved, SkuStock, Terms, Wanted};
 
 use crate::shop::{STAFF, Shop, at, category, customer, listing, number, offer, order, product, reasons, uuid};
@@ -59,7 +59,7 @@ impl Shop {
     }
 
     pub async fn sold_as(&self, offer: &Offer, selling: Selling) -> Result<SkuStock, NotMoved> {
-        let terms = Terms { selling: Some(selling), low_stock_at: None };
+        let terms = Terms { selling: Some(selling), low_stock_at: None, buckets: None };
         self.table.sell_on(&offer.sku, terms, at(1)).await
     }
 
@@ -281,13 +281,13 @@ async fn how_a_sku_is_sold_outlives_a_change_of_its_product_and_stays_small() {
     let shop = Shop::open().await;
     let tea = shop.sells("TEA", 450, 2).await;
     let selling = Selling::Preorder { up_to: 1_000_000, ships_from: "2027-03-01".parse().unwrap() };
-    let terms = Terms { selling: Some(selling), low_stock_at: Some(Some(7)) };
+    let terms = Terms { selling: Some(selling), low_stock_at: Some(Some(7)), buckets: None };
     let sold = shop.table.sell_on(&tea.sku, terms, at(1)).await.unwrap();
     assert_eq!((sold.offer.selling, sold.offer.low_stock_at, sold.offer.available), (selling, Some(7), 1_000_002));
     shop.change_offer(&tea, |offer| offer.weight = 7).await;
     let offer = shop.offer(&tea).await;
     assert_eq!((offer.selling, offer.low_stock_at, offer.weight, offer.available), (selling, Some(7), 7, 1_000_002));
-    let terms = Terms { selling: Some(Selling::Stock), low_stock_at: Some(None) };
+    let terms = Terms { selling: Some(Selling::Stock), low_stock_at: Some(None), buckets: None };
     shop.table.sell_on(&tea.sku, terms, at(1)).await.unwrap();
     assert_eq!(shop.offer(&tea).await, Offer { weight: 7, ..tea.clone() });
     shop.wire.calls();

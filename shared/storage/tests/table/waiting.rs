@@ -37,7 +37,7 @@ impl Shop {
     }
 
     async fn warns_at(&self, offer: &Offer, low_stock_at: Option<u32>) {
-        let terms = Terms { selling: None, low_stock_at: Some(low_stock_at) };
+        let terms = Terms { selling: None, low_stock_at: Some(low_stock_at), buckets: None };
         self.table.sell_on(&offer.sku, terms, at(1)).await.unwrap();
     }
 }

@@ -130,6 +130,7 @@ fn quote(buyer: AccountId, lines: Vec<PricedLine>, total: Money) -> Quote {
         totals,
         destination: None,
         uses: Vec::new(),
+        buckets: Default::default(),
         expires_at: Timestamp::UNIX_EPOCH,
     }
 }
