@@ -1,5 +1,5 @@
 //! Connections to AWS, kept open between calls. They speak HTTP/1.1 only, as DynamoDB does: a client that can speak HTTP/2 as
-//! well is half a megabyte of every function.
+//! well is a third of a megabyte of every function.
 
 use std::collections::HashMap;
 use std::error::Error;
