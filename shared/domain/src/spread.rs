@@ -52,6 +52,13 @@ impl Offer {
         dealt.map_or(0, |dealt| u64::try_from(dealt.units).unwrap_or_default())
     }
 
+    /// Whether what lies with the offer is to be dealt out: enough for all buckets, or anything while little lies in them.
+    pub fn needs_dealing(&self) -> bool {
+        let Some(spread) = self.spread.filter(|spread| self.active && !spread.gathering) else { return false };
+        let buckets = u64::from(spread.buckets);
+        self.available >= buckets || self.available > 0 && self.dealt() <= PLENTY * buckets
+    }
+
     /// Whether its buckets have to be counted again: they were not just now, or so little is left that it matters.
     pub fn needs_counting(&self, now: Timestamp) -> bool {
         let Some((spread, dealt)) = self.spread.and_then(|spread| Some((spread, spread.dealt?))) else { return false };

@@ -9,17 +9,14 @@ use aws_sigv4::http_request::{
     SigningSettings, UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use jiff::Timestamp;
 
-use crate::aws::tls;
 use crate::clock;
+use crate::connections::Connections;
 
 /// Bytes that every part of a file but its last one has at least: S3's own limit.
 pub const LEAST_PART: usize = 5 * 1024 * 1024;
@@ -35,7 +32,7 @@ pub struct Bucket {
     url: String,
     region: String,
     credentials: Credentials,
-    http: SharedHttpConnector,
+    connections: Connections,
 }
 
 /// A part of a file, as S3 knows it.
@@ -67,9 +64,7 @@ impl Bucket {
             None => format!("https://{name}.s3.{region}.amazonaws.com/"),
             Some(endpoint) => format!("{}/{name}/", endpoint.trim_end_matches('/')),
         };
-        let connector =
-            Connector::builder().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls()).build();
-        Bucket { url, region, credentials, http: SharedHttpConnector::new(connector) }
+        Bucket { url, region, credentials, connections: Connections::new() }
     }
 
     /// Puts a whole file, in the place of one that is there.
@@ -179,7 +174,7 @@ impl Bucket {
         for (name, value) in headers.chain(signed) {
             request.headers_mut().try_insert(name, value).map_err(failed)?;
         }
-        let mut answer = self.http.call(request).await.map_err(failed)?;
+        let mut answer = self.connections.call(request).await.map_err(failed)?;
         let etag = answer.headers().get("etag").map(ToOwned::to_owned);
         let body = ByteStream::new(answer.take_body()).collect().await.map_err(failed)?.to_vec();
         Ok(Answer { status: answer.status().as_u16(), etag, body })

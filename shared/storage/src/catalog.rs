@@ -76,10 +76,10 @@ impl Table {
     ) -> Result<(), Refused<ProductRefused>> {
         let known: HashMap<_, _> = before.offers.iter().map(|offer| (&offer.sku, offer)).collect();
         let is_other = |offer: &&Offer| known.get(&offer.sku).is_some_and(|before| !is_ordered_as(before, offer));
-        let spread: Vec<_> = after.offers.iter().filter(|offer| offer.spread.is_some()).filter(is_other).collect();
+        let mut others: Vec<_> = after.offers.iter().filter(is_other).collect();
         let mut attempt = 0;
         loop {
-            for offer in &spread {
+            for offer in others.iter().filter(|offer| offer.spread.is_some() || attempt > 0) {
                 self.gather(offer.product_id, &offer.sku).await?;
             }
             if self.save_gathered(before, after, by).await? {
@@ -91,7 +91,8 @@ impl Table {
             }
             back_off(attempt).await;
         }
-        for offer in spread {
+        others.retain(|offer| offer.spread.is_some() || attempt > 0);
+        for offer in others {
             // It is saved; whoever orders next sees to it, too.
             let dealt = match self.offer_now(offer.product_id, &offer.sku).await {
                 Ok(Some(offer)) => self.settled(offer, after.product.updated_at).await.map(drop),

@@ -38,11 +38,15 @@ pub enum NotPlaced {
 
 /// What stood in the way of one try.
 enum InTheWay {
-    ForGood(NotPlaced),
+    ForGood(Box<NotPlaced>),
     /// Too little of this line lies where it was to come from; the rest of it may lie elsewhere.
     Short(usize),
     /// The order whose goods come back is not as it was read.
     ExchangedMeanwhile,
+}
+
+fn for_good(reason: NotPlaced) -> InTheWay {
+    InTheWay::ForGood(Box::new(reason))
 }
 
 /// A place that units of a SKU lie at: one of its buckets, or its offer.
@@ -106,7 +110,7 @@ impl Table {
             let (mut for_good, mut short) = (Vec::new(), Vec::new());
             for reason in reasons {
                 match reason {
-                    InTheWay::ForGood(reason) => for_good.push(reason),
+                    InTheWay::ForGood(reason) => for_good.push(*reason),
                     InTheWay::Short(index) => {
                         self.scarce.note(order.lines[index].product_id, &order.lines[index].sku);
                         short.push(index);
@@ -114,13 +118,12 @@ impl Table {
                     InTheWay::ExchangedMeanwhile => cause = "the order that it is in exchange for changed".to_owned(),
                 }
             }
-            if for_good.is_empty() {
-                let is_moving = self.look_again(order, &mut sources, &short).await?;
-                if is_moving || short.is_empty() {
-                    back_off(attempt).await;
-                }
-            } else {
+            if !for_good.is_empty() {
                 return Err(Refused::By(for_good));
+            }
+            let is_moving = self.look_again(order, &mut sources, &short).await?;
+            if is_moving || short.is_empty() {
+                back_off(attempt).await;
             }
         }
         Err(StorageError::Busy(format!("order {} was tried {CHANGES} times: {cause}", order.id)).into())
@@ -133,14 +136,7 @@ impl Table {
             matches!(source, Source::AnyOf(_)) && self.scarce.knows(line.product_id, &line.sku)
         });
         let scarce: Vec<_> = scarce.map(|(index, _)| index).collect();
-        let Err(refused) = self.look_again(order, sources, &scarce).await else { return Ok(()) };
-        // It may be this very order that took the last ones.
-        Err(match (self.placed_order(order.id).await?, refused) {
-            (Some((order, fingerprint)), Refused::By(_)) => {
-                Refused::By(vec![NotPlaced::AlreadyPlaced { order: Box::new(order), fingerprint }])
-            }
-            (_, refused) => refused,
-        })
+        self.look_again(order, sources, &scarce).await.map(drop)
     }
 
     /// Looks for units of the lines that were short. Refused when there are too few of one; true when so many are on their way
@@ -172,7 +168,12 @@ impl Table {
             }
         }
         if !refused.is_empty() {
-            return Err(Refused::By(refused));
+            // It may be this very order, placed by the same request a moment ago, that took the last ones.
+            let placed = self
+                .placed_order(order.id)
+                .await?
+                .map(|(order, fingerprint)| vec![NotPlaced::AlreadyPlaced { order: Box::new(order), fingerprint }]);
+            return Err(Refused::By(placed.unwrap_or(refused)));
         }
         let places: usize = chosen(order, sources)?.iter().map(Vec::len).sum();
         if places + counters(order).len() + OTHERS > MAX_WRITES {
@@ -258,7 +259,7 @@ fn placing(
             _ => return Err(StorageError::Broken("an order has no fingerprint".into())),
         };
         let order: Order = from_item(item)?;
-        Ok(InTheWay::ForGood(match order.id == id {
+        Ok(for_good(match order.id == id {
             true => NotPlaced::AlreadyPlaced { order: Box::new(order), fingerprint },
             false => NotPlaced::NumberTaken,
         }))
@@ -274,25 +275,25 @@ fn placing(
                 let offer: Option<Offer> = if item.is_empty() { None } else { Some(from_item(item)?) };
                 Ok(match offer {
                     Some(offer) if offer.is_dealt() => InTheWay::Short(index),
-                    offer => InTheWay::ForGood(NotPlaced::LineRefused { line: index, sku: sku.clone(), offer }),
+                    offer => for_good(NotPlaced::LineRefused { line: index, sku: sku.clone(), offer }),
                 })
             });
         }
     }
     for (counter, limit, name) in counters(order) {
-        let used_up = move |_| Ok(InTheWay::ForGood(NotPlaced::PromotionUsedUp(name.clone())));
+        let used_up = move |_| Ok(for_good(NotPlaced::PromotionUsedUp(name.clone())));
         transaction = transaction.write(use_once_more(&counter, limit), used_up);
     }
     if quote.draft.is_some() {
         // A buyer who orders is there; whom staff order for may leave meanwhile, and nothing of theirs comes after that.
-        transaction = transaction.write(stays(order.buyer), |_| Ok(InTheWay::ForGood(NotPlaced::BuyerLeft)));
+        transaction = transaction.write(stays(order.buyer), |_| Ok(for_good(NotPlaced::BuyerLeft)));
     }
     let end_cart = Write::delete(&keys::cart(quote.into()))
         .only_if("id = :cart AND #version = :version")
         .name("#version", "version")
         .text(":cart", quote.cart_id)
         .number(":version", i64::try_from(quote.cart_version).unwrap_or(i64::MAX));
-    Ok(transaction.write(end_cart, |_| Ok(InTheWay::ForGood(NotPlaced::CartChanged))))
+    Ok(transaction.write(end_cart, |_| Ok(for_good(NotPlaced::CartChanged))))
 }
 
 fn take_stock(line: &PricedLine, place: Place, units: u32) -> Write {

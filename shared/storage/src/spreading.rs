@@ -27,7 +27,6 @@ const TRIES: u32 = 16;
 const AT_ONCE: usize = 98;
 /// Buckets that are closed at the same time.
 const CLOSED_AT_ONCE: usize = 16;
-
 /// How long a process looks at all buckets first after it has found one empty.
 const SCARCE: Duration = Duration::from_secs(2);
 
@@ -113,7 +112,7 @@ impl Table {
     /// now, and deals out what has come. Answers the offer as it is then.
     pub(crate) async fn settled(&self, offer: Offer, now: Timestamp) -> Result<Offer, StorageError> {
         let Some(spread) = offer.spread else { return Ok(offer) };
-        let is_due = spread.gathering || offer.active && offer.available > 0;
+        let is_due = spread.gathering || offer.needs_dealing();
         let mut is_same = !is_due;
         if spread.gathering {
             self.gather(offer.product_id, &offer.sku).await?;

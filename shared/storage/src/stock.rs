@@ -215,7 +215,9 @@ impl Table {
             }
             let (mut set, mut remove, mut values) = (vec!["available = available + :more"], Vec::new(), Vec::new());
             if buckets != present {
-                self.gather(before.offer.product_id, sku).await?;
+                if before.offer.is_dealt() {
+                    self.gather(before.offer.product_id, sku).await?;
+                }
                 match buckets {
                     None => remove.push("spread"),
                     Some(buckets) => {

@@ -279,3 +279,35 @@ async fn one_item_does_not_bear_a_hundred_orders_a_second() {
     let Some((sale, ..)) = sale(UNITS, None, 100).await else { return };
     assert!(sale.attempts * 10 > (UNITS + UNITS / 5) * 20, "the simulation lets everything pass: {sale:?}");
 }
+
+#[tokio::test]
+async fn a_request_that_comes_twice_at_once_for_the_last_unit_makes_one_order_and_meets_it() {
+    let shop = Shop::open_without_stream().await;
+    let Some(slow) = Slow::of(&shop) else { return };
+    tokio::time::pause();
+    for round in 0..10 {
+        let hot = shop.sells(&format!("HOT-{round}"), 450, 1).await;
+        let (one, other) = (slow.table(&shop.name), slow.table(&shop.name));
+        one.sell_on(&hot.sku, Terms { buckets: Some(Some(16)), ..Terms::default() }, at(0)).await.unwrap();
+        let buyer = customer();
+        shop.set_line(buyer, &hot, 1).await;
+        let quote = shop.quote(buyer).await;
+        let placed = order("key", &quote, at(1));
+        let place = async |table: &Table, late: u64| {
+            sleep(Duration::from_millis(late)).await;
+            table.place_order(&placed, &quote, "fingerprint").await
+        };
+        let answers = tokio::join!(place(&one, 0), place(&other, 7 * round));
+        for answer in [answers.0, answers.1] {
+            let is_this =
+                |reason: &NotPlaced| matches!(reason, NotPlaced::AlreadyPlaced { order, .. } if order.id == placed.id);
+            assert!(
+                answer
+                    .as_ref()
+                    .map_or_else(|refused| matches!(refused, Refused::By(reasons) if is_this(&reasons[0])), |()| true),
+                "{answer:?}"
+            );
+        }
+        assert_eq!(shop.levels(&hot).await, (1, 1, 0));
+    }
+}

@@ -111,6 +111,40 @@ async fn an_order_of_what_is_spread_is_one_call_and_no_read() {
     shop.assert_adds_up(&tea, 997, 3).await;
 }
 
+/// As infra/decisions/table.md has it.
+#[tokio::test]
+async fn to_deal_out_to_count_and_to_gather_costs_a_few_calls() {
+    let shop = Shop::open().await;
+    let tea = shop.sells("TEA", 450, 1_000).await;
+    let (get, query, commit, update) = ("GetItem", "Query", "TransactWriteItems", "UpdateItem");
+    shop.wire.calls();
+    shop.spreads(&tea, Some(256)).await;
+    let spread = [get, get, commit, get];
+    let dealt = [get, commit, commit, commit, get];
+    let looked_at = [get, get, query, query, query, query];
+    assert_eq!(shop.wire.calls(), [&spread[..], &dealt, &looked_at].concat());
+    shop.buys(&tea, 1).await.unwrap();
+    shop.wire.calls();
+    shop.table.warn_if_low(tea.product_id, &tea.sku, at(1)).await.unwrap();
+    assert_eq!(
+        shop.wire.calls(),
+        [get, query, query, query, query, update, get],
+        "999 units are not plenty for 256 buckets"
+    );
+    shop.moves(&tea, &receive(1_000)).await.unwrap();
+    shop.table.tell_waiting(tea.product_id, &tea.sku, at(1)).await.unwrap();
+    shop.wire.calls();
+    shop.table.warn_if_low(tea.product_id, &tea.sku, at(1)).await.unwrap();
+    assert_eq!(shop.wire.calls(), [get], "they were counted just now");
+    shop.table.warn_if_low(tea.product_id, &tea.sku, at(2)).await.unwrap();
+    assert_eq!(shop.wire.calls(), [get, query, query, query, query, get], "they are as many as before");
+    shop.spreads(&tea, Some(16)).await;
+    shop.wire.calls();
+    shop.spreads(&tea, None).await;
+    let gathered = [[get, update, query].as_slice(), &[update; 16], &[commit]].concat();
+    assert_eq!(shop.wire.calls(), [&[get, get], &gathered[..], &[commit, get, get]].concat());
+}
+
 #[tokio::test]
 async fn the_last_units_are_sold_wherever_they_lie_and_not_one_more() {
     let shop = Shop::open().await;
