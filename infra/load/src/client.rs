@@ -1,7 +1,5 @@
 //! What a client does in the shop.
 
-#![expect(clippy::disallowed_methods, reason = "a client makes its idempotency keys itself")]
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

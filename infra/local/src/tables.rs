@@ -167,9 +167,10 @@ mod tests {
     fn what_is_past_its_time_is_deleted_and_nothing_else() {
         let folder = Folder::new();
         let key = |name: &str, kind: &str| json!({ "AttributeName": name, "KeyType": kind });
+        let attribute = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
         let create = json!({
             "TableName": "Table",
-            "AttributeDefinitions": ["pk", "sk"].map(|name| json!({ "AttributeName": name, "AttributeType": "S" })),
+            "AttributeDefinitions": [attribute("pk"), attribute("sk")],
             "KeySchema": [key("pk", "HASH"), key("sk", "RANGE")],
             "BillingMode": "PAY_PER_REQUEST",
         });
