@@ -115,8 +115,9 @@ async fn what_is_cancelled_is_sold_again(buckets: Value) {
             (_, _, _, None) => {}
         }
     }
+    // None, where whoever came late already got what was given back.
     let free = UNITS - kept;
-    assert!(cancelled > 0 && free > 0 && left_out.len() as i64 > free, "{kept} kept, {cancelled} cancelled");
+    assert!(cancelled > 0 && free >= 0 && left_out.len() as i64 > free, "{kept} kept, {cancelled} cancelled");
     eventually("the release", async || (shop.available(&product, "HOT").await == free).then_some(())).await;
     let again = left_out.iter().map(async |(buyer, quote)| buyer.place_patiently(&key(), quote).await.status == 201);
     let sold = futures_util::future::join_all(again).await.into_iter().filter(|is_sold| *is_sold).count();

@@ -7,15 +7,8 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_runtime::invocation_id::InvocationIdInterceptor;
-use aws_runtime::request_info::RequestInfoInterceptor;
-use aws_runtime::user_agent::UserAgentInterceptor;
-use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeSerializationInterceptorContextRef;
-use aws_smithy_runtime_api::client::interceptors::{Intercept, disable_interceptor, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
-use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
@@ -66,7 +59,7 @@ impl Aws {
     #[cfg(feature = "aws-sdk-dynamodb")]
     pub fn table(&self) -> Result<Table, Missing> {
         let name = settings::read(|variables| variables.text("TABLE_NAME"))?;
-        let mut config = aws_sdk_dynamodb::Config::from(&self.shared).to_builder().interceptor(Plain);
+        let mut config = aws_sdk_dynamodb::Config::from(&self.shared).to_builder().interceptor(crate::plain::Plain);
         if let Some(endpoint) = settings::optional("AWS_ENDPOINT_URL_DYNAMODB") {
             config.set_endpoint_url(Some(endpoint));
         }
@@ -99,30 +92,5 @@ impl Aws {
                 format!("secret {arn}: {}", aws_sdk_secretsmanager::error::DisplayErrorContext(error))
             })?;
         answer.secret_string.ok_or_else(|| format!("secret {arn} is not text").into())
-    }
-}
-
-/// Leaves out of calls the headers that only tell AWS about the client: to make them is a tenth of a call's work.
-#[derive(Debug)]
-struct Plain;
-
-#[dyn_dispatch_hint]
-impl Intercept for Plain {
-    fn name(&self) -> &'static str {
-        "Plain"
-    }
-
-    fn read_before_execution(
-        &self,
-        _: &BeforeSerializationInterceptorContextRef<'_>,
-        config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let why = "it only tells about the client";
-        config
-            .interceptor_state()
-            .store_put(disable_interceptor::<InvocationIdInterceptor>(why))
-            .store_put(disable_interceptor::<RequestInfoInterceptor>(why))
-            .store_put(disable_interceptor::<UserAgentInterceptor>(why));
-        Ok(())
     }
 }

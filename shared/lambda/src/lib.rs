@@ -7,6 +7,8 @@ pub mod clock;
 mod connections;
 pub mod links;
 pub mod log;
+#[cfg(feature = "aws-sdk-dynamodb")]
+mod plain;
 pub mod random;
 pub mod settings;
 pub mod stream;

@@ -99,10 +99,8 @@ impl Table {
                 after.is_some_and(|after| (after.available, after.spread) == (before.available, before.spread));
             found.is_moving = !is_same || before.spread.is_some_and(|spread| spread.gathering);
             if !found.is_moving {
-                match self.note_count(&before, counted, now).await {
-                    Ok(()) | Err(StorageError::Busy(_)) => {}
-                    Err(error) => return Err(error),
-                }
+                // Where somebody else is noting something, `stock` sees to it.
+                self.note_count(&before, counted, now).await?;
             }
         }
         Ok(Some(found))
@@ -130,15 +128,14 @@ impl Table {
     async fn count_buckets(&self, mut offer: Offer, now: Timestamp) -> Result<(), StorageError> {
         for attempt in 0..TRIES {
             let counted = self.buckets(&offer).await?.iter().map(|bucket| bucket.available).sum();
-            match self.note_count(&offer, counted, now).await {
-                Ok(()) => return Ok(()),
-                Err(StorageError::Busy(_)) => back_off(attempt).await,
-                Err(error) => return Err(error),
+            if self.note_count(&offer, counted, now).await? {
+                return Ok(());
             }
-            // Whoever it met may have been counting, too.
+            back_off(attempt).await;
+            // Whoever was faster may have counted before the last order came.
             match self.offer_now(offer.product_id, &offer.sku).await? {
-                Some(now) => offer = now,
-                None => return Ok(()),
+                Some(now) if now.open_buckets().is_some() => offer = now,
+                Some(_) | None => return Ok(()),
             }
         }
         Err(StorageError::Busy(format!("the buckets of {} were counted again and again", offer.sku)))
@@ -263,14 +260,14 @@ impl Table {
         self.get(&keys::offer(product, sku), true).await?.map(from_item).transpose()
     }
 
-    /// Notes what lies in the buckets of an offer, unless it has been counted or moved since the offer was read. Whoever looks
-    /// for what is in stock hears of it once nothing is left.
-    async fn note_count(&self, offer: &Offer, counted: u64, now: Timestamp) -> Result<(), StorageError> {
+    /// Notes what lies in the buckets of an offer; false where it was counted or moved since the offer was read, or is being
+    /// so. Whoever looks for what is in stock hears of it once nothing is left.
+    async fn note_count(&self, offer: &Offer, counted: u64, now: Timestamp) -> Result<bool, StorageError> {
         let Some((spread, dealt)) = offer.spread.and_then(|spread| Some((spread, spread.dealt?))) else {
-            return Ok(());
+            return Ok(true);
         };
         if dealt.units == signed(counted) {
-            return Ok(());
+            return Ok(true);
         }
         let note = Write::update(&keys::offer(offer.product_id, &offer.sku), "SET #spread.dealt = :dealt")
             .only_if("#spread.dealt = :seen AND #spread.#round = :round AND attribute_not_exists(#spread.gathering)")
@@ -281,9 +278,9 @@ impl Table {
             transaction = transaction.write(stock::put_on_sale(&offer.sku, now), |_| Ok(()));
         }
         match transaction.attempt(self).await {
-            Ok(()) | Err(Outcome::Refused(Refused::By(_))) => Ok(()),
+            Ok(()) => Ok(true),
+            Err(Outcome::Refused(Refused::By(_)) | Outcome::Busy(_)) => Ok(false),
             Err(Outcome::Refused(Refused::Failed(error))) => Err(error),
-            Err(Outcome::Busy(cause)) => Err(StorageError::Busy(cause)),
         }
     }
 }
