@@ -11,7 +11,7 @@ use waybill_storage::placing::NotPlaced;
 use waybill_storage::stock::{NotMoved, SkuStock, Terms, Wanted};
 use waybill_storage::{Refused, StorageError};
 
-use crate::shop::{Shop, at, customer, number, order, reasons, uuid};
+use crate::shop::{Shop, at, customer, order, reasons, uuid};
 use crate::stock::{receive, sale, wanted};
 
 impl Shop {
@@ -27,17 +27,6 @@ impl Shop {
         let of_ours =
             items.as_array().unwrap().iter().filter(|item| item["pk"]["S"].as_str().unwrap().starts_with(&pk));
         of_ours.map(|item| item["available"]["N"].as_str().unwrap().parse().unwrap()).collect()
-    }
-
-    async fn buys(&self, offer: &Offer, units: i64) -> Result<Order, Vec<NotPlaced>> {
-        let buyer = customer();
-        self.set_line(buyer, offer, units).await;
-        let quote = self.quote(buyer).await;
-        let order = order(&format!("key-{}", number()), &quote, at(2));
-        match self.table.place_order(&order, &quote, "fingerprint").await {
-            Ok(()) => Ok(order),
-            refused => Err(reasons(refused)),
-        }
     }
 
     async fn assert_adds_up(&self, offer: &Offer, on_hand: i64, reserved: i64) {
@@ -123,7 +112,7 @@ async fn to_deal_out_to_count_and_to_gather_costs_a_few_calls() {
     let dealt = [get, commit, commit, commit, get];
     let looked_at = [get, get, query, query, query, query];
     assert_eq!(shop.wire.calls(), [&spread[..], &dealt, &looked_at].concat());
-    shop.buys(&tea, 1).await.unwrap();
+    shop.orders(&tea, 1).await.unwrap();
     shop.wire.calls();
     shop.table.warn_if_low(tea.product_id, &tea.sku, at(1)).await.unwrap();
     assert_eq!(
@@ -151,25 +140,25 @@ async fn the_last_units_are_sold_wherever_they_lie_and_not_one_more() {
     let tea = shop.sells("TEA", 450, 40).await;
     shop.spreads(&tea, Some(16)).await;
     // No bucket has more than three.
-    shop.buys(&tea, 20).await.unwrap();
-    assert_eq!(left(&shop.buys(&tea, 21).await.unwrap_err()), 20);
+    shop.orders(&tea, 20).await.unwrap();
+    assert_eq!(left(&shop.orders(&tea, 21).await.unwrap_err()), 20);
     for _ in 0..19 {
-        shop.buys(&tea, 1).await.unwrap();
+        shop.orders(&tea, 1).await.unwrap();
     }
-    assert_eq!(left(&shop.buys(&tea, 2).await.unwrap_err()), 1);
-    let last = shop.buys(&tea, 1).await.unwrap();
-    assert_eq!(left(&shop.buys(&tea, 1).await.unwrap_err()), 0);
+    assert_eq!(left(&shop.orders(&tea, 2).await.unwrap_err()), 1);
+    let last = shop.orders(&tea, 1).await.unwrap();
+    assert_eq!(left(&shop.orders(&tea, 1).await.unwrap_err()), 0);
     shop.assert_adds_up(&tea, 40, 40).await;
     assert_eq!(shop.offer(&tea).await.orderable(), 0, "who was refused has noted that nothing is left");
 
     // What somebody gives back lies with the offer, until it is dealt out.
     shop.moves(&tea, &release(&last)).await.unwrap();
     assert_eq!(shop.offer(&tea).await.orderable(), 1);
-    shop.buys(&tea, 1).await.unwrap();
+    shop.orders(&tea, 1).await.unwrap();
     shop.moves(&tea, &receive(5)).await.unwrap();
     shop.table.tell_waiting(tea.product_id, &tea.sku, at(4)).await.unwrap();
     assert_eq!((shop.offer(&tea).await.available, shop.offer(&tea).await.orderable()), (0, 5));
-    shop.buys(&tea, 5).await.unwrap();
+    shop.orders(&tea, 5).await.unwrap();
     shop.assert_adds_up(&tea, 45, 45).await;
 }
 
@@ -179,12 +168,12 @@ async fn crumbs_in_more_buckets_than_fit_into_one_transaction_are_put_together()
     let tea = shop.sells("TEA", 450, 256).await;
     shop.spreads(&tea, Some(256)).await;
     assert_eq!(shop.buckets(&tea).await, [1; 256]);
-    shop.buys(&tea, 96).await.unwrap();
+    shop.orders(&tea, 96).await.unwrap();
     assert_eq!(shop.buckets(&tea).await.iter().sum::<u64>(), 160);
-    shop.buys(&tea, 97).await.unwrap();
+    shop.orders(&tea, 97).await.unwrap();
     assert_eq!(shop.buckets(&tea).await, Vec::<u64>::new());
-    shop.buys(&tea, 63).await.unwrap();
-    assert_eq!(left(&shop.buys(&tea, 1).await.unwrap_err()), 0);
+    shop.orders(&tea, 63).await.unwrap();
+    assert_eq!(left(&shop.orders(&tea, 1).await.unwrap_err()), 0);
     shop.assert_adds_up(&tea, 256, 256).await;
 }
 
@@ -242,7 +231,7 @@ async fn staff_change_price_and_sale_of_what_is_spread_and_no_order_comes_at_the
     let refused = reasons(shop.table.place_order(&order("key", &quote, at(2)), &quote, "fingerprint").await);
     let refused = matches!(&refused[..], [NotPlaced::LineRefused { offer: Some(offer), .. }] if offer.prices.values().all(|price| price.amount == 500));
     assert!(refused);
-    shop.buys(&tea, 1).await.unwrap();
+    shop.orders(&tea, 1).await.unwrap();
     let ben = customer();
     shop.set_line(ben, &tea, 1).await;
     let quote = shop.quote(ben).await;
@@ -255,7 +244,7 @@ async fn staff_change_price_and_sale_of_what_is_spread_and_no_order_comes_at_the
     assert_eq!(shop.buckets(&tea).await, Vec::<u64>::new());
     shop.change_offer(&tea, |offer| offer.active = true).await;
     assert_eq!(shop.buckets(&tea).await.len(), 32);
-    shop.buys(&tea, 98).await.unwrap();
+    shop.orders(&tea, 98).await.unwrap();
     shop.assert_adds_up(&tea, 100, 99).await;
 }
 
@@ -264,17 +253,17 @@ async fn staff_take_away_what_is_not_ordered_wherever_it_lies() {
     let shop = Shop::open().await;
     let tea = shop.sells("TEA", 450, 100).await;
     shop.spreads(&tea, Some(16)).await;
-    shop.buys(&tea, 30).await.unwrap();
+    shop.orders(&tea, 30).await.unwrap();
     let correct = |units| wanted(Change::Correct { at: LocationId::MAIN, units });
     let refused = shop.moves(&tea, &correct(-71)).await;
     assert!(matches!(refused, Err(NotMoved::Refused(Refusal::Ordered { available: 70 }))), "{refused:?}");
     shop.moves(&tea, &correct(-60)).await.unwrap();
     shop.assert_adds_up(&tea, 40, 30).await;
-    assert_eq!(left(&shop.buys(&tea, 11).await.unwrap_err()), 10);
-    shop.buys(&tea, 10).await.unwrap();
+    assert_eq!(left(&shop.orders(&tea, 11).await.unwrap_err()), 10);
+    shop.orders(&tea, 10).await.unwrap();
     shop.spreads(&tea, Some(16)).await;
     assert!(shop.sold_as(&tea, Selling::Backorder { up_to: 50 }).await.is_ok());
-    shop.buys(&tea, 50).await.unwrap();
+    shop.orders(&tea, 50).await.unwrap();
     let refused = shop.sold_as(&tea, Selling::Stock).await;
     assert!(matches!(refused, Err(NotMoved::Refused(Refusal::Ordered { available: 0 }))), "{refused:?}");
 }
@@ -286,7 +275,7 @@ async fn a_product_of_spread_stock_is_deleted_only_while_nobody_has_ordered_it()
     for offer in [&tea, &cup] {
         shop.spreads(offer, Some(16)).await;
     }
-    shop.buys(&tea, 1).await.unwrap();
+    shop.orders(&tea, 1).await.unwrap();
     let listing = async |offer: &Offer| shop.table.product(offer.product_id, true).await.unwrap().unwrap();
     assert_eq!(reasons(shop.table.delete_product(&listing(&tea).await).await), [ProductRefused::Sold]);
     shop.table.delete_product(&listing(&cup).await).await.unwrap();
@@ -327,7 +316,7 @@ async fn dealing_and_gathering_may_be_broken_off_anywhere() {
     }
     println!("{busy} orders came while everything was in closed buckets");
     assert!(busy > 0);
-    shop.buys(&tea, 500 - reserved).await.unwrap();
+    shop.orders(&tea, 500 - reserved).await.unwrap();
     shop.assert_adds_up(&tea, 500, 500).await;
 }
 
@@ -364,12 +353,12 @@ async fn whatever_happens_at_once_nothing_is_oversold_and_everything_adds_up() {
     let (kept, ()) = tokio::join!(join_all(buyers), staff);
     shop.assert_adds_up(&tea, 270, kept.iter().sum()).await;
     let left = 270 - kept.iter().sum::<i64>();
-    shop.buys(&tea, left).await.unwrap();
+    shop.orders(&tea, left).await.unwrap();
     shop.assert_adds_up(&tea, 270, 270).await;
 }
 
 impl Shop {
-    /// As `buys`, for who may be told that the shop is busy, and comes again.
+    /// As `orders`, for who may be told that the shop is busy, and comes again.
     async fn tries(&self, offer: &Offer, units: i64) -> Result<Order, Vec<NotPlaced>> {
         let buyer = customer();
         self.set_line(buyer, offer, units).await;

@@ -72,7 +72,7 @@ impl Shop {
         self.table.audit(ProductState::Active, None, 100).await.unwrap().findings
     }
 
-    async fn orders(&self, offer: &Offer, units: i64) -> Result<Order, Vec<NotPlaced>> {
+    pub async fn orders(&self, offer: &Offer, units: i64) -> Result<Order, Vec<NotPlaced>> {
         let buyer = customer();
         self.set_line(buyer, offer, units).await;
         let quote = self.quote(buyer).await;
