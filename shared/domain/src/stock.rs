@@ -340,7 +340,7 @@ pub enum Difference {
 }
 
 /// All numbers of units are far below what 63 bits hold.
-fn signed(units: u64) -> i64 {
+pub fn signed(units: u64) -> i64 {
     i64::try_from(units).unwrap_or(i64::MAX)
 }
 

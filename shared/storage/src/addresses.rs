@@ -66,7 +66,7 @@ impl Table {
             book.version += 1;
             let mut item = to_item(&book)?;
             // By this a write that the SDK sends again, because its reply was lost, knows itself.
-            let mark = random::number().map_err(|error| StorageError::Broken(format!("no random number: {error}")))?;
+            let mark = random::fresh()?;
             let mark = AttributeValue::N(mark.to_string());
             item.insert(CHANGE.into(), mark.clone());
             item.extend(keys::address_book(account).item());

@@ -233,7 +233,7 @@ pub(crate) fn replaced(before: &Order, after: &Order) -> Result<(Write, Attribut
     let key = keys::order(after.id.number());
     item.retain(|attribute, _| attribute != "pk" && attribute != "sk");
     // By this a change that is sent again knows itself; a version or a time others may have written as well.
-    let change = random::number().map_err(|error| StorageError::Broken(format!("no random number: {error}")))?;
+    let change = random::fresh()?;
     let change = AttributeValue::N(change.to_string());
     item.insert("change".into(), change.clone());
     let (mut assignments, mut names, mut values) = (Vec::new(), HashMap::new(), Item::new());

@@ -214,9 +214,7 @@ fn chosen(order: &Order, sources: &[Source]) -> Result<Chosen, StorageError> {
 impl Source {
     fn choose(&self, units: u32) -> Result<Vec<(Place, u32)>, StorageError> {
         let any = |count: usize| -> Result<usize, StorageError> {
-            let number = random::number();
-            let number = number.map_err(|error| StorageError::Broken(format!("no random number: {error}")))?;
-            Ok(usize::try_from(number % count.max(1) as u64).unwrap_or_default())
+            Ok(usize::try_from(random::fresh()? % count.max(1) as u64).unwrap_or_default())
         };
         match self {
             Source::Offer => Ok(vec![(None, units)]),

@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use crate::table::StorageError;
+
 thread_local! {
     static SIMULATED: Cell<Option<u64>> = const { Cell::new(None) };
 }
@@ -27,6 +29,11 @@ pub fn number() -> Result<u64, getrandom::Error> {
     let mut bytes = [0; size_of::<u64>()];
     fill(&mut bytes)?;
     Ok(u64::from_le_bytes(bytes))
+}
+
+/// A number unlike all before it, for what is written.
+pub(crate) fn fresh() -> Result<u64, StorageError> {
+    number().map_err(|error| StorageError::Broken(format!("no random number: {error}")))
 }
 
 /// The next number of a state, the same for the same state: nothing to keep secrets with. SplitMix64:

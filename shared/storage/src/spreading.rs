@@ -13,6 +13,7 @@ use waybill_domain::Timestamp;
 use waybill_domain::id::ProductId;
 use waybill_domain::product::Offer;
 use waybill_domain::spread::{Dealt, Spread};
+use waybill_domain::stock::signed;
 use waybill_domain::text::Sku;
 
 use crate::keys::{self, BUCKETS_TOGETHER};
@@ -111,17 +112,20 @@ impl Table {
     pub(crate) async fn settled(&self, offer: Offer, now: Timestamp) -> Result<Offer, StorageError> {
         let Some(spread) = offer.spread else { return Ok(offer) };
         let is_due = spread.gathering || offer.needs_dealing();
-        let mut is_same = !is_due;
+        let is_stale = !spread.gathering && offer.needs_counting(now);
         if spread.gathering {
             self.gather(offer.product_id, &offer.sku).await?;
-        } else if offer.needs_counting(now) {
+        }
+        if is_stale {
             self.count_buckets(offer.clone(), now).await?;
-            is_same = false;
         }
         if is_due {
             self.deal(offer.product_id, &offer.sku, now).await?;
         }
-        Ok(if is_same { offer } else { self.offer_now(offer.product_id, &offer.sku).await?.unwrap_or(offer) })
+        if !is_due && !is_stale {
+            return Ok(offer);
+        }
+        Ok(self.offer_now(offer.product_id, &offer.sku).await?.unwrap_or(offer))
     }
 
     /// Notes what lies in the buckets of an offer at this moment.
@@ -192,7 +196,7 @@ impl Table {
                     &keys::offer(product, sku),
                     "SET available = available + :units, #spread.#round = :next REMOVE #spread.dealt, #spread.gathering ADD #ordered :ordered",
                 )
-                .value(":next", AttributeValue::N(fresh_round()?.to_string())),
+                .value(":next", AttributeValue::N(random::fresh()?.to_string())),
             };
             back = in_round(back.only_if("#spread.gathering = :yes AND #spread.#round = :round"), spread)
                 .value(":yes", AttributeValue::Bool(true))
@@ -222,7 +226,7 @@ impl Table {
     async fn deal(&self, product: ProductId, sku: &Sku, now: Timestamp) -> Result<(), StorageError> {
         let Some(mut offer) = self.offer_now(product, sku).await? else { return Ok(()) };
         let Some(spread) = offer.spread.filter(|spread| !spread.gathering && offer.active) else { return Ok(()) };
-        let shares = shares(offer.available, spread.buckets, fresh_round()?);
+        let shares = shares(offer.available, spread.buckets, random::fresh()?);
         let (mut rest, mut size, mut attempt) = (shares.as_slice(), AT_ONCE, 0);
         while !rest.is_empty() {
             let (part, others) = rest.split_at(size.min(rest.len()));
@@ -346,11 +350,6 @@ fn in_round(write: Write, spread: Spread) -> Write {
     write.name("#spread", "spread").name("#round", "round").value(":round", AttributeValue::N(spread.round.to_string()))
 }
 
-/// Unlike all before it.
-pub(crate) fn fresh_round() -> Result<u64, StorageError> {
-    random::number().map_err(|error| StorageError::Broken(format!("no random number: {error}")))
-}
-
 /// An offer whose buckets hold so many units.
 pub(crate) fn set_dealt(offer: &mut Offer, units: u64) {
     if let Some(spread) = &mut offer.spread
@@ -359,9 +358,4 @@ pub(crate) fn set_dealt(offer: &mut Offer, units: u64) {
         let counted_at = spread.dealt.map_or(Timestamp::UNIX_EPOCH, |dealt| dealt.counted_at);
         spread.dealt = Some(Dealt { units: signed(units), counted_at });
     }
-}
-
-/// All numbers of units are far below what 63 bits hold.
-fn signed(units: u64) -> i64 {
-    i64::try_from(units).unwrap_or(i64::MAX)
 }

@@ -17,7 +17,8 @@ use crate::catalog::Products;
 use crate::keys::{self, Index, Item, SUMMARY};
 use crate::order_lists::Placed;
 use crate::page::{Cursor, Page, Stretch};
-use crate::spreading::{fresh_round, set_dealt};
+use crate::random;
+use crate::spreading::set_dealt;
 use crate::table::{StorageError, Table, back_off, from_item, to_item, to_value};
 use crate::transaction::{Refused, Transaction, Write};
 
@@ -222,7 +223,7 @@ impl Table {
                     None => remove.push("spread"),
                     Some(buckets) => {
                         set.push("spread = :spread");
-                        let spread = Spread { buckets, dealt: None, gathering: false, round: fresh_round()? };
+                        let spread = Spread { buckets, dealt: None, gathering: false, round: random::fresh()? };
                         values.push((":spread", to_value(&spread)?));
                     }
                 }

@@ -144,8 +144,8 @@ impl Table {
     /// Tells whoever waits for a SKU what there is to tell at this moment: a read, a query, and a write or two for each
     /// who is told. Done twice, or again after any line, it tells nobody twice.
     pub async fn tell_waiting(&self, product: ProductId, sku: &Sku, now: Timestamp) -> Result<(), StorageError> {
-        let Some(offer) = self.get(&keys::offer(product, sku), true).await? else { return Ok(()) };
-        let offer = self.settled(from_item(offer)?, now).await?;
+        let Some(offer) = self.offer_now(product, sku).await? else { return Ok(()) };
+        let offer = self.settled(offer, now).await?;
         let watching = self.query(&keys::stock_of(product, sku), keys::WATCH, true).await?;
         let low = keys::low(product, sku).sk;
         let (low, waiting): (Vec<_>, Vec<_>) =
@@ -171,8 +171,8 @@ impl Table {
 
     /// Tells staff if little is left of a SKU: a read, another where it is so, and a transaction if they do not know yet.
     pub async fn warn_if_low(&self, product: ProductId, sku: &Sku, now: Timestamp) -> Result<(), StorageError> {
-        let Some(offer) = self.get(&keys::offer(product, sku), true).await? else { return Ok(()) };
-        let offer = self.settled(from_item(offer)?, now).await?;
+        let Some(offer) = self.offer_now(product, sku).await? else { return Ok(()) };
+        let offer = self.settled(offer, now).await?;
         // Noted before, it is not noted again; asking costs less than to be refused, and stands in no order's way.
         let is_new = offer.is_low() && self.get(&keys::low(product, sku), false).await?.is_none();
         if is_new { self.note_low(&offer, now).await } else { Ok(()) }
@@ -199,8 +199,8 @@ impl Table {
     }
 
     async fn is_orderable(&self, offer: &Offer) -> Result<bool, StorageError> {
-        let now = self.get(&keys::offer(offer.product_id, &offer.sku), true).await?;
-        Ok(now.map(from_item).transpose()?.is_some_and(|offer: Offer| offer.is_orderable()))
+        let now = self.offer_now(offer.product_id, &offer.sku).await?;
+        Ok(now.is_some_and(|offer| offer.is_orderable()))
     }
 
     /// Notes that little is left, once until it is forgotten, and only while it is so.

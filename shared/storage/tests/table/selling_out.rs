@@ -5,15 +5,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures_util::{StreamExt, stream};
 use waybill_domain::cart::Quote;
-use waybill_domain::id::MovementId;
 use waybill_domain::message::Actor;
 use waybill_domain::order::{Command, Order};
 use waybill_domain::product::Offer;
-use waybill_domain::stock::Change;
 use waybill_storage::Table;
-use waybill_storage::stock::{Done, Wanted};
+use waybill_storage::stock::Done;
 
 use crate::shop::{Shop, at, customer, order};
+use crate::stock::release;
 
 const BUYERS: usize = 500;
 const UNITS: i64 = 100;
@@ -52,22 +51,13 @@ async fn buy(table: Table, quote: Quote, sold: Sold, changes_their_mind: bool) -
     let decide = |order: &Order| order.decide(cancel.clone(), Actor::Customer, at(1));
     table.change_order(placed.id, None, decide).await.unwrap();
     // The queue brings it twice.
-    let (one, other) = tokio::join!(release(&table, &placed), release(&table, &placed));
-    assert!(matches!((one, other), (Done::Now(_), Done::Before(_)) | (Done::Before(_), Done::Now(_))));
+    let (sku, back) = (&placed.lines[0].sku, release(&placed));
+    let (one, other) = tokio::join!(table.move_stock(sku, &back), table.move_stock(sku, &back));
+    assert!(matches!(
+        (one.unwrap(), other.unwrap()),
+        (Done::Now(_), Done::Before(_)) | (Done::Before(_), Done::Now(_))
+    ));
     Bought::Cancelled { units }
-}
-
-async fn release(table: &Table, order: &Order) -> Done {
-    let line = &order.lines[0];
-    let wanted = Wanted {
-        id: MovementId::released(order.id, &line.sku),
-        change: Change::Release { units: line.quantity.get() },
-        by: Actor::Customer,
-        reason: None,
-        order_id: Some(order.id),
-        at: at(2),
-    };
-    table.move_stock(&line.sku, &wanted).await.unwrap()
 }
 
 /// The quote of a cart like that of another buyer. It wants one unit, or sets the SKU twice and then wants two: the last word,

@@ -1,18 +1,16 @@
 //! Stock that is spread over buckets: wherever units lie, all of them can be ordered, and none twice.
 
 use futures_util::future::join_all;
-use waybill_domain::id::{LocationId, MovementId};
-use waybill_domain::message::Actor;
 use waybill_domain::order::Order;
 use waybill_domain::product::Offer;
-use waybill_domain::stock::{Change, Refusal, Selling};
+use waybill_domain::stock::{Refusal, Selling};
 use waybill_storage::catalog::ProductRefused;
 use waybill_storage::placing::NotPlaced;
-use waybill_storage::stock::{NotMoved, SkuStock, Terms, Wanted};
+use waybill_storage::stock::{NotMoved, SkuStock, Terms};
 use waybill_storage::{Refused, StorageError};
 
 use crate::shop::{Shop, at, customer, order, reasons, uuid};
-use crate::stock::{receive, sale, wanted};
+use crate::stock::{correct, receive, release, sale};
 
 impl Shop {
     async fn spreads(&self, offer: &Offer, buckets: Option<u16>) -> SkuStock {
@@ -32,18 +30,6 @@ impl Shop {
     async fn assert_adds_up(&self, offer: &Offer, on_hand: i64, reserved: i64) {
         assert_eq!(self.levels(offer).await, (on_hand, reserved, (on_hand - reserved).unsigned_abs()));
         assert_eq!(self.findings().await, []);
-    }
-}
-
-fn release(order: &Order) -> Wanted {
-    let line = &order.lines[0];
-    Wanted {
-        id: MovementId::released(order.id, &line.sku),
-        change: Change::Release { units: line.quantity.get() },
-        by: Actor::Customer,
-        reason: None,
-        order_id: Some(order.id),
-        at: at(3),
     }
 }
 
@@ -254,7 +240,6 @@ async fn staff_take_away_what_is_not_ordered_wherever_it_lies() {
     let tea = shop.sells("TEA", 450, 100).await;
     shop.spreads(&tea, Some(16)).await;
     shop.orders(&tea, 30).await.unwrap();
-    let correct = |units| wanted(Change::Correct { at: LocationId::MAIN, units });
     let refused = shop.moves(&tea, &correct(-71)).await;
     assert!(matches!(refused, Err(NotMoved::Refused(Refusal::Ordered { available: 70 }))), "{refused:?}");
     shop.moves(&tea, &correct(-60)).await.unwrap();
@@ -345,7 +330,7 @@ async fn whatever_happens_at_once_nothing_is_oversold_and_everything_adds_up() {
                 )
                 .await
                 .unwrap();
-            shop.moves(&tea, &wanted(Change::Correct { at: LocationId::MAIN, units: -5 })).await.unwrap();
+            shop.moves(&tea, &correct(-5)).await.unwrap();
             shop.table.tell_waiting(tea.product_id, &tea.sku, at(2)).await.unwrap();
             shop.change_offer(&tea, |offer| offer.active = true).await;
         }

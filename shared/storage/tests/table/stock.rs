@@ -26,7 +26,7 @@ pub fn receive(units: u32) -> Wanted {
     wanted(Change::Receive { at: LocationId::MAIN, units })
 }
 
-fn correct(units: i64) -> Wanted {
+pub fn correct(units: i64) -> Wanted {
     wanted(Change::Correct { at: LocationId::MAIN, units })
 }
 
@@ -40,6 +40,16 @@ pub fn sale(order: &Order) -> Wanted {
         reason: None,
         order_id: Some(order.id),
         at: at(2),
+    }
+}
+
+/// What a cancelled order's first line gives back.
+pub fn release(order: &Order) -> Wanted {
+    let line = &order.lines[0];
+    Wanted {
+        id: MovementId::released(order.id, &line.sku),
+        change: Change::Release { units: line.quantity.get() },
+        ..sale(order)
     }
 }
 
