@@ -110,7 +110,8 @@ impl House {
         let guard = guard(&table).await;
         let is_captured_later = seed.is_multiple_of(3);
         let capture = if is_captured_later { Capture::Manual } else { Capture::Automatic };
-        let stripe = Stripe::in_process(STRIPE_KEY, wire.stripe(), "https://shop.example.com").with_capture(capture);
+        let stripe = Stripe::in_process(STRIPE_KEY, wire.stripe(), "https://shop.example.com").unwrap();
+        let stripe = stripe.with_capture(capture);
         let browsers = client!(aws_sdk_apigatewaymanagement, &aws);
         let [mail, push, stock, import, refund, document, export, webhook] = QUEUES.map(ToOwned::to_owned);
         let house = Rc::new(House {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use stripe::{IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
+use stripe_client_core::{IdempotencyKey, RequestStrategy, StripeRequest};
 use stripe_core::customer::{CreateCustomer, DeleteCustomer, SearchCustomer, UpdateCustomer};
 use stripe_core::customer_session::{
     CreateCustomerSession, CreateCustomerSessionComponents, CreateCustomerSessionComponentsPaymentElement as Element,
@@ -23,6 +23,8 @@ use waybill_storage::payers::Payer;
 use waybill_web::{Kind, Problem};
 
 use crate::App;
+use crate::line::StripeError;
+use crate::objects::{Customer, CustomerSession, List};
 use crate::stripe_api::{Stripe, failed, is_missing, told, unaskable};
 
 /// What our customers at Stripe name their account by.
@@ -40,7 +42,7 @@ where
 {
     let payer = payer(app, holder).await?;
     let made = match make(payer.as_ref().map(|payer| payer.customer.clone())).await {
-        Err(StripeError::Stripe(errors, _)) if is_missing(&errors) && errors.param.as_deref() == Some("customer") => {
+        Err(StripeError::Refused(why, _)) if is_missing(&why) && why.param.as_deref() == Some("customer") => {
             let payer = anew(app, holder, payer.as_ref()).await?;
             make(payer.map(|payer| payer.customer)).await
         }
@@ -57,7 +59,7 @@ async fn payer(app: &App, holder: &Holder) -> Result<Option<Payer>, Problem> {
     }
     match app.stripe.tell_address(&known.customer, &holder.email).await {
         Ok(()) => keep(app, holder, Some(known), known.customer.clone()).await,
-        Err(StripeError::Stripe(errors, _)) if is_missing(&errors) => anew(app, holder, Some(known)).await,
+        Err(StripeError::Refused(why, _)) if is_missing(&why) => anew(app, holder, Some(known)).await,
         Err(error) => {
             tracing::warn!(error = told(&error), "a customer's address could not be changed at Stripe");
             Ok(Some(known.clone()))
@@ -70,7 +72,7 @@ async fn anew(app: &App, holder: &Holder, gone: Option<&Payer>) -> Result<Option
     match app.stripe.make_customer(holder.id, &holder.email, gone).await {
         Ok(customer) => keep(app, holder, gone, customer).await,
         // It will be the same the next time, so an attempt to pay is put to Stripe in the same words each time.
-        Err(error @ StripeError::Stripe(_, 400..=428 | 430..=499)) => {
+        Err(error @ StripeError::Refused(_, 400..=428 | 430..=499)) => {
             tracing::warn!(error = told(&error), "Stripe makes no customer; the payment has none");
             Ok(None)
         }
@@ -105,12 +107,13 @@ impl Stripe {
         let key = IdempotencyKey::new(key).map_err(unaskable)?;
         let name = HashMap::from([(ACCOUNT.to_owned(), account.to_string())]);
         let request = CreateCustomer::new().email(email.as_str()).metadata(name);
-        let made = request.customize().request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await?;
-        Ok(made.id.to_string())
+        let request = request.build().customize::<Customer>().request_strategy(RequestStrategy::Idempotent(key));
+        Ok(request.send(&self.client).await?.id)
     }
 
     async fn tell_address(&self, customer: &str, email: &Email) -> Result<(), StripeError> {
-        UpdateCustomer::new(customer).email(email.as_str()).send(&self.client).await.map(drop)
+        let request = UpdateCustomer::new(customer).email(email.as_str()).build();
+        request.customize::<Customer>().send(&self.client).await.map(drop)
     }
 
     /// What Stripe's Elements show and keep a customer's ways to pay with, for half an hour. None where Stripe does not make it.
@@ -127,7 +130,8 @@ impl Stripe {
             payment_element: Some(element),
             ..CreateCustomerSessionComponents::new()
         };
-        match CreateCustomerSession::new(components).customer(customer).send(&self.client).await {
+        let request = CreateCustomerSession::new(components).customer(customer).build();
+        match request.customize::<CustomerSession>().send(&self.client).await {
             Ok(made) => Some(made.client_secret),
             Err(error) => {
                 tracing::warn!(error = told(&error), "Stripe made no customer session");
@@ -143,17 +147,18 @@ impl Stripe {
             self.delete_customer(customer).await?;
         }
         let query = format!("metadata['{ACCOUNT}']:'{account}'");
-        let found = SearchCustomer::new(query).limit(100).send(&self.client).await.map_err(|error| told(&error))?;
+        let request = SearchCustomer::new(query).limit(100).build().customize::<List<Customer>>();
+        let found = request.send(&self.client).await.map_err(|error| told(&error))?;
         for other in found.data {
-            self.delete_customer(other.id.as_str()).await?;
+            self.delete_customer(&other.id).await?;
         }
         Ok(())
     }
 
     async fn delete_customer(&self, customer: &str) -> Result<(), String> {
-        match DeleteCustomer::new(customer).send(&self.client).await {
+        match DeleteCustomer::new(customer).build().customize::<Customer>().send(&self.client).await {
             Ok(_) => Ok(()),
-            Err(StripeError::Stripe(errors, _)) if is_missing(&errors) => Ok(()),
+            Err(StripeError::Refused(why, _)) if is_missing(&why) => Ok(()),
             Err(error) => Err(told(&error)),
         }
     }

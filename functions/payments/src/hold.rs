@@ -3,9 +3,8 @@
 //! Stripe's events about one come in any order, and say how it stood then. So each only says that something has happened, and
 //! how it stands now is asked for.
 
-use stripe::StripeError;
+use stripe_client_core::StripeRequest;
 use stripe_core::payment_intent::{CancelPaymentIntent, CapturePaymentIntent};
-use stripe_shared::PaymentIntent;
 use waybill_domain::Timestamp;
 use waybill_domain::id::OrderId;
 use waybill_domain::message::Actor;
@@ -14,7 +13,9 @@ use waybill_storage::Table;
 use waybill_storage::orders::{StripeEvent, Unchanged};
 use waybill_web::Problem;
 
+use crate::line::StripeError;
 use crate::note::Noted;
+use crate::objects::PaymentIntent;
 use crate::stripe_api::{Page, Stripe, failed, standing};
 
 impl Stripe {
@@ -23,12 +24,12 @@ impl Stripe {
     /// Without an idempotency key: a payment is captured once anyhow, and with a key Stripe would give the answer of a bank
     /// that has refused for a day. https://docs.stripe.com/api/idempotent_requests
     pub(crate) async fn capture(&self, intent: &str) -> Result<Option<Command>, Problem> {
-        self.ended(intent, CapturePaymentIntent::new(intent).send(&self.client).await).await
+        self.ended(intent, CapturePaymentIntent::new(intent).build().customize().send(&self.client).await).await
     }
 
     /// Lets go of what the bank holds, unless it has been captured; says how the payment stands then.
     pub(crate) async fn release(&self, intent: &str) -> Result<Option<Command>, Problem> {
-        self.ended(intent, CancelPaymentIntent::new(intent).send(&self.client).await).await
+        self.ended(intent, CancelPaymentIntent::new(intent).build().customize().send(&self.client).await).await
     }
 
     async fn ended(
@@ -39,7 +40,7 @@ impl Stripe {
         match answer {
             Ok(intent) => Ok(standing(&intent)),
             // Stripe refuses what was captured or let go of before; which it was is to be asked.
-            Err(StripeError::Stripe(_, 400 | 402)) => self.standing(intent).await,
+            Err(StripeError::Refused(_, 400 | 402)) => self.standing(intent).await,
             Err(error) => Err(failed(error)),
         }
     }

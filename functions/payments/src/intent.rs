@@ -7,11 +7,11 @@ use axum::extract::State;
 use http::StatusCode;
 use orders::own_order;
 use serde::Serialize;
-use stripe::{IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
+use stripe_client_core::{IdempotencyKey, RequestStrategy, StripeRequest};
 use stripe_core::payment_intent::{
     CancelPaymentIntent, CreatePaymentIntent, CreatePaymentIntentAutomaticPaymentMethods,
 };
-use stripe_shared::{PaymentIntent as AtStripe, PaymentIntentCaptureMethod, PaymentIntentStatus};
+use stripe_shared::PaymentIntentCaptureMethod;
 use utoipa::ToSchema;
 use waybill_domain::id::OrderId;
 use waybill_domain::money::Money;
@@ -21,6 +21,8 @@ use waybill_web::{Caller, Kind, Problem, Segment};
 
 use crate::App;
 use crate::customers::for_holder;
+use crate::line::StripeError;
+use crate::objects::PaymentIntent as AtStripe;
 use crate::start::{attempt, close_attempt, idempotency_key, save, take_limits};
 use crate::stripe_api::{Capture, Page, Stripe, at_stripe, failed, name, standing, unaskable};
 
@@ -82,11 +84,11 @@ async fn open(app: &App, caller: &Caller, order: &Order, number: u32) -> Result<
     let open =
         move |customer: Option<String>| async move { app.stripe.open_intent(order, number, customer.as_deref()).await };
     let made = for_holder(app, &caller.holder, open).await?;
-    let session = PaymentSession::Intent { intent: made.id.to_string() };
+    let session = PaymentSession::Intent { intent: made.id.clone() };
     let order = save(app, order.id, number, session).await?;
     match &attempt(&order)?.session {
         // Asked again, Stripe answers as it was made; somebody may have paid since.
-        Some(PaymentSession::Intent { intent }) if *intent == made.id.as_str() => {
+        Some(PaymentSession::Intent { intent }) if *intent == made.id => {
             answer(app, StatusCode::CREATED, &order, Some(made)).await
         }
         Some(_) | None => {
@@ -99,11 +101,11 @@ async fn answer(app: &App, status: StatusCode, order: &Order, made: Option<AtStr
     let made = made.ok_or_else(|| Problem::internal("Stripe does not know a payment intent that it made"))?;
     let client_secret = made.client_secret.ok_or_else(|| Problem::internal("a payment intent without a secret"))?;
     let customer_session_client_secret = match &made.customer {
-        Some(customer) => app.stripe.customer_session(customer.id().as_str()).await,
+        Some(customer) => app.stripe.customer_session(&customer.0).await,
         None => None,
     };
-    let id = made.id.to_string();
-    Ok((status, Json(PaymentIntent { id, client_secret, customer_session_client_secret, amount: order.total })))
+    let (id, amount) = (made.id, order.total);
+    Ok((status, Json(PaymentIntent { id, client_secret, customer_session_client_secret, amount })))
 }
 
 impl Stripe {
@@ -128,7 +130,7 @@ impl Stripe {
             Some(customer) => request.customer(customer),
             None => request,
         };
-        request.customize().request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await
+        request.build().customize().request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await
     }
 
     /// Cancels an intent, unless somebody has paid by it.
@@ -138,10 +140,10 @@ impl Stripe {
             Page::Open => {}
             ended @ (Page::Closed | Page::Completed { .. }) => return Ok(ended),
         }
-        match CancelPaymentIntent::new(intent).send(&self.client).await {
+        match CancelPaymentIntent::new(intent).build().customize().send(&self.client).await {
             Ok(cancelled) => Ok(outcome_of(Some(&cancelled))),
             // Somebody has just paid.
-            Err(StripeError::Stripe(_, 400)) => Ok(outcome_of(self.intent(intent).await?.as_ref())),
+            Err(StripeError::Refused(_, 400)) => Ok(outcome_of(self.intent(intent).await?.as_ref())),
             Err(error) => Err(failed(error)),
         }
     }
@@ -150,10 +152,10 @@ impl Stripe {
 /// What became of a payment intent that the buyer can pay by; nobody can by one that is not there.
 pub(crate) fn outcome_of(intent: Option<&AtStripe>) -> Page {
     let Some(intent) = intent else { return Page::Closed };
-    match (standing(intent), &intent.status) {
+    match (standing(intent), intent.status.as_str()) {
         (Some(Command::Release { .. }), _) => Page::Closed,
         (Some(payment), _) => Page::Completed { payment: Some(payment) },
-        (None, PaymentIntentStatus::Processing | PaymentIntentStatus::Succeeded) => Page::Completed { payment: None },
+        (None, "processing" | "succeeded") => Page::Completed { payment: None },
         (None, _) => Page::Open,
     }
 }

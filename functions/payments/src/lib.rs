@@ -9,6 +9,7 @@ pub mod hold;
 mod intent;
 mod line;
 pub mod note;
+pub mod objects;
 mod refunds;
 mod start;
 mod stripe_api;
@@ -21,10 +22,9 @@ use utoipa::OpenApi;
 use waybill_storage::Table;
 use waybill_web::Guard;
 
-pub use line::Counter;
+pub use line::{Counter, StripeError};
 use stripe_api::{dispute_of, money, outcome, refund_of};
 
-pub use stripe::StripeError;
 pub use stripe_api::{Capture, Stripe, is_of_known_form, order_of, paid_by, payment_on, standing_of, told};
 
 #[derive(Clone, FromRef)]

@@ -1,6 +1,5 @@
 //! Taking note of what Stripe tells: by an event, by an answer, or when the books are compared.
 
-use stripe_shared::{Dispute, Refund};
 use waybill_domain::Timestamp;
 use waybill_domain::id::OrderId;
 use waybill_domain::message::Actor;
@@ -10,6 +9,7 @@ use waybill_storage::orders::{StripeEvent, Unchanged};
 use waybill_web::Problem;
 
 use crate::give_up::catch_up;
+use crate::objects::{Dispute, Refund};
 use crate::work::warn;
 use crate::{Stripe, dispute_of, money, outcome, refund_of};
 
@@ -28,7 +28,7 @@ pub struct Told {
 impl Told {
     /// None where nothing has become of the refund yet, or it is of no payment that an order can have.
     pub fn of_refund(refund: &Refund) -> Option<Told> {
-        let (outcome, intent) = (outcome(refund)?, refund.payment_intent.as_ref()?.id().to_string());
+        let (outcome, intent) = (outcome(refund)?, refund.payment_intent.as_ref()?.0.clone());
         if let Some((order, number)) = refund_of(refund) {
             let command = Command::Refund(refund::Command::Settle { number, outcome });
             return Some(Told { intent, order: Some(order), command });
@@ -41,7 +41,7 @@ impl Told {
     /// None for a dispute of no payment that an order can have.
     pub fn of_dispute(dispute: &Dispute) -> Result<Option<Told>, UnclearDispute> {
         let Some(intent) = &dispute.payment_intent else { return Ok(None) };
-        let intent = intent.id().to_string();
+        let intent = intent.0.clone();
         let told = dispute_of(dispute, intent.clone()).ok_or(UnclearDispute)?;
         Ok(Some(Told { intent, order: None, command: Command::NoteDispute(told.into()) }))
     }

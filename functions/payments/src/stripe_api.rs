@@ -1,12 +1,11 @@
 //! What we ask of Stripe, by async-stripe.
 
 use std::collections::HashMap;
-use std::fmt::Display;
+use std::fmt::{Display, Write};
 use std::str::FromStr;
 use std::time::Duration;
 
-use futures_util::Stream;
-use stripe::{ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
+use futures_util::{Stream, TryStreamExt, stream};
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
     CreateCheckoutSessionPaymentIntentData, CreateCheckoutSessionPaymentIntentDataCaptureMethod,
@@ -15,13 +14,11 @@ use stripe_checkout::checkout_session::{
     CreateCheckoutSessionSavedPaymentMethodOptionsPaymentMethodSave as Save, ExpireCheckoutSession, ProductData,
     RetrieveCheckoutSession,
 };
+use stripe_client_core::{IdempotencyKey, RequestStrategy, StripeRequest, VERSION};
 use stripe_core::dispute::ListDispute;
 use stripe_core::payment_intent::{ListPaymentIntent, RetrievePaymentIntent};
 use stripe_core::refund::{CreateRefund, ListRefund};
-use stripe_shared::{
-    ApiErrors, ApiErrorsType, ApiVersion, CheckoutSession, CheckoutSessionMode, CheckoutSessionPaymentStatus,
-    CheckoutSessionStatus, DisputeStatus as StripesStatus, PaymentIntent, PaymentIntentStatus,
-};
+use stripe_shared::CheckoutSessionMode;
 use stripe_types::RangeQueryTs;
 use waybill_domain::cart::PricedLine;
 use waybill_domain::id::OrderId;
@@ -34,7 +31,8 @@ use waybill_domain::{SignedDuration, Timestamp};
 use waybill_web::{Kind, Problem};
 
 use crate::intent::outcome_of;
-use crate::line::{Counter, Line};
+use crate::line::{Counter, Line, Refused, StripeError};
+use crate::objects::{self, CheckoutSession, List, Listed, PaymentIntent};
 use crate::start::idempotency_key;
 
 /// Stripe answers a session in well under a second; past this it is taken for down. API Gateway gives up after 30.
@@ -95,8 +93,7 @@ pub enum Page {
 impl Stripe {
     /// `url` is where the API lives, with a slash at the end.
     pub fn new(secret_key: &str, url: &str, shop_url: &str) -> Result<Self, StripeError> {
-        let client = ClientBuilder::new(secret_key.trim()).url(url).timeout(PATIENCE).build()?;
-        let client = Line::Network(Box::new(client));
+        let client = Line::network(url, secret_key.trim())?;
         let shop_url = shop_url.trim_end_matches('/').to_owned();
         Ok(Stripe { client, shop_url, is_live: is_live(secret_key), capture: Capture::Automatic })
     }
@@ -107,10 +104,10 @@ impl Stripe {
     }
 
     /// A Stripe that is in this process: simulations have no sockets.
-    pub fn in_process(secret_key: &str, counter: Counter, shop_url: &str) -> Self {
-        let client = Line::in_process(secret_key, counter);
+    pub fn in_process(secret_key: &str, counter: Counter, shop_url: &str) -> Result<Self, StripeError> {
+        let client = Line::in_process(secret_key, counter)?;
         let (shop_url, is_live) = (shop_url.to_owned(), is_live(secret_key));
-        Stripe { client, shop_url, is_live, capture: Capture::Automatic }
+        Ok(Stripe { client, shop_url, is_live, capture: Capture::Automatic })
     }
 
     /// Whether real money moves. Stripe's keys say so: `sk_live_…`, `rk_live_…`, `sk_org_live_…`.
@@ -126,8 +123,8 @@ impl Stripe {
         customer: Option<&str>,
     ) -> Result<CheckoutSession, StripeError> {
         let key = IdempotencyKey::new(idempotency_key(order, attempt, customer)).map_err(unaskable)?;
-        let request = self.request(order, customer)?;
-        request.customize().request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await
+        let request = self.request(order, customer)?.build().customize();
+        request.request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await
     }
 
     /// What an order keeps of its page.
@@ -139,7 +136,7 @@ impl Stripe {
         }
         let expires_at = Timestamp::from_second(session.expires_at).map_err(Problem::internal)?;
         let url = session.url.ok_or_else(|| Problem::internal("Stripe made a session without a page"))?;
-        Ok(PaymentSession::Page { id: session.id.to_string(), url, expires_at })
+        Ok(PaymentSession::Page { id: session.id, url, expires_at })
     }
 
     /// What became of what the buyer can pay by.
@@ -159,12 +156,12 @@ impl Stripe {
     }
 
     async fn page(&self, session_id: &str) -> Result<Page, Problem> {
-        let session: CheckoutSession =
-            RetrieveCheckoutSession::new(session_id).send(&self.client).await.map_err(failed)?;
-        match session.status {
-            Some(CheckoutSessionStatus::Open) => Ok(Page::Open),
-            Some(CheckoutSessionStatus::Complete) => self.completed(&session).await,
-            Some(CheckoutSessionStatus::Expired) => Ok(Page::Closed),
+        let request = RetrieveCheckoutSession::new(session_id).build().customize();
+        let session: CheckoutSession = request.send(&self.client).await.map_err(failed)?;
+        match session.status.as_deref() {
+            Some("open") => Ok(Page::Open),
+            Some("complete") => self.completed(&session).await,
+            Some("expired") => Ok(Page::Closed),
             status => Err(Problem::internal(format!("a session of a status that we do not know: {status:?}"))),
         }
     }
@@ -174,7 +171,7 @@ impl Stripe {
         let payment = payment_on(session);
         let intent = session.payment_intent.as_ref().filter(|_| payment.is_none());
         let Some(intent) = intent else { return Ok(Page::Completed { payment }) };
-        Ok(match self.standing(intent.id().as_str()).await? {
+        Ok(match self.standing(&intent.0).await? {
             Some(Command::Release { .. }) => Page::Closed,
             payment => Page::Completed { payment },
         })
@@ -182,10 +179,11 @@ impl Stripe {
 
     /// Closes a page, unless somebody has paid on it. Closing it again comes to the same.
     async fn close_page(&self, session_id: &str) -> Result<Page, Problem> {
-        match ExpireCheckoutSession::new(session_id).send(&self.client).await {
+        let request = ExpireCheckoutSession::new(session_id).build().customize::<CheckoutSession>();
+        match request.send(&self.client).await {
             Ok(_) => Ok(Page::Closed),
             // Stripe refuses one that is not open; what it is instead is to be asked.
-            Err(StripeError::Stripe(_, 400)) => self.page(session_id).await,
+            Err(StripeError::Refused(_, 400)) => self.page(session_id).await,
             Err(error) => Err(failed(error)),
         }
     }
@@ -208,14 +206,15 @@ impl Stripe {
         let name = [(ORDER.to_owned(), order.to_string()), (REFUND.to_owned(), refund.number.to_string())];
         let request =
             CreateRefund::new().payment_intent(intent).amount(refund.amount.amount).metadata(HashMap::from(name));
-        match request.customize().request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await {
+        let request = request.build().customize::<objects::Refund>();
+        match request.request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await {
             // What is answered again to a key is how it was then.
             Ok(made) if outcome(&made).is_none() => {
                 Ok(self.refund_made(intent, refund.number).await?.and_then(|made| outcome(&made)))
             }
             Ok(made) => Ok(outcome(&made)),
             // Refused for good, such as where the money has gone back by another way; unless it was ourselves who did it.
-            Err(StripeError::Stripe(errors, status)) if is_final(&errors, status) => {
+            Err(StripeError::Refused(why, status)) if is_final(&why, status) => {
                 match self.refund_made(intent, refund.number).await? {
                     Some(made) => Ok(outcome(&made)),
                     None => Ok(Some(Outcome::Failed { stripe: None })),
@@ -232,10 +231,11 @@ impl Stripe {
     }
 
     /// A refund of ours, by its number.
-    async fn refund_made(&self, intent: &str, number: u32) -> Result<Option<stripe_shared::Refund>, String> {
-        match ListRefund::new().payment_intent(intent).limit(100).send(&self.client).await {
+    async fn refund_made(&self, intent: &str, number: u32) -> Result<Option<objects::Refund>, String> {
+        let request = ListRefund::new().payment_intent(intent).limit(100).build();
+        match request.customize::<List<objects::Refund>>().send(&self.client).await {
             Ok(refunds) => Ok(refunds.data.into_iter().find(|made| number_of(made) == Some(number))),
-            Err(StripeError::Stripe(errors, _)) if is_missing(&errors) => Ok(None),
+            Err(StripeError::Refused(why, _)) if is_missing(&why) => Ok(None),
             Err(error) => Err(told(&error)),
         }
     }
@@ -258,36 +258,46 @@ impl Stripe {
 
     /// As the front needs it to have the buyer pay.
     pub(crate) async fn intent(&self, intent: &str) -> Result<Option<PaymentIntent>, Problem> {
-        match RetrievePaymentIntent::new(intent).send(&self.client).await {
+        match RetrievePaymentIntent::new(intent).build().customize().send(&self.client).await {
             Ok(intent) => Ok(Some(intent)),
-            Err(StripeError::Stripe(errors, _)) if is_missing(&errors) => Ok(None),
+            Err(StripeError::Refused(why, _)) if is_missing(&why) => Ok(None),
             Err(error) => Err(failed(error)),
         }
     }
 
     /// All payments that were begun since then, the newest first.
     pub fn payments_since(&self, since: Timestamp) -> impl Stream<Item = Result<PaymentIntent, StripeError>> + Unpin {
-        ListPaymentIntent::new()
-            .created(RangeQueryTs::gte(since.as_second()))
-            .limit(100)
-            .paginate()
-            .stream(&self.client)
+        self.all(ListPaymentIntent::new().created(RangeQueryTs::gte(since.as_second())).limit(100))
     }
 
     /// All refunds that were begun since then, the newest first.
-    pub fn refunds_since(
-        &self,
-        since: Timestamp,
-    ) -> impl Stream<Item = Result<stripe_shared::Refund, StripeError>> + Unpin {
-        ListRefund::new().created(RangeQueryTs::gte(since.as_second())).limit(100).paginate().stream(&self.client)
+    pub fn refunds_since(&self, since: Timestamp) -> impl Stream<Item = Result<objects::Refund, StripeError>> + Unpin {
+        self.all(ListRefund::new().created(RangeQueryTs::gte(since.as_second())).limit(100))
     }
 
     /// All disputes that were begun since then, the newest first.
     pub fn disputes_since(
         &self,
         since: Timestamp,
-    ) -> impl Stream<Item = Result<stripe_shared::Dispute, StripeError>> + Unpin {
-        ListDispute::new().created(RangeQueryTs::gte(since.as_second())).limit(100).paginate().stream(&self.client)
+    ) -> impl Stream<Item = Result<objects::Dispute, StripeError>> + Unpin {
+        self.all(ListDispute::new().created(RangeQueryTs::gte(since.as_second())).limit(100))
+    }
+
+    /// All of a list, a page whenever the one before has been read.
+    fn all<T: Listed, L: StripeRequest>(&self, list: L) -> impl Stream<Item = Result<T, StripeError>> + Unpin {
+        let client = self.client.clone();
+        let pages = stream::try_unfold(Some(String::new()), move |next| {
+            let (client, mut request) = (client.clone(), list.build());
+            async move {
+                let Some(next) = next else { return Ok(None) };
+                let _ = write!(request.query.get_or_insert_default(), "{next}");
+                let page: List<T> = request.customize().send(&client).await?;
+                let last = page.data.last().filter(|_| page.has_more);
+                let next = last.map(|last| format!("&starting_after={}", last.id()));
+                Ok(Some((stream::iter(page.data.into_iter().map(Ok)), next)))
+            }
+        });
+        Box::pin(pages.try_flatten())
     }
 
     /// Nothing in it depends on the time: an idempotency key goes with the very same request only.
@@ -344,34 +354,34 @@ pub fn standing_of(intent: &PaymentIntent) -> Option<(OrderId, Command)> {
 
 /// The order that a payment is of; None for one that is not ours.
 pub fn order_of(intent: &PaymentIntent) -> Option<OrderId> {
-    intent.metadata.get(ORDER)?.parse().ok()
+    intent.metadata.order_id.as_ref()?.parse().ok()
 }
 
 /// A payment, once the money is here.
 fn payment(intent: &PaymentIntent) -> Option<Command> {
-    if intent.status != PaymentIntentStatus::Succeeded {
+    if intent.status != "succeeded" {
         return None;
     }
     let amount = money(intent.amount_received, &intent.currency)?;
-    Some(Command::Pay { intent: intent.id.to_string(), amount })
+    Some(Command::Pay { intent: intent.id.clone(), amount })
 }
 
 /// How a payment stands; None before it is authorised or paid.
 pub(crate) fn standing(intent: &PaymentIntent) -> Option<Command> {
-    let id = intent.id.to_string();
-    match intent.status {
-        PaymentIntentStatus::Succeeded => payment(intent),
-        PaymentIntentStatus::RequiresCapture => {
+    let id = intent.id.clone();
+    match intent.status.as_str() {
+        "succeeded" => payment(intent),
+        "requires_capture" => {
             Some(Command::Authorise { intent: id, amount: money(intent.amount_capturable, &intent.currency)? })
         }
-        PaymentIntentStatus::Canceled => Some(Command::Release { intent: id }),
+        "canceled" => Some(Command::Release { intent: id }),
         _ => None,
     }
 }
 
 /// What became of a refund; None while that is not decided.
-pub fn outcome(refund: &stripe_shared::Refund) -> Option<Outcome> {
-    let stripe = refund.id.to_string();
+pub fn outcome(refund: &objects::Refund) -> Option<Outcome> {
+    let stripe = refund.id.clone();
     match refund.status.as_deref()? {
         "succeeded" => Some(Outcome::Succeeded { stripe }),
         "failed" | "canceled" => Some(Outcome::Failed { stripe: Some(stripe) }),
@@ -380,18 +390,18 @@ pub fn outcome(refund: &stripe_shared::Refund) -> Option<Outcome> {
 }
 
 /// An amount as Stripe writes it; None in a currency that the shop does not know.
-pub fn money(amount: i64, currency: &stripe_types::Currency) -> Option<Money> {
-    Some(Money::new(amount, currency.to_string().to_uppercase().parse().ok()?))
+pub fn money(amount: i64, currency: &str) -> Option<Money> {
+    Some(Money::new(amount, currency.to_uppercase().parse().ok()?))
 }
 
 /// Whether objects in this version of Stripe's API can be read. Within a release, which has a name, Stripe only adds
 /// (<https://docs.stripe.com/api/versioning>).
-pub fn is_of_known_form(version: &ApiVersion) -> bool {
-    release(version) == release(&stripe_shared::version::VERSION)
+pub fn is_of_known_form(version: &str) -> bool {
+    release(version) == release(VERSION.as_str())
 }
 
-fn release(version: &ApiVersion) -> &str {
-    version.as_str().split_once('.').map_or(version.as_str(), |(_, release)| release)
+fn release(version: &str) -> &str {
+    version.split_once('.').map_or(version, |(_, release)| release)
 }
 
 fn is_live(secret_key: &str) -> bool {
@@ -399,22 +409,22 @@ fn is_live(secret_key: &str) -> bool {
 }
 
 /// How a dispute of this payment stands; None where it is not said what is disputed.
-pub fn dispute_of(dispute: &stripe_shared::Dispute, intent: String) -> Option<Told> {
-    let status = match dispute.status {
-        StripesStatus::WarningNeedsResponse | StripesStatus::WarningUnderReview => DisputeStatus::Inquiry,
-        StripesStatus::NeedsResponse => DisputeStatus::NeedsResponse,
-        StripesStatus::UnderReview => DisputeStatus::UnderReview,
-        StripesStatus::Won => DisputeStatus::Won,
-        StripesStatus::Lost => DisputeStatus::Lost,
-        StripesStatus::WarningClosed => DisputeStatus::Withdrawn,
+pub fn dispute_of(dispute: &objects::Dispute, intent: String) -> Option<Told> {
+    let status = match dispute.status.as_str() {
+        "warning_needs_response" | "warning_under_review" => DisputeStatus::Inquiry,
+        "needs_response" => DisputeStatus::NeedsResponse,
+        "under_review" => DisputeStatus::UnderReview,
+        "won" => DisputeStatus::Won,
+        "lost" => DisputeStatus::Lost,
+        "warning_closed" => DisputeStatus::Withdrawn,
         // `prevented`, of which Stripe does not say who has the money, and what it may add.
         _ => return None,
     };
     // An inquiry that was answered stands as it did, and wants nothing more.
-    let is_answered = dispute.status == StripesStatus::WarningUnderReview;
+    let is_answered = dispute.status == "warning_under_review";
     let due_by = dispute.evidence_details.due_by.filter(|_| !is_answered);
     let dispute = Dispute {
-        stripe: dispute.id.to_string(),
+        stripe: dispute.id.clone(),
         amount: money(dispute.amount, &dispute.currency)?,
         reason: dispute.reason.parse().ok()?,
         status,
@@ -425,21 +435,21 @@ pub fn dispute_of(dispute: &stripe_shared::Dispute, intent: String) -> Option<To
 }
 
 /// The order and the number of a refund of ours; None for one that was made at Stripe.
-pub fn refund_of(refund: &stripe_shared::Refund) -> Option<(OrderId, u32)> {
-    let order = refund.metadata.as_ref()?.get(ORDER)?.parse().ok()?;
+pub fn refund_of(refund: &objects::Refund) -> Option<(OrderId, u32)> {
+    let order = refund.metadata.as_ref()?.order_id.as_ref()?.parse().ok()?;
     Some((order, number_of(refund)?))
 }
 
-fn number_of(refund: &stripe_shared::Refund) -> Option<u32> {
-    refund.metadata.as_ref()?.get(REFUND)?.parse().ok()
+fn number_of(refund: &objects::Refund) -> Option<u32> {
+    refund.metadata.as_ref()?.refund.as_ref()?.parse().ok()
 }
 
 /// The payment that was made on a page. None where the money is not there yet, or it is not said what was paid.
 pub fn payment_on(session: &CheckoutSession) -> Option<Command> {
-    if session.payment_status != CheckoutSessionPaymentStatus::Paid {
+    if session.payment_status != "paid" {
         return None;
     }
-    let intent = session.payment_intent.as_ref()?.id().to_string();
+    let intent = session.payment_intent.as_ref()?.0.clone();
     Some(Command::Pay { intent, amount: money(session.amount_total?, session.currency.as_ref()?)? })
 }
 
@@ -502,29 +512,31 @@ pub(crate) fn at_stripe(currency: Currency) -> Result<stripe_types::Currency, St
 
 /// What cannot be put to Stripe, which is nobody's fault but ours.
 pub(crate) fn unaskable(why: impl Display) -> StripeError {
-    StripeError::ConfigError(why.to_string())
+    StripeError::Unaskable(why.to_string())
 }
 
 /// Whether Stripe will never make a refund: not where it does not know the address, or the key was used for another.
-fn is_final(errors: &ApiErrors, status: u16) -> bool {
+fn is_final(why: &Refused, status: u16) -> bool {
     match status {
-        404 => is_missing(errors),
-        400 | 402 => errors.type_ != ApiErrorsType::IdempotencyError,
+        404 => is_missing(why),
+        400 | 402 => why.kind != "idempotency_error",
         _ => false,
     }
 }
 
 /// Whether what was asked about is not there, and not the address that was asked at.
-pub(crate) fn is_missing(errors: &ApiErrors) -> bool {
-    errors.code.as_ref().is_some_and(|code| code.as_str() == "resource_missing")
+pub(crate) fn is_missing(why: &Refused) -> bool {
+    why.code.as_deref() == Some("resource_missing")
 }
 
 /// What went wrong, without what was sent.
 pub fn told(error: &StripeError) -> String {
     match error {
-        StripeError::Stripe(errors, status) => format!("it answered {status} {:?} {:?}", errors.type_, errors.code),
-        StripeError::ClientError(_) | StripeError::Timeout => "it did not answer".to_owned(),
-        StripeError::JSONDeserialize(_) | StripeError::ConfigError(_) => "it answered what cannot be read".to_owned(),
+        StripeError::Refused(why, status) => {
+            format!("it answered {status} {} {}", why.kind, why.code.as_deref().unwrap_or_default())
+        }
+        StripeError::Unanswered(_) | StripeError::Timeout => "it did not answer".to_owned(),
+        StripeError::Unreadable(_) | StripeError::Unaskable(_) => "it answered what cannot be read".to_owned(),
     }
 }
 
@@ -533,30 +545,32 @@ pub(crate) fn failed(error: StripeError) -> Problem {
     const LATER: &str = "The payment provider does not answer. Your order is kept; please try again in a moment.";
     match error {
         // The error's own text may quote what we sent; its type and code say enough.
-        StripeError::Stripe(errors, status @ (429 | 500..)) => {
-            Problem::unavailable(format!("Stripe answered {status} {:?}", errors.type_), LATER)
+        StripeError::Refused(why, status @ (429 | 500..)) => {
+            Problem::unavailable(format!("Stripe answered {status} {}", why.kind), LATER)
         }
-        StripeError::Stripe(errors, status) => match &errors.code {
-            Some(code) if code.as_str() == "amount_too_small" => {
+        StripeError::Refused(Refused { kind, code, param }, status) => match code.as_deref() {
+            Some("amount_too_small") => {
                 Problem::new(Kind::AmountTooSmall, "The order's total is below what the payment provider takes.")
             }
-            Some(code) if code.as_str() == "amount_too_large" => {
+            Some("amount_too_large") => {
                 Problem::new(Kind::AmountTooLarge, "The order's total is above what the payment provider takes.")
             }
-            code => {
-                Problem::internal(format!("Stripe answered {status} {:?} {code:?} {:?}", errors.type_, errors.param))
-            }
+            code => Problem::internal(format!("Stripe answered {status} {kind} {code:?} {param:?}")),
         },
-        StripeError::ClientError(_) | StripeError::Timeout => Problem::unavailable("Stripe did not answer", LATER),
+        StripeError::Unanswered(_) | StripeError::Timeout => Problem::unavailable("Stripe did not answer", LATER),
         // What stands before Stripe answers in HTML while Stripe is down.
-        StripeError::JSONDeserialize(_) => Problem::unavailable("Stripe answered what cannot be read", LATER),
-        StripeError::ConfigError(why) => Problem::internal(format!("Stripe cannot be asked: {why}")),
+        StripeError::Unreadable(_) => Problem::unavailable("Stripe answered what cannot be read", LATER),
+        StripeError::Unaskable(why) => Problem::internal(format!("Stripe cannot be asked: {why}")),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use futures_util::StreamExt;
+    use http::Response;
+    use serde_json::json;
     use waybill_domain::cart::Quote;
     use waybill_domain::id::OrderId;
     use waybill_domain::money::Money;
@@ -661,6 +675,48 @@ mod tests {
         assert_eq!((items(&order).len(), usd(sum)), (2, order.total));
     }
 
+    /// Three pages of refunds, of which the last is asked for in vain.
+    #[tokio::test]
+    async fn a_list_is_read_page_by_page_to_its_end_or_an_error() {
+        let refund =
+            |number: u32| json!({ "id": format!("re_{number}"), "amount": 1, "currency": "usd", "created": 1 });
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let keep = asked.clone();
+        let counter: Counter = Arc::new(move |request| {
+            let query = request.uri().query().unwrap_or_default().to_owned();
+            let page = match query.split_once("&starting_after=").map(|(_, last)| last) {
+                None => {
+                    json!({ "object": "list", "data": [refund(1), refund(2)], "has_more": true, "url": "/v1/refunds" })
+                }
+                Some("re_2") => json!({ "data": [refund(3)], "has_more": true }),
+                Some(_) => json!({ "error": { "type": "api_error" } }),
+            };
+            let status = if page["error"].is_null() { 200 } else { 500 };
+            keep.lock().unwrap().push(query);
+            Box::pin(async move { Ok(Response::builder().status(status).body(page.to_string().into()).unwrap()) })
+        });
+        let stripe = Stripe::in_process("sk_test_1", counter, "https://shop.example.com").unwrap();
+        let mut refunds = stripe.refunds_since(Timestamp::UNIX_EPOCH);
+        let mut read = Vec::new();
+        for pages in [1, 1, 2] {
+            read.push(refunds.next().await.unwrap().unwrap().id);
+            assert_eq!(asked.lock().unwrap().len(), pages, "a page is asked for when the one before has been read");
+        }
+        assert_eq!(read, ["re_1", "re_2", "re_3"]);
+        assert!(matches!(refunds.next().await, Some(Err(StripeError::Refused(_, 500)))));
+        assert!(refunds.next().await.is_none(), "and nothing more");
+        for query in asked.lock().unwrap().iter() {
+            assert!(query.contains("limit=100") && query.contains("created"), "{query}");
+        }
+        assert_eq!(asked.lock().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_version_is_of_known_form_within_its_release() {
+        assert!(is_of_known_form("2026-09-30.endive") && is_of_known_form("2026-10-28.endive"));
+        assert!(!is_of_known_form("2025-03-31.basil") && !is_of_known_form("2020-08-27") && !is_of_known_form(""));
+    }
+
     /// stripe-mock refuses what Stripe's OpenAPI description does not know. What it answers are fixtures.
     #[tokio::test]
     #[allow(clippy::disallowed_methods)] // Who runs the test says where the mock is.
@@ -669,7 +725,7 @@ mod tests {
         let url = std::env::var("WAYBILL_STRIPE_MOCK").expect("WAYBILL_STRIPE_MOCK is where stripe-mock listens");
         let stripe = Stripe::new("sk_test_123", &url, "https://shop.example.com").unwrap();
         let key = IdempotencyKey::new("ord_1/1").unwrap();
-        let request = stripe.request(&order(), None).unwrap().customize();
+        let request = stripe.request(&order(), None).unwrap().build().customize::<CheckoutSession>();
         let session = request.request_strategy(RequestStrategy::Idempotent(key)).send(&stripe.client).await.unwrap();
         let of_customer = stripe.open_page(&order(), 1, Some("cus_123")).await;
         assert!(of_customer.is_ok(), "{:?}", of_customer.err());

@@ -1,10 +1,9 @@
 //! What an event does to its order.
 
+use miniserde::Deserialize;
 use payments::note::{Told, UnclearDispute};
+use payments::objects::{CheckoutSession, PaymentIntent};
 use payments::{hold, is_of_known_form, order_of as order_paid_by, paid_by, payment_on};
-use serde::Deserialize;
-use stripe_shared::{CheckoutSession, CheckoutSessionPaymentStatus, PaymentIntent, PaymentIntentCaptureMethod};
-use stripe_webhook::{Event, EventObject};
 use waybill_domain::Timestamp;
 use waybill_domain::id::OrderId;
 use waybill_domain::message::Actor;
@@ -14,6 +13,7 @@ use waybill_storage::orders::{EventOutcome, StripeEvent, Unchanged};
 use waybill_web::{Kind, Problem};
 
 use crate::App;
+use crate::event::{Event, Happened};
 
 const APPLIED: &str = "applied";
 const SEEN: &str = "seen before";
@@ -35,21 +35,15 @@ enum Asked {
 /// Takes an event. Whatever it is, Stripe is told that it arrived: what cannot take effect is kept for a person.
 pub async fn apply(app: &App, event: Event, payload: &str, now: Timestamp) -> Result<&'static str, Problem> {
     let App { table, stripe, .. } = app;
-    let kind = event.type_.as_str().to_owned();
-    let record = StripeEvent {
-        id: event.id.as_str(),
-        kind: &kind,
-        outcome: EventOutcome::Applied,
-        received_at: now,
-        parked: None,
-    };
-    let Some(asked) = asked(&event.data.object) else { return Ok(IGNORED) };
+    let kind = event.kind.as_str();
+    let record = StripeEvent { id: &event.id, kind, outcome: EventOutcome::Applied, received_at: now, parked: None };
+    let Some(asked) = asked(&event.happened) else { return Ok(IGNORED) };
     if event.livemode != stripe.is_live() {
         let why =
             if event.livemode { "it is live, and this shop tests" } else { "it is a test, and this shop is live" };
         return park(table, record, payload, why).await;
     }
-    if !event.api_version.as_ref().is_some_and(is_of_known_form) {
+    if !event.api_version.as_deref().is_some_and(is_of_known_form) {
         return park(table, record, payload, "it is written in another version of Stripe's API").await;
     }
     let changed = match asked {
@@ -84,15 +78,16 @@ pub async fn park_unread(table: &Table, payload: &str, now: Timestamp) -> Result
     #[derive(Deserialize)]
     struct Envelope {
         id: String,
-        r#type: String,
+        #[serde(rename = "type")]
+        kind: String,
     }
-    let envelope: Envelope = serde_json::from_str(payload).map_err(|_| {
+    let envelope: Envelope = miniserde::json::from_str(payload).map_err(|_| {
         let detail = "The body is signed, but it is not an event.";
         Problem::new(Kind::MalformedJson, detail)
     })?;
     let record = StripeEvent {
         id: &envelope.id,
-        kind: &envelope.r#type,
+        kind: &envelope.kind,
         outcome: EventOutcome::Parked,
         received_at: now,
         parked: None,
@@ -108,52 +103,35 @@ async fn park(table: &Table, event: StripeEvent<'_>, payload: &str, why: &str) -
 }
 
 /// None where there is nothing to do.
-fn asked(object: &EventObject) -> Option<Asked> {
-    match object {
-        EventObject::CheckoutSessionCompleted(session) | EventObject::CheckoutSessionAsyncPaymentSucceeded(session) => {
-            match session.payment_status {
-                CheckoutSessionPaymentStatus::Paid => match payment_on(session) {
-                    Some(command) => Some(Asked::Change(order_of(session), command)),
-                    None => Some(Asked::Unclear("it does not say what was paid")),
-                },
-                // A slow payment method: the money, or its failure, comes with a later event.
-                _ => None,
-            }
-        }
-        EventObject::CheckoutSessionExpired(session) | EventObject::CheckoutSessionAsyncPaymentFailed(session) => {
-            Some(Asked::Change(order_of(session), Command::ExpirePayment { session_id: session.id.to_string() }))
+fn asked(happened: &Happened) -> Option<Asked> {
+    match happened {
+        Happened::PageCompleted(session) => match (session.payment_status.as_str(), payment_on(session)) {
+            ("paid", Some(command)) => Some(Asked::Change(order_of(session), command)),
+            ("paid", None) => Some(Asked::Unclear("it does not say what was paid")),
+            // A slow payment method: the money, or its failure, comes with a later event.
+            _ => None,
+        },
+        Happened::PageClosed(session) => {
+            Some(Asked::Change(order_of(session), Command::ExpirePayment { session_id: session.id.clone() }))
         }
         // As with the page's own event, of which one may be lost or late.
-        EventObject::PaymentIntentSucceeded(intent) => {
-            paid_by(intent).map(|(order, command)| Asked::Change(Some(order), command))
+        Happened::Paid(intent) => paid_by(intent).map(|(order, command)| Asked::Change(Some(order), command)),
+        Happened::Held(intent) | Happened::LetGo(intent) if is_held(intent) => {
+            Some(Asked::Hold(order_paid_by(intent)?, intent.id.clone()))
         }
-        EventObject::PaymentIntentAmountCapturableUpdated(intent) | EventObject::PaymentIntentCanceled(intent) => {
-            let order = order_paid_by(intent)?;
-            Some(match (is_held(intent), object) {
-                (true, _) => Asked::Hold(order, intent.id.to_string()),
-                (false, EventObject::PaymentIntentCanceled(_)) => {
-                    Asked::Change(Some(order), Command::ExpirePayment { session_id: intent.id.to_string() })
-                }
-                (false, _) => return None,
-            })
+        Happened::Held(_) => None,
+        Happened::LetGo(intent) => {
+            let command = Command::ExpirePayment { session_id: intent.id.clone() };
+            Some(Asked::Change(Some(order_paid_by(intent)?), command))
         }
-        EventObject::PaymentIntentPaymentFailed(intent) => {
-            // Without: somebody else's payment on the same Stripe account.
-            let order = intent.metadata.get("order_id")?.parse().ok()?;
-            Some(Asked::Change(Some(order), Command::DeclinePayment))
-        }
-        EventObject::RefundCreated(refund) | EventObject::RefundUpdated(refund) | EventObject::RefundFailed(refund) => {
-            Told::of_refund(refund).map(Asked::Note)
-        }
-        EventObject::ChargeDisputeCreated(dispute)
-        | EventObject::ChargeDisputeUpdated(dispute)
-        | EventObject::ChargeDisputeFundsWithdrawn(dispute)
-        | EventObject::ChargeDisputeFundsReinstated(dispute)
-        | EventObject::ChargeDisputeClosed(dispute) => match Told::of_dispute(dispute) {
+        // Of no order: somebody else's payment on the same Stripe account.
+        Happened::Declined(intent) => Some(Asked::Change(Some(order_paid_by(intent)?), Command::DeclinePayment)),
+        Happened::Refund(refund) => Told::of_refund(refund).map(Asked::Note),
+        Happened::Dispute(dispute) => match Told::of_dispute(dispute) {
             Ok(told) => told.map(Asked::Note),
             Err(UnclearDispute) => Some(Asked::Unclear(UnclearDispute::WHY)),
         },
-        _ => None,
+        Happened::Other => None,
     }
 }
 
@@ -163,5 +141,5 @@ fn order_of(session: &CheckoutSession) -> Option<OrderId> {
 
 /// Whether a bank holds the payment until it is captured.
 fn is_held(intent: &PaymentIntent) -> bool {
-    intent.capture_method == PaymentIntentCaptureMethod::Manual
+    intent.capture_method == "manual"
 }

@@ -2,6 +2,7 @@
 //! order it arrives.
 
 mod apply;
+mod event;
 mod signature;
 
 use axum::Router;
@@ -17,7 +18,8 @@ use waybill_lambda::clock;
 use waybill_storage::Table;
 use waybill_web::{Kind, Problem};
 
-pub use signature::{NotStripe, signed_event};
+use event::Event;
+pub use signature::is_signed;
 
 /// Bytes of an event. Stripe's largest are some tens of KB.
 const MAX_EVENT: usize = 512 * 1024;
@@ -67,11 +69,13 @@ async fn receive_event(
     // The signature is of the bytes as they came; what is not UTF-8 was not signed by Stripe.
     let payload = std::str::from_utf8(&body).map_err(|_| not_stripe())?;
     let now = clock::now();
-    let outcome =
-        match signed_event(payload, signature, &app.secret, now.as_second()).map_err(|NotStripe| not_stripe())? {
-            Some(event) => apply::apply(&app, event, payload, now).await?,
-            None => apply::park_unread(&app.table, payload, now).await?,
-        };
+    if !is_signed(payload, signature, &app.secret, now.as_second()) {
+        return Err(not_stripe());
+    }
+    let outcome = match Event::read(payload) {
+        Some(event) => apply::apply(&app, event, payload, now).await?,
+        None => apply::park_unread(&app.table, payload, now).await?,
+    };
     Ok(Json(Received { outcome }))
 }
 

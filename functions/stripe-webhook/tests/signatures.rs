@@ -3,7 +3,8 @@
 use std::fmt::Display;
 
 use aws_lc_rs::hmac;
-use stripe_webhook_function::signed_event;
+use stripe_webhook::{Webhook, WebhookError};
+use stripe_webhook_function::is_signed;
 use waybill_lambda::random::mixed;
 
 const SECRET: &str = "whsec_known_to_the_test";
@@ -11,8 +12,15 @@ const NOW: i64 = 1_800_000_000;
 /// Of a form that nobody knows: taken all the same where its signature is good, which is all that is asked here.
 const BODY: &str = r#"{"id":"evt_1","object":"event","type":"strange.event"}"#;
 
+/// Asked of the shop, and of async-stripe's check of the same: they have to agree, whatever it is.
 fn is_taken(header: &str, body: &str) -> bool {
-    signed_event(body, header, SECRET, NOW).is_ok()
+    let is_taken = is_signed(body, header, SECRET, NOW);
+    let of_library = match Webhook::construct_event_with_timestamp(body, header, SECRET, NOW) {
+        Ok(_) | Err(WebhookError::BadParse(_)) => true,
+        Err(_) => false,
+    };
+    assert_eq!(is_taken, of_library, "{header:.200}");
+    is_taken
 }
 
 /// https://docs.stripe.com/webhooks#verify-manually
@@ -33,6 +41,16 @@ fn a_signature_is_good_for_five_minutes_before_and_after() {
     for skew in [301, 302, 3_600, NOW, i64::MAX - NOW] {
         assert!(!is_taken(&signed_at(NOW - skew), BODY) && !is_taken(&signed_at(NOW + skew), BODY), "{skew} seconds");
     }
+}
+
+#[test]
+fn a_signature_of_any_other_time_is_refused_and_overflows_nothing() {
+    for at in [i64::MIN, i64::MIN + 1, -NOW, -1, 0, 1, NOW - 301, NOW + 301, i64::MAX - 1, i64::MAX] {
+        // Not asked of async-stripe, which subtracts.
+        assert!(!is_signed(BODY, &signed_at(at), SECRET, NOW), "{at}");
+        assert!(is_signed(BODY, &signed_at(at), SECRET, at), "{at}");
+    }
+    assert!(!is_signed(BODY, &signed_at(i64::MIN), SECRET, i64::MAX));
 }
 
 #[test]
@@ -77,6 +95,21 @@ fn of_several_signatures_one_must_be_right() {
     // The right one, but of a scheme that Stripe has for tests only.
     assert!(!is_taken(&format!("t={NOW},v1={},v0={right}", wrong.join(",v1=")), BODY));
     assert!(is_taken(&format!("t={NOW},v0={},v1={right}", wrong[0]), BODY));
+    // Many of them cost one hash of the body.
+    let many = format!("v1={},", wrong[0]).repeat(1_000);
+    assert!(is_taken(&format!("{many}t={NOW},v1={}", right.to_uppercase()), BODY));
+    // All of them too old, whichever is right.
+    let old = mac(SECRET, NOW - 301, BODY);
+    assert!(!is_taken(&format!("t={},v1={old},v1={right}", NOW - 301), BODY));
+    // Each right for another moment than is said.
+    assert!(!is_taken(&format!("t={},v1={right}", NOW - 1), BODY));
+    assert!(!is_taken(&format!("t={NOW},v1={}", mac(SECRET, NOW - 1, BODY)), BODY));
+}
+
+#[test]
+fn an_empty_body_is_signed_as_any_other() {
+    assert!(is_taken(&format!("t={NOW},v1={}", mac(SECRET, NOW, "")), ""));
+    assert!(!is_taken(&signed_at(NOW), ""));
 }
 
 #[test]

@@ -133,7 +133,7 @@ impl Shop {
                 if matches!(command, Command::Pay { .. }) {
                     books.paid.borrow_mut().insert(order);
                 }
-                self.settle(order, command, payment.id.as_str(), payment.created, books).await;
+                self.settle(order, command, &payment.id, payment.created, books).await;
                 Ok(())
             })
             .await
@@ -151,7 +151,7 @@ impl Shop {
         refunds
             .try_for_each_concurrent(AT_ONCE, async |refund| {
                 let Some(told) = Told::of_refund(&refund) else { return Ok(()) };
-                self.compare(told, refund.id.as_str(), refund.created, &books.refunds, books).await;
+                self.compare(told, &refund.id, refund.created, &books.refunds, books).await;
                 Ok(())
             })
             .await
@@ -167,12 +167,12 @@ impl Shop {
         disputes
             .try_for_each_concurrent(AT_ONCE, async |dispute| match Told::of_dispute(&dispute) {
                 Ok(Some(told)) => {
-                    self.compare(told, dispute.id.as_str(), dispute.created, &books.disputes, books).await;
+                    self.compare(told, &dispute.id, dispute.created, &books.disputes, books).await;
                     Ok(())
                 }
                 Ok(None) => Ok(()),
                 Err(UnclearDispute) => {
-                    books.differ(None, dispute.id.as_str(), dispute.created, UnclearDispute::WHY);
+                    books.differ(None, &dispute.id, dispute.created, UnclearDispute::WHY);
                     Ok(())
                 }
             })

@@ -1,5 +1,5 @@
-//! Connections to AWS, kept open between calls. They speak HTTP/1.1 only, as DynamoDB does: a client that can speak HTTP/2 as
-//! well is a third of a megabyte of every function.
+//! Connections to AWS and to others, kept open between calls. They speak HTTP/1.1 only, as DynamoDB does: a client that can
+//! speak HTTP/2 as well is a third of a megabyte of every function.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -16,8 +16,9 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::BodyExt;
+use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -31,17 +32,19 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 /// Amazon Trust Services' roots (https://www.amazontrust.com/repository/): every endpoint of AWS has a certificate of
 /// theirs, and naming them saves walking the system's store at each start.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
-/// How long an endpoint may take to be connected to.
+/// How long an endpoint of AWS may take to be connected to.
 const CONNECTING: Duration = Duration::from_secs(1);
 /// How long a connection that nobody uses is taken for open. A function may be frozen for hours between two calls.
 const IDLE_FOR: Duration = Duration::from_secs(60);
 
 /// Clones share their connections.
 #[derive(Clone)]
-pub(crate) struct Connections(Arc<Inner>);
+pub struct Connections(Arc<Inner>);
 
 struct Inner {
     tls: TlsConnector,
+    /// How long somebody may take to be connected to.
+    connecting: Duration,
     idle: Mutex<Idle>,
 }
 
@@ -51,24 +54,46 @@ type Sender = SendRequest<SdkBody>;
 type Idle = HashMap<Authority, Vec<(Sender, Instant)>>;
 
 impl Connections {
-    pub fn new() -> Connections {
+    /// To AWS.
+    pub(crate) fn new() -> Connections {
         let mut roots = RootCertStore::empty();
         for root in CertificateDer::pem_slice_iter(AMAZON_ROOTS) {
             roots.add(root.expect("the roots are PEM")).expect("the roots are certificates");
         }
-        let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        Connections(Arc::new(Inner { tls: TlsConnector::from(Arc::new(config)), idle: Mutex::default() }))
+        Connections::trusting(roots, CONNECTING)
     }
 
-    /// The answer in one piece; its connection is kept only then, whatever else happens.
+    /// To whoever has a certificate that browsers take. They may take as long as the caller waits.
+    pub fn to_the_web() -> Connections {
+        Connections::trusting(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }, Duration::MAX)
+    }
+
+    fn trusting(roots: RootCertStore, connecting: Duration) -> Connections {
+        let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        Connections(Arc::new(Inner { tls: TlsConnector::from(Arc::new(config)), connecting, idle: Mutex::default() }))
+    }
+
+    /// The answer to a request of the SDK's.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let mut request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+        let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
         if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
             // Whatever came of a connection that is kept, it came whole: the SDK need not have it closed.
             capture.set_connection_retriever(|| {
                 Some(ConnectionMetadata::builder().proxied(false).poison_fn(|| ()).build())
             });
         }
+        let (head, body) = self.exchange(request).await?.into_parts();
+        let answer = Response::from_parts(head, SdkBody::from(body));
+        answer.try_into().map_err(|error| ConnectorError::other(Box::new(error), None))
+    }
+
+    /// The answer in one piece. What breaks off is not sent again.
+    pub async fn ask(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectorError> {
+        self.exchange(request.map(SdkBody::from)).await
+    }
+
+    /// The answer in one piece; its connection is kept only then, whatever else happens.
+    async fn exchange(&self, mut request: Request<SdkBody>) -> Result<Response<Bytes>, ConnectorError> {
         let uri = std::mem::take(request.uri_mut()).into_parts();
         let (Some(scheme), Some(authority)) = (uri.scheme, uri.authority) else {
             return Err(ConnectorError::user("a request without an endpoint".into()));
@@ -86,8 +111,7 @@ impl Connections {
                     let (head, body) = answer.into_parts();
                     let body = body.collect().await.map_err(failed)?.to_bytes();
                     self.keep(authority, sender);
-                    let answer = Response::from_parts(head, SdkBody::from(body));
-                    return answer.try_into().map_err(|error| ConnectorError::other(Box::new(error), None));
+                    return Ok(Response::from_parts(head, body));
                 }
                 Err(error) => error,
             };
@@ -118,7 +142,7 @@ impl Connections {
     }
 
     async fn open(&self, scheme: &Scheme, authority: &Authority) -> Result<Sender, ConnectorError> {
-        let stream = timeout(CONNECTING, self.connect(scheme, authority)).await;
+        let stream = timeout(self.0.connecting, self.connect(scheme, authority)).await;
         let stream = stream.map_err(|elapsed| ConnectorError::timeout(elapsed.into()))?;
         let stream = stream.map_err(|error| ConnectorError::io(error.into()))?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
@@ -225,6 +249,16 @@ mod tests {
         for _ in 0..3 {
             ask(&connections, &address).await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn others_than_aws_are_asked_with_their_path_and_host() {
+        let (connections, address) = (Connections::to_the_web(), server(&[&[WHOLE, WHOLE]]));
+        for path in ["", "v1/customers?limit=1"] {
+            let answer = connections.ask(Request::get(format!("{address}{path}")).body(Bytes::new()).unwrap()).await;
+            assert_eq!(answer.unwrap().into_body(), "ok");
+        }
+        assert!(connections.ask(Request::get("/v1").body(Bytes::new()).unwrap()).await.unwrap_err().is_user());
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ pub mod aws;
 pub mod batch;
 pub mod bucket;
 pub mod clock;
-mod connections;
+pub mod connections;
 pub mod links;
 pub mod log;
 #[cfg(feature = "aws-sdk-dynamodb")]

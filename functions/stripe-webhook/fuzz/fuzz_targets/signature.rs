@@ -12,6 +12,5 @@ const NOW: i64 = 1_800_000_000;
 
 fuzz_target!(|input: (&str, &str)| {
     let (header, body) = input;
-    let taken = signature::signed_event(body, header, "whsec_nobody_knows", NOW);
-    assert!(taken.is_err(), "{header:?} is taken");
+    assert!(!signature::is_signed(body, header, "whsec_nobody_knows", NOW), "{header:?} is taken");
 });
