@@ -150,7 +150,8 @@ impl StripeClient for Line {
 mod tests {
     use std::sync::Mutex;
 
-    use stripe_client_core::{IdempotencyKey, RequestBuilder, RequestStrategy};
+    use stripe_client_core::{IdempotencyKey, RequestBuilder, RequestStrategy, StripeRequest};
+    use stripe_core::customer::CreateCustomer;
 
     use super::*;
     use crate::objects::Customer;
@@ -174,7 +175,7 @@ mod tests {
     async fn a_request_says_who_asks_in_which_version_and_what_makes_it_the_same_request() {
         let (line, sent) = line(200, r#"{"id":"cus_1","object":"customer","metadata":{}}"#);
         let key = IdempotencyKey::new("ord_1/1").unwrap();
-        let request = RequestBuilder::new(StripeMethod::Post, "/customers").form(&[("email", "a+b@example.com")]);
+        let request = CreateCustomer::new().email("a+b@example.com").build();
         let request = request.customize::<Customer>().request_strategy(RequestStrategy::Idempotent(key));
         assert_eq!(request.send(&line).await.unwrap().id, "cus_1");
         assert_eq!(ask(&line).await.unwrap().id, "cus_1");
@@ -182,7 +183,7 @@ mod tests {
         let sent = sent.lock().unwrap();
         let header = |place: usize, name: &str| sent[place].headers().get(name).map(|value| value.to_str().unwrap());
         assert_eq!((sent[0].method(), sent[0].uri().path()), (&Method::POST, "/v1/customers"));
-        assert_eq!(sent[0].body(), "email=a%2Bb%40example.com");
+        assert_eq!(sent[0].body(), "email=a%2Bb@example.com");
         assert_eq!(header(0, "idempotency-key"), Some("ord_1/1"));
         assert_eq!(header(0, "content-type"), Some("application/x-www-form-urlencoded"));
         assert_eq!((sent[1].method(), sent[1].uri().path()), (&Method::GET, "/v1/customers/cus_1"));
