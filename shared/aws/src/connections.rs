@@ -38,7 +38,7 @@ const IDLE_FOR: Duration = Duration::from_secs(60);
 
 /// Clones share their connections.
 #[derive(Clone)]
-pub(crate) struct Connections(Arc<Inner>);
+pub struct Connections(Arc<Inner>);
 
 struct Inner {
     tls: TlsConnector,
@@ -50,8 +50,9 @@ type Sender = SendRequest<SdkBody>;
 /// Connections that wait, each since then.
 type Idle = HashMap<Authority, Vec<(Sender, Instant)>>;
 
-impl Connections {
-    pub fn new() -> Connections {
+impl Default for Connections {
+    /// Connections to AWS, and to what stands in for it without TLS.
+    fn default() -> Connections {
         let mut roots = RootCertStore::empty();
         for root in CertificateDer::pem_slice_iter(AMAZON_ROOTS) {
             roots.add(root.expect("the roots are PEM")).expect("the roots are certificates");
@@ -59,7 +60,9 @@ impl Connections {
         let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         Connections(Arc::new(Inner { tls: TlsConnector::from(Arc::new(config)), idle: Mutex::default() }))
     }
+}
 
+impl Connections {
     /// The answer in one piece; its connection is kept only then, whatever else happens.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let mut request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
@@ -221,7 +224,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_connection_serves_call_after_call() {
-        let (connections, address) = (Connections::new(), server(&[&[WHOLE, WHOLE, WHOLE]]));
+        let (connections, address) = (Connections::default(), server(&[&[WHOLE, WHOLE, WHOLE]]));
         for _ in 0..3 {
             ask(&connections, &address).await.unwrap();
         }
@@ -229,7 +232,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_was_closed_between_two_calls_is_opened_anew() {
-        let (connections, address) = (Connections::new(), server(&[&[WHOLE], &[WHOLE, WHOLE]]));
+        let (connections, address) = (Connections::default(), server(&[&[WHOLE], &[WHOLE, WHOLE]]));
         for _ in 0..3 {
             ask(&connections, &address).await.unwrap();
         }
@@ -237,7 +240,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_breaks_off_is_not_sent_twice_and_its_connection_is_not_used_again() {
-        let (connections, address) = (Connections::new(), server(&[&[WHOLE, NONE], &[BROKEN], &[WHOLE]]));
+        let (connections, address) = (Connections::default(), server(&[&[WHOLE, NONE], &[BROKEN], &[WHOLE]]));
         ask(&connections, &address).await.unwrap();
         assert!(ask(&connections, &address).await.unwrap_err().is_io());
         assert!(ask(&connections, &address).await.unwrap_err().is_io());
