@@ -4,9 +4,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aws_credential_types::Credentials;
-use aws_types::SdkConfig;
-use aws_types::region::Region;
 use axum::Router;
 use axum::extract::Path;
 use axum::extract::State;
@@ -17,11 +14,13 @@ use dynoxide::{Database, server};
 use http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use waybill_aws::Client;
 use waybill_domain::Timestamp;
 use waybill_domain::account::Role;
 use waybill_domain::id::{AccountId, SessionId};
 use waybill_domain::message::Message;
 use waybill_domain::update::Places;
+use waybill_lambda::browsers::Browsers;
 use waybill_local::workspace;
 use waybill_storage::Table;
 use waybill_storage::accounts::{Credentials as Known, Holder};
@@ -77,18 +76,6 @@ fn engine() -> Database {
     database
 }
 
-fn config(endpoint: &str) -> SdkConfig {
-    SdkConfig::builder()
-        .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(Credentials::new(
-            "test", "test", None, None, "test",
-        )))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(endpoint)
-        .build()
-}
-
 /// Somebody of staff, and a connection of theirs that follows all orders.
 async fn follower(table: &Table, number: u128, connection: &str) {
     let (id, session) = (AccountId::new(uuid::Uuid::from_u128(number)), SessionId::new(uuid::Uuid::from_u128(number)));
@@ -135,7 +122,7 @@ async fn ten_thousand_connections_are_told_once_each_and_without_a_scan() {
     let engine = listen_to_engine(database.clone(), &seen).await;
     let gateway = Router::new().route("/{stage}/@connections/{id}", post(tell)).with_state(seen.clone());
     let gateway = format!("{}/live", listen(gateway).await);
-    let table = Table::new(aws_sdk_dynamodb::Client::new(&config(&engine)), "shop");
+    let table = Table::new(Client::of_stand_in("dynamodb", engine), "shop");
     for number in 0..40 {
         follower(&table, number, &format!("staff-{number}")).await;
     }
@@ -144,10 +131,10 @@ async fn ten_thousand_connections_are_told_once_each_and_without_a_scan() {
     let recorded = std::fs::read(workspace().join("events/messages/order.paid.v1.json")).unwrap();
     let mut message: Message = serde_json::from_slice(&recorded).unwrap();
     message.places = Some(Places { own: 7, all: 9 });
-    let client = aws_sdk_apigatewaymanagement::Client::new(&config(&gateway));
+    let browsers = Browsers::new(Client::of_stand_in("execute-api", gateway));
     seen.calls.lock().unwrap().clear();
     let begin = Instant::now();
-    push::push(&client, &table, message.clone()).await.unwrap();
+    push::push(&browsers, &table, message.clone()).await.unwrap();
     println!("10,000 connections were told in {:?}", begin.elapsed());
     let told = std::mem::take(&mut *seen.told.lock().unwrap());
     let gone = (40..CROWD).filter(|number| number % GONE == 0).count();
@@ -162,7 +149,7 @@ async fn ten_thousand_connections_are_told_once_each_and_without_a_scan() {
     // Their accounts in one call; of the others each that is gone is looked at and forgotten.
     assert_eq!((count("Query"), count("BatchGetItem"), count("DeleteItem")), (6, 1, gone));
     // Nobody is gone any more, so nobody is met a second time.
-    push::push(&client, &table, message).await.unwrap();
+    push::push(&browsers, &table, message).await.unwrap();
     assert_eq!(seen.told.lock().unwrap().len(), CROWD - gone);
     assert!(!seen.calls.lock().unwrap().contains(&"DeleteItem".to_owned()));
 }

@@ -6,13 +6,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_lambda_events::sqs::SqsEvent;
-use aws_sdk_dynamodb::config::BehaviorVersion;
-use aws_smithy_types::timeout::TimeoutConfig;
-use aws_types::SdkConfig;
-use aws_types::region::Region;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::{Method, Request};
@@ -22,9 +16,11 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 use tower::ServiceExt;
+use waybill_aws::Client;
 use waybill_domain::SignedDuration;
 use waybill_domain::document::{Letterhead, Seller};
 use waybill_domain::report::{Counts, Range, steps};
+use waybill_lambda::browsers::Browsers;
 use waybill_lambda::links::Links;
 use waybill_lambda::stream::Record;
 use waybill_lambda::{batch, clock};
@@ -53,14 +49,6 @@ const BATCH: usize = 10;
 const TRIES: usize = 100;
 const QUEUES: [&str; 8] = ["mail", "push", "stock", "import", "refund", "document", "export", "webhook"];
 
-/// A client of a service. How much is left to be retried is its own: else the SDK keeps it for the whole process.
-macro_rules! client {
-    ($sdk:ident, $aws:expr) => {{
-        let partition = $sdk::config::retry::RetryPartition::custom("simulated").build();
-        $sdk::Client::from_conf($sdk::Config::from($aws).to_builder().retry_partition(partition).build())
-    }};
-}
-
 pub struct House {
     /// Whether banks hold payments until staff capture them.
     pub is_captured_later: bool,
@@ -71,14 +59,14 @@ pub struct House {
     webhook: Router,
     stripe: Stripe,
     sweep: sweep::Shop,
-    sqs: aws_sdk_sqs::Client,
+    sqs: Client,
     queues: announce::Queues,
     endpoints: announce::Endpoints,
     mail: email::Sender,
     letterhead: (email::Shop, Links),
     /// What invoices say of the shop.
     seller: Letterhead,
-    browsers: aws_sdk_apigatewaymanagement::Client,
+    browsers: Browsers,
     dice: RefCell<Dice>,
     /// What is still on its way.
     under_way: Cell<usize>,
@@ -105,14 +93,13 @@ impl House {
         };
         let stand_in = InProcess::new(settings).unwrap();
         let (wire, arriving) = Wire::new(seed, stand_in, is_told);
-        let aws = aws(&wire);
-        let table = Table::new(client!(aws_sdk_dynamodb, &aws), TABLE);
+        let table = Table::new(wire.client("dynamodb"), TABLE);
         let guard = guard(&table).await;
         let is_captured_later = seed.is_multiple_of(3);
         let capture = if is_captured_later { Capture::Manual } else { Capture::Automatic };
         let stripe = Stripe::in_process(STRIPE_KEY, wire.stripe(), "https://shop.example.com").unwrap();
         let stripe = stripe.with_capture(capture);
-        let browsers = client!(aws_sdk_apigatewaymanagement, &aws);
+        let browsers = Browsers::new(wire.client("execute-api"));
         let [mail, push, stock, import, refund, document, export, webhook] = QUEUES.map(ToOwned::to_owned);
         let house = Rc::new(House {
             is_captured_later,
@@ -130,11 +117,11 @@ impl House {
                 stripe: stripe.clone(),
                 deadline: SignedDuration::try_from(DEADLINE).unwrap(),
             },
-            sqs: client!(aws_sdk_sqs, &aws),
+            sqs: wire.client("sqs"),
             queues: announce::Queues { mail, push, stock, import, refund, document, export, webhook },
             endpoints: announce::Endpoints::new(SignedDuration::from_secs(30)),
             mail: email::Sender {
-                client: client!(aws_sdk_sesv2, &aws),
+                client: wire.client("ses"),
                 table: table.clone(),
                 from: "shop@example.com".into(),
                 configuration_set: "mails".into(),
@@ -477,27 +464,6 @@ fn api(table: &Table, guard: &Guard, stripe: &Stripe) -> Router {
 }
 
 /// As functions have it, over the wire of the simulation.
-fn aws(wire: &Wire) -> SdkConfig {
-    let patience = TimeoutConfig::builder()
-        .operation_attempt_timeout(Duration::from_secs(3))
-        .operation_timeout(Duration::from_secs(8))
-        .build();
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-            "key",
-            "secret",
-            None,
-            None,
-            "simulated",
-        )))
-        .http_client(wire.http())
-        .endpoint_url("http://aws.example.com")
-        .timeout_config(patience)
-        .build()
-}
-
 /// A message's own id.
 fn id(body: &str) -> String {
     let message: Value = serde_json::from_str(body).unwrap_or_else(|_| json!({}));

@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
-};
+use aws_credential_types::Credentials;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
@@ -22,6 +21,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceExt;
+use waybill_aws::Client;
 use waybill_local::stripe::InProcess;
 use waybill_local::{FaultSwitch, Faults};
 use waybill_tests::Dice;
@@ -150,10 +150,11 @@ impl Wire {
         (state.trace.finish(), state.calls)
     }
 
-    /// The client of every AWS service.
-    pub fn http(&self) -> SharedHttpClient {
+    /// A client of a service, by the name that it is signed for.
+    pub fn client(&self, service: &'static str) -> Client {
         let connector = SharedHttpConnector::new(Connector(self.clone()));
-        http_client_fn(move |_, _| connector.clone())
+        let credentials = Credentials::new("key", "secret", None, None, "simulated");
+        Client::new(connector, service, "us-east-1", "http://aws.example.com", credentials)
     }
 
     /// Invokes a function; None if it was killed or took too long.

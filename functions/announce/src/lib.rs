@@ -11,7 +11,11 @@ mod webhooks;
 use std::collections::HashMap;
 
 use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::operation::send_message_batch::{
+    SendMessageBatch, SendMessageBatchError, SendMessageBatchInput, SendMessageBatchOutput,
+};
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use waybill_aws::{Client, Operation, RuntimePlugin};
 use waybill_domain::Timestamp;
 use waybill_domain::message::{Event, Message, StockEvent};
 use waybill_lambda::stream::Record;
@@ -19,6 +23,9 @@ use waybill_storage::Table;
 use waybill_storage::outbox::{Announcement, announcement};
 
 pub use webhooks::Endpoints;
+
+static SEND_MESSAGE_BATCH: Operation<SendMessageBatchInput, SendMessageBatchOutput, SendMessageBatchError> =
+    Operation::new(|| SendMessageBatch::new().config());
 
 /// Messages that SQS takes in one call.
 const BATCH: usize = 10;
@@ -78,7 +85,7 @@ pub struct Queues {
 /// Sends what the records announce, in order, and appends to the feeds what is pushed. Answers the first record that some
 /// queue or feed did not take; it and those behind it come again, which consumers expect.
 pub async fn relay(
-    client: &aws_sdk_sqs::Client,
+    client: &Client,
     table: &Table,
     queues: &Queues,
     endpoints: &Endpoints,
@@ -226,7 +233,7 @@ fn moves_goods(event: &Event) -> bool {
     }
 }
 
-async fn send(client: &aws_sdk_sqs::Client, queue: &str, messages: &[&Announced]) -> Result<(), String> {
+async fn send(client: &Client, queue: &str, messages: &[&Announced]) -> Result<(), String> {
     let first = || messages[0].sequence_number.clone();
     let entries = messages.iter().enumerate().map(|(index, announced)| {
         let entry = SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(&announced.text);
@@ -235,7 +242,8 @@ async fn send(client: &aws_sdk_sqs::Client, queue: &str, messages: &[&Announced]
         entry.set_delay_seconds(after).build()
     });
     let entries = entries.collect::<Result<Vec<_>, _>>().map_err(|_| first())?;
-    let answer = client.send_message_batch().queue_url(queue).set_entries(Some(entries)).send().await;
+    let input = SendMessageBatchInput::builder().queue_url(queue).set_entries(Some(entries)).build();
+    let answer = client.call(&SEND_MESSAGE_BATCH, input).await;
     let answer = answer.map_err(|error| {
         tracing::warn!(error = %DisplayErrorContext(&error), "a queue took nothing");
         first()

@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use aws_credential_types::Credentials;
-use aws_sdk_sqs::config::{BehaviorVersion, Region};
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -20,7 +18,7 @@ fn named(message: &Value) -> String {
 }
 
 /// SQS, whose mail queue takes only the first message of each call.
-async fn sqs() -> (aws_sdk_sqs::Client, Taken) {
+async fn sqs() -> (Client, Taken) {
     let taken = Taken::default();
     let noted = taken.clone();
     let send = move |call: String| {
@@ -41,14 +39,7 @@ async fn sqs() -> (aws_sdk_sqs::Client, Taken) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(axum::serve(listener, Router::new().fallback(send)).into_future());
-    let config = aws_sdk_sqs::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(endpoint)
-        .build();
-    (aws_sdk_sqs::Client::from_conf(config), taken)
+    (Client::of_stand_in("sqs", endpoint), taken)
 }
 
 /// A table whose feeds are empty, and take everything or nothing; and that tells of its endpoints, or not.
@@ -73,14 +64,7 @@ async fn table(takes: bool, endpoints: Option<Value>) -> Table {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(axum::serve(listener, Router::new().fallback(answer)).into_future());
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(endpoint)
-        .build();
-    Table::new(aws_sdk_dynamodb::Client::from_conf(config), "shop")
+    Table::new(Client::of_stand_in("dynamodb", endpoint), "shop")
 }
 
 fn queues() -> Queues {

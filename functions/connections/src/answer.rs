@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use aws_sdk_apigatewaymanagement::Client;
-use aws_sdk_apigatewaymanagement::error::DisplayErrorContext;
-use aws_sdk_apigatewaymanagement::primitives::Blob;
 use waybill_domain::Timestamp;
 use waybill_domain::account::Permission;
 use waybill_domain::id::OrderId;
 use waybill_domain::update::{Feed, PARTS, Shown};
+use waybill_lambda::browsers::Browsers;
 use waybill_storage::connections::{Connection, Followed, Follows, MAX_FOLLOWED};
 use waybill_storage::feeds::Missed;
 use waybill_storage::{StorageError, Table};
@@ -18,7 +16,7 @@ use crate::frames::{self, Answer, Following, Frame, HEARTBEAT, MAX_FRAMES, Posit
 
 pub struct Front {
     pub table: Table,
-    client: Client,
+    browsers: Browsers,
     heard: Mutex<Heard>,
 }
 
@@ -43,8 +41,8 @@ impl From<StorageError> for Refusal {
 }
 
 impl Front {
-    pub fn new(table: Table, client: Client) -> Front {
-        Front { table, client, heard: Mutex::default() }
+    pub fn new(table: Table, browsers: Browsers) -> Front {
+        Front { table, browsers, heard: Mutex::default() }
     }
 
     /// Answers what a connection said. Whatever goes wrong is told to it or logged; it never fails.
@@ -190,9 +188,9 @@ impl Front {
             tracing::error!("an answer cannot be written");
             return;
         };
-        if let Err(error) = self.client.post_to_connection().connection_id(id).data(Blob::new(text)).send().await {
+        if let Err(error) = self.browsers.tell(id, text).await {
             // Who has gone asks again from where they stand.
-            tracing::info!(connection = id, error = %DisplayErrorContext(&error), "an answer did not arrive");
+            tracing::info!(connection = id, %error, "an answer did not arrive");
         }
     }
 
@@ -200,8 +198,8 @@ impl Front {
     async fn part(&self, id: &str, reason: Reason, reference: Option<String>) {
         tracing::info!(connection = id, ?reason, "a connection is closed");
         self.reply(id, Answer::Goodbye { reason }, reference).await;
-        if let Err(error) = self.client.delete_connection().connection_id(id).send().await {
-            tracing::info!(connection = id, error = %DisplayErrorContext(&error), "a connection could not be closed");
+        if let Err(error) = self.browsers.close(id).await {
+            tracing::info!(connection = id, %error, "a connection could not be closed");
         }
         if let Err(error) = self.table.disconnect(id).await {
             tracing::warn!(connection = id, error = %error, "a connection could not be forgotten");

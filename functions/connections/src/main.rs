@@ -31,7 +31,7 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_environment()?;
     let (origins, endpoint) =
         settings::read(|variables| (variables.text("ORIGINS"), variables.text("WEBSOCKET_ENDPOINT")))?;
-    let front = Front::new(aws.table()?, aws.websockets(&endpoint));
+    let front = Front::new(aws.table()?, aws.browsers(&endpoint));
     front.table.warm_up().await?;
     let (front, origins) = (&front, &origins);
     let serve = service_fn(|event: LambdaEvent<ApiGatewayWebsocketProxyRequest>| async move {

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::operation::change_message_visibility::{
+    ChangeMessageVisibility, ChangeMessageVisibilityError, ChangeMessageVisibilityInput, ChangeMessageVisibilityOutput,
+};
 use serde_json::{Value, json};
+use waybill_aws::{Operation, RuntimePlugin};
 use waybill_domain::id::DeliveryId;
 use waybill_domain::message::{Message, WebhookEvent, WebhookMessage};
 use waybill_domain::webhook::{Asked, Delivery, Endpoint, Failure, Outcome, Secrets, TEST_TAG, TestHosts};
@@ -14,10 +18,16 @@ use waybill_storage::{StorageError, Table};
 use crate::send::Client;
 use crate::signature::signatures;
 
+static CHANGE_MESSAGE_VISIBILITY: Operation<
+    ChangeMessageVisibilityInput,
+    ChangeMessageVisibilityOutput,
+    ChangeMessageVisibilityError,
+> = Operation::new(|| ChangeMessageVisibility::new().config());
+
 /// Carries messages to endpoints.
 pub struct Courier {
     table: Table,
-    sqs: aws_sdk_sqs::Client,
+    sqs: waybill_aws::Client,
     queue: String,
     client: Client,
 }
@@ -34,7 +44,7 @@ pub enum NotCarried {
 }
 
 impl Courier {
-    pub fn new(table: Table, sqs: aws_sdk_sqs::Client, queue: String, tests: TestHosts) -> Self {
+    pub fn new(table: Table, sqs: waybill_aws::Client, queue: String, tests: TestHosts) -> Self {
         Courier { table, sqs, queue, client: Client::new(tests) }
     }
 
@@ -93,8 +103,9 @@ impl Courier {
         let wait = Duration::try_from(wait).unwrap_or_default();
         // Never before it is due, and at once is not worth a call.
         let seconds = i32::try_from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).unwrap_or(i32::MAX);
-        let change = self.sqs.change_message_visibility().queue_url(&self.queue).receipt_handle(receipt);
-        if let Err(error) = change.visibility_timeout(seconds).send().await {
+        let change = ChangeMessageVisibilityInput::builder().queue_url(&self.queue).receipt_handle(receipt);
+        let change = change.visibility_timeout(seconds).build();
+        if let Err(error) = self.sqs.call(&CHANGE_MESSAGE_VISIBILITY, change).await {
             tracing::warn!(error = %DisplayErrorContext(&error), "a message could not be put off");
         }
     }

@@ -1,9 +1,9 @@
 //! Sending mails: one for each message, whatever the queue delivers twice.
 
-use aws_sdk_sesv2::Client;
-use aws_sdk_sesv2::error::{BuildError, ProvideErrorMetadata, SdkError};
-use aws_sdk_sesv2::operation::send_email::builders::SendEmailInputBuilder;
+use aws_sdk_sesv2::error::{BuildError, ProvideErrorMetadata};
+use aws_sdk_sesv2::operation::send_email::{SendEmail, SendEmailError, SendEmailInput, SendEmailOutput};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as MailMessage, MessageTag};
+use waybill_aws::{Client, Failed, Operation, RuntimePlugin};
 use waybill_domain::SignedDuration;
 use waybill_domain::id::OrderId;
 use waybill_domain::message::{AccountMessage, StockEvent, StockMessage};
@@ -19,6 +19,9 @@ use crate::{ComposeError, Job, Mail, Shop, compose, compose_letter, compose_stoc
 
 #[cfg(test)]
 mod tests;
+
+static SEND_EMAIL: Operation<SendEmailInput, SendEmailOutput, SendEmailError> =
+    Operation::new(|| SendEmail::new().config());
 
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
@@ -130,7 +133,7 @@ impl Sender {
     /// SES's id of the mail.
     async fn send(&self, to: &str, order: Option<OrderId>, mail: Mail) -> Result<String, MailError> {
         let request = request(&self.from, &self.configuration_set, to, order, mail)?;
-        let sent = request.send_with(&self.client).await.map_err(|error| match reason(&error) {
+        let sent = self.client.call(&SEND_EMAIL, Ok(request)).await.map_err(|error| match reason(&error) {
             // What no second try changes, such as a domain that cannot be one. All else may be the shop's own settings.
             why if why == "BadRequestException" => MailError::Refused(why),
             why => MailError::Send(why),
@@ -147,20 +150,21 @@ fn request(
     to: &str,
     order: Option<OrderId>,
     mail: Mail,
-) -> Result<SendEmailInputBuilder, BuildError> {
+) -> Result<SendEmailInput, BuildError> {
     let tag = |order: OrderId| MessageTag::builder().name("order").value(order.to_string()).build();
     let content = |text: String| Content::builder().charset("UTF-8").data(text).build();
     let body = Body::builder().text(content(mail.text)?).html(content(mail.html)?).build();
     let message = MailMessage::builder().subject(content(mail.subject)?).body(body).build();
-    Ok(SendEmailInputBuilder::default()
+    SendEmailInput::builder()
         .from_email_address(from)
         .configuration_set_name(configuration_set)
         .set_email_tags(order.map(tag).transpose()?.map(|tag| vec![tag]))
         .destination(Destination::builder().to_addresses(to).build())
-        .content(EmailContent::builder().simple(message).build()))
+        .content(EmailContent::builder().simple(message).build())
+        .build()
 }
 
 /// SES's code, or what kept the call from SES. Its message may quote the address.
-fn reason<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
+fn reason<E: ProvideErrorMetadata>(error: &Failed<E>) -> String {
     error.code().map_or_else(|| error.to_string(), ToOwned::to_owned)
 }

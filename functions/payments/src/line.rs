@@ -12,7 +12,7 @@ use http::uri::InvalidUri;
 use http::{HeaderValue, Method, Request, Response, Uri};
 use miniserde::Deserialize;
 use stripe_client_core::{CustomizedStripeRequest, StripeClient, StripeClientErr, StripeMethod, VERSION};
-use waybill_lambda::connections::Connections;
+use waybill_aws::Connections;
 
 use crate::stripe_api::PATIENCE;
 

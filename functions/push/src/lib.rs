@@ -2,9 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_apigatewaymanagement::Client;
-use aws_sdk_apigatewaymanagement::error::DisplayErrorContext;
-use aws_sdk_apigatewaymanagement::primitives::Blob;
 use futures_util::future::try_join3;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
@@ -13,6 +10,7 @@ use waybill_domain::id::AccountId;
 use waybill_domain::message::Message;
 use waybill_domain::update::{Feed, Shown, Update};
 use waybill_domain::{SignedDuration, Timestamp};
+use waybill_lambda::browsers::{Browsers, NotReached};
 use waybill_lambda::clock;
 use waybill_storage::accounts::Holder;
 use waybill_storage::connections::Listener;
@@ -51,7 +49,7 @@ enum Silent {
 
 /// Tells the browsers that follow the order of a message. Where one was not reached, all are told again when the message
 /// comes back, which they notice by its position.
-pub async fn push(client: &Client, table: &Table, message: Message) -> Result<(), PushError> {
+pub async fn push(browsers: &Browsers, table: &Table, message: Message) -> Result<(), PushError> {
     let (buyer, order) = (message.order.account_id, message.order.id);
     let own = table.connections_of(buyer);
     let found = try_join3(own, table.followers_of(order), table.followers_of_all()).await?;
@@ -63,7 +61,7 @@ pub async fn push(client: &Client, table: &Table, message: Message) -> Result<()
     let accounts: Vec<AccountId> = targets.iter().map(|target| target.listener.account).collect();
     let (holders, now) = (table.holders(&accounts).await?, clock::now());
     let update = Update::of(&message);
-    let told = stream::iter(targets.iter().map(|target| tell(client, table, &update, target, &holders, now)));
+    let told = stream::iter(targets.iter().map(|target| tell(browsers, table, &update, target, &holders, now)));
     let reached: Vec<bool> = told.buffer_unordered(AT_ONCE).try_collect().await?;
     match reached.iter().filter(|reached| !**reached).count() {
         0 => Ok(()),
@@ -97,7 +95,7 @@ fn targets(message: &Message, (own, of_order, of_all): (Vec<Listener>, Vec<Liste
 
 /// Whether a connection need not be told again.
 async fn tell(
-    client: &Client,
+    browsers: &Browsers,
     table: &Table,
     update: &Update,
     target: &Target,
@@ -109,7 +107,7 @@ async fn tell(
     match silent(listener, as_staff, holders, now) {
         None => {}
         Some(Silent::Ended(reason)) => {
-            hang_up(client, table, listener, reason).await?;
+            hang_up(browsers, table, listener, reason).await?;
             return Ok(true);
         }
         Some(Silent::NotPermitted) => {
@@ -123,15 +121,15 @@ async fn tell(
         }
     }
     let shown = serde_json::to_vec(&Shown { update, positions })?;
-    match client.post_to_connection().connection_id(&listener.id).data(Blob::new(shown)).send().await {
-        Ok(_) => Ok(true),
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_gone_exception()) => {
+    match browsers.tell(&listener.id, shown).await {
+        Ok(()) => Ok(true),
+        Err(NotReached::Gone) => {
             table.forget_gone(listener, clock::now() - OPENING).await?;
             Ok(true)
         }
-        Err(error) => {
+        Err(NotReached::Failed(error)) => {
             let connection = &listener.id;
-            tracing::warn!(connection, error = %DisplayErrorContext(&error), "a connection could not be reached");
+            tracing::warn!(connection, error, "a connection could not be reached");
             Ok(false)
         }
     }
@@ -156,15 +154,13 @@ fn silent(
 }
 
 /// Says why and closes a connection. One that cannot be closed is at least sent nothing.
-async fn hang_up(client: &Client, table: &Table, listener: &Listener, reason: &str) -> Result<(), PushError> {
+async fn hang_up(browsers: &Browsers, table: &Table, listener: &Listener, reason: &str) -> Result<(), PushError> {
     let goodbye = serde_json::to_vec(&json!({ "type": "goodbye", "reason": reason }))?;
     let connection = &listener.id;
     // It may be gone already, and will hear the same when it comes back.
-    let _ = client.post_to_connection().connection_id(connection).data(Blob::new(goodbye)).send().await;
-    if let Err(error) = client.delete_connection().connection_id(connection).send().await
-        && !error.as_service_error().is_some_and(|error| error.is_gone_exception())
-    {
-        tracing::warn!(connection, error = %DisplayErrorContext(&error), "a connection could not be closed");
+    let _ = browsers.tell(connection, goodbye).await;
+    if let Err(NotReached::Failed(error)) = browsers.close(connection).await {
+        tracing::warn!(connection, error, "a connection could not be closed");
     }
     table.disconnect(connection).await?;
     // Of a connection that has disconnected while it began to follow.

@@ -8,8 +8,8 @@ use waybill_lambda::{Error, batch, log, settings};
 async fn main() -> Result<(), Error> {
     log::start();
     let aws = Aws::from_environment()?;
-    let client = aws.websockets(&settings::read(|variables| variables.text("WEBSOCKET_ENDPOINT"))?);
+    let browsers = aws.browsers(&settings::read(|variables| variables.text("WEBSOCKET_ENDPOINT"))?);
     let table = aws.table()?;
     table.warm_up().await?;
-    batch::run(|message| push(&client, &table, message)).await
+    batch::run(|message| push(&browsers, &table, message)).await
 }

@@ -3,26 +3,21 @@
 //! The SDK's own loader would look for profiles, single sign-on and instance metadata, none of which a function has;
 //! leaving it out makes the start faster and the binaries smaller.
 
-use std::time::Duration;
-
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
-use aws_types::SdkConfig;
-use aws_types::region::Region;
-#[cfg(feature = "aws-sdk-dynamodb")]
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use waybill_aws::{Client, Connections};
 use waybill_storage::Table;
 
 use crate::bucket::Bucket;
-use crate::connections::Connections;
 use crate::settings::{self, Missing};
 
 /// Where the clients of one function come from.
 pub struct Aws {
-    shared: SdkConfig,
+    region: String,
     credentials: Credentials,
+    /// What stands in for AWS's own endpoints.
+    endpoint: Option<String>,
+    connections: SharedHttpConnector,
 }
 
 impl Aws {
@@ -34,63 +29,66 @@ impl Aws {
             let session = settings::optional("AWS_SESSION_TOKEN");
             (region, Credentials::new(key, secret, session, None, "environment"))
         })?;
-        let patience = TimeoutConfig::builder()
-            .operation_attempt_timeout(Duration::from_secs(3))
-            .operation_timeout(Duration::from_secs(8))
-            .build();
-        let mut shared = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(region))
-            .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
-            .http_client(Connections::new())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .timeout_config(patience);
-        shared.set_endpoint_url(settings::optional("AWS_ENDPOINT_URL"));
-        Ok(Aws { shared: shared.build(), credentials })
+        let connections = SharedHttpConnector::new(Connections::default());
+        Ok(Aws { region, credentials, endpoint: settings::optional("AWS_ENDPOINT_URL"), connections })
     }
 
     /// The bucket of this name.
     pub fn bucket(&self, name: &str) -> Bucket {
-        let region = self.shared.region().map(ToString::to_string).unwrap_or_default();
-        Bucket::new(name, region, self.credentials.clone(), self.shared.endpoint_url())
+        Bucket::new(name, self.region.clone(), self.credentials.clone(), self.endpoint.as_deref())
     }
 
     /// The shop's table, `TABLE_NAME`.
-    #[cfg(feature = "aws-sdk-dynamodb")]
     pub fn table(&self) -> Result<Table, Missing> {
         let name = settings::read(|variables| variables.text("TABLE_NAME"))?;
-        let mut config = aws_sdk_dynamodb::Config::from(&self.shared).to_builder().interceptor(crate::plain::Plain);
-        if let Some(endpoint) = settings::optional("AWS_ENDPOINT_URL_DYNAMODB") {
-            config.set_endpoint_url(Some(endpoint));
-        }
-        Ok(Table::new(aws_sdk_dynamodb::Client::from_conf(config.build()), name))
+        let client = match settings::optional("AWS_ENDPOINT_URL_DYNAMODB") {
+            Some(endpoint) => self.at("dynamodb", endpoint),
+            None => self.service("dynamodb", "dynamodb"),
+        };
+        Ok(Table::new(client, name))
     }
 
-    #[cfg(feature = "aws-sdk-sqs")]
-    pub fn queues(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::new(&self.shared)
+    pub fn queues(&self) -> Client {
+        self.service("sqs", "sqs")
     }
 
-    #[cfg(feature = "aws-sdk-sesv2")]
-    pub fn mail(&self) -> aws_sdk_sesv2::Client {
-        aws_sdk_sesv2::Client::new(&self.shared)
+    pub fn mail(&self) -> Client {
+        self.service("ses", "email")
     }
 
-    /// Posts to the WebSocket API at `endpoint`.
+    /// The browsers at the WebSocket API of this endpoint.
     #[cfg(feature = "aws-sdk-apigatewaymanagement")]
-    pub fn websockets(&self, endpoint: &str) -> aws_sdk_apigatewaymanagement::Client {
-        let config = aws_sdk_apigatewaymanagement::Config::from(&self.shared).to_builder().endpoint_url(endpoint);
-        aws_sdk_apigatewaymanagement::Client::from_conf(config.build())
+    pub fn browsers(&self, endpoint: &str) -> crate::browsers::Browsers {
+        crate::browsers::Browsers::new(self.at("execute-api", endpoint))
     }
 
     /// The value of a secret, by its ARN.
     #[cfg(feature = "aws-sdk-secretsmanager")]
     pub async fn secret(&self, arn: &str) -> Result<String, crate::Error> {
-        let client = aws_sdk_secretsmanager::Client::new(&self.shared);
-        let answer =
-            client.get_secret_value().secret_id(arn).send().await.map_err(|error| {
-                format!("secret {arn}: {}", aws_sdk_secretsmanager::error::DisplayErrorContext(error))
-            })?;
+        use aws_sdk_secretsmanager::error::DisplayErrorContext;
+        use aws_sdk_secretsmanager::operation::get_secret_value::{
+            GetSecretValue, GetSecretValueError, GetSecretValueInput, GetSecretValueOutput,
+        };
+        use waybill_aws::{Operation, RuntimePlugin};
+
+        static GET_SECRET_VALUE: Operation<GetSecretValueInput, GetSecretValueOutput, GetSecretValueError> =
+            Operation::new(|| GetSecretValue::new().config());
+
+        let client = self.service("secretsmanager", "secretsmanager");
+        let answer = client.call(&GET_SECRET_VALUE, GetSecretValueInput::builder().secret_id(arn).build()).await;
+        let answer = answer.map_err(|error| format!("secret {arn}: {}", DisplayErrorContext(error)))?;
         answer.secret_string.ok_or_else(|| format!("secret {arn} is not text").into())
+    }
+
+    /// A client of a service, by the name that it is signed for and the one of its endpoint, in AWS's partitions for
+    /// everybody and for China; elsewhere `AWS_ENDPOINT_URL` has to say.
+    fn service(&self, name: &'static str, host: &str) -> Client {
+        let suffix = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let of_region = || format!("https://{host}.{}.{suffix}", self.region);
+        self.at(name, self.endpoint.clone().unwrap_or_else(of_region))
+    }
+
+    fn at(&self, name: &'static str, endpoint: impl Into<String>) -> Client {
+        Client::new(self.connections.clone(), name, &self.region, endpoint, self.credentials.clone())
     }
 }

@@ -14,9 +14,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use jiff::Timestamp;
+use waybill_aws::Connections;
 
 use crate::clock;
-use crate::connections::Connections;
 
 /// Bytes that every part of a file but its last one has at least: S3's own limit.
 pub const LEAST_PART: usize = 5 * 1024 * 1024;
@@ -64,7 +64,7 @@ impl Bucket {
             None => format!("https://{name}.s3.{region}.amazonaws.com/"),
             Some(endpoint) => format!("{}/{name}/", endpoint.trim_end_matches('/')),
         };
-        Bucket { url, region, credentials, connections: Connections::new() }
+        Bucket { url, region, credentials, connections: Connections::default() }
     }
 
     /// Puts a whole file, in the place of one that is there.

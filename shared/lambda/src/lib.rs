@@ -2,13 +2,12 @@
 
 pub mod aws;
 pub mod batch;
+#[cfg(feature = "aws-sdk-apigatewaymanagement")]
+pub mod browsers;
 pub mod bucket;
 pub mod clock;
-pub mod connections;
 pub mod links;
 pub mod log;
-#[cfg(feature = "aws-sdk-dynamodb")]
-mod plain;
 pub mod random;
 pub mod settings;
 pub mod stream;

@@ -65,7 +65,7 @@ impl Table {
             change(&mut book).map_err(|reason| Refused::By(vec![reason]))?;
             book.version += 1;
             let mut item = to_item(&book)?;
-            // By this a write that the SDK sends again, because its reply was lost, knows itself.
+            // By this a write that is sent again, because its reply was lost, knows itself.
             let mark = random::fresh()?;
             let mark = AttributeValue::N(mark.to_string());
             item.insert(CHANGE.into(), mark.clone());

@@ -117,7 +117,7 @@ impl Table {
             .only_if("#version = :before")
             .name("#version", "version")
             .number(":before", i64::try_from(old.version).unwrap_or(i64::MAX));
-        // A write alone is sent again by the SDK when its reply was lost; then it finds what it wrote itself.
+        // A write alone is sent again when its reply was lost; then it finds what it wrote itself.
         let written = new.clone();
         let mut transaction = Transaction::new().write(put, move |item| {
             let is_ours = !item.is_empty() && from_item::<Product>(item)? == written;

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use waybill_domain::id::{AccountId, OrderId};
@@ -13,6 +13,7 @@ use waybill_domain::update::{Feed, Update};
 use waybill_domain::{SignedDuration, Timestamp};
 
 use crate::keys::{self, EXPIRES_AT, Item};
+use crate::operations::{QUERY, QueryInput};
 use crate::table::{StorageError, Table, back_off, from_item, to_value};
 use crate::transaction::{Refused, Transaction, Write};
 
@@ -108,8 +109,8 @@ impl Table {
         let place = AttributeValue::S(keys::by_place(after));
         let before = self.items_of(feed, false, 1).key_condition_expression("pk = :pk AND sk <= :after");
         let behind = self.items_of(feed, true, ITEMS).key_condition_expression("pk = :pk AND sk > :after");
-        let (before, _) = entries(before.expression_attribute_values(":after", place.clone())).await?;
-        let (behind, _) = entries(behind.expression_attribute_values(":after", place)).await?;
+        let (before, _) = self.entries(before.expression_attribute_values(":after", place.clone())).await?;
+        let (behind, _) = self.entries(behind.expression_attribute_values(":after", place)).await?;
         let all = before.into_iter().chain(behind);
         let numbered = all.flat_map(|(first, updates)| {
             (first..).zip(updates).map(|(number, update)| Numbered { number, update }).collect::<Vec<_>>()
@@ -134,7 +135,7 @@ impl Table {
         let (mut found, mut start) = (Vec::<Update>::new(), None);
         loop {
             let query = self.items_of(Feed::Of(buyer), false, ITEMS).key_condition_expression("pk = :pk");
-            let (page, next) = entries(query.set_exclusive_start_key(start)).await?;
+            let (page, next) = self.entries(query.set_exclusive_start_key(start)).await?;
             for (_, mut updates) in page {
                 updates.retain(|update| update.order_id == order && update.version > after);
                 found.extend(updates);
@@ -165,24 +166,23 @@ impl Table {
     /// The last items of a feed, the newest first.
     async fn newest(&self, feed: Feed, limit: i32) -> Result<Vec<(u64, Vec<Update>)>, StorageError> {
         let query = self.items_of(feed, false, limit).key_condition_expression("pk = :pk");
-        Ok(entries(query).await?.0)
+        Ok(self.entries(query).await?.0)
     }
 
     /// Consistent, so that whoever is told a number finds what is numbered.
-    fn items_of(&self, feed: Feed, forward: bool, limit: i32) -> QueryFluentBuilder {
-        self.client
-            .query()
+    fn items_of(&self, feed: Feed, forward: bool, limit: i32) -> QueryInputBuilder {
+        QueryInput::builder()
             .table_name(&self.name)
             .expression_attribute_values(":pk", AttributeValue::S(keys::feed(feed)))
             .scan_index_forward(forward)
             .limit(limit)
             .consistent_read(true)
     }
-}
 
-/// The items of one page, and where the next one begins.
-async fn entries(query: QueryFluentBuilder) -> Result<(Vec<(u64, Vec<Update>)>, Option<Item>), StorageError> {
-    let answer = query.send().await.map_err(StorageError::from_sdk)?;
-    let entries = answer.items.unwrap_or_default().into_iter().map(Entry::read).collect::<Result<_, _>>()?;
-    Ok((entries, answer.last_evaluated_key))
+    /// The items of one page, and where the next one begins.
+    async fn entries(&self, query: QueryInputBuilder) -> Result<(Vec<(u64, Vec<Update>)>, Option<Item>), StorageError> {
+        let answer = self.client.call(&QUERY, query.build()).await.map_err(StorageError::from_sdk)?;
+        let entries = answer.items.unwrap_or_default().into_iter().map(Entry::read).collect::<Result<_, _>>()?;
+        Ok((entries, answer.last_evaluated_key))
+    }
 }

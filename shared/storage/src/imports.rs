@@ -10,6 +10,7 @@ use waybill_domain::text::Slug;
 
 use crate::catalog::Listing;
 use crate::keys::{self, EXPIRES_AT, Index, Item, Key, SUMMARY};
+use crate::operations::{QUERY, QueryInput};
 use crate::page::{Cursor, Page};
 use crate::table::{StorageError, Table, from_item, to_item};
 use crate::transaction::{Refused, Transaction, Write};
@@ -175,14 +176,17 @@ impl Table {
         let values: Item = values.map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).into();
         let answer = self
             .client
-            .query()
-            .table_name(&self.name)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
-            .set_expression_attribute_values(Some(values))
-            .scan_index_forward(!back)
-            .limit(i32::from(limit))
-            .set_exclusive_start_key(row.map(|row| keys::import_failure(id, row).item()))
-            .send()
+            .call(
+                &QUERY,
+                QueryInput::builder()
+                    .table_name(&self.name)
+                    .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
+                    .set_expression_attribute_values(Some(values))
+                    .scan_index_forward(!back)
+                    .limit(i32::from(limit))
+                    .set_exclusive_start_key(row.map(|row| keys::import_failure(id, row).item()))
+                    .build(),
+            )
             .await
             .map_err(StorageError::from_sdk)?;
         let more = answer.last_evaluated_key.is_some();

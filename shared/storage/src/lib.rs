@@ -17,6 +17,7 @@ pub mod limits;
 pub mod locations;
 pub mod mails;
 pub mod notes;
+mod operations;
 pub mod order_counts;
 pub mod order_lists;
 pub mod orders;

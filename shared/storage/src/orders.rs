@@ -14,6 +14,7 @@ use waybill_domain::text::Email;
 use waybill_domain::totals::UseLimit;
 
 use crate::keys::{self, EXPIRES_AT, Index, Item, Key, SUMMARY};
+use crate::operations::{QUERY, QueryInput};
 use crate::order_lists::{Orders, Placed};
 use crate::page::{Cursor, Page};
 use crate::random;
@@ -41,7 +42,7 @@ pub struct OrderSummary {
 enum NotSaved {
     /// Somebody changed it first.
     Changed,
-    /// This very change is kept already: the SDK sends a write again whose reply was lost.
+    /// This very change is kept already: a write is sent again whose reply was lost.
     Saved,
     /// The Stripe event has had its effect before.
     EventSeen,
@@ -203,15 +204,18 @@ impl Table {
     ) -> Result<(Vec<OrderId>, Option<Overdue>), StorageError> {
         let answer = self
             .client
-            .query()
-            .table_name(&self.name)
-            .index_name(Index::Gsi2.name())
-            .key_condition_expression("gsi2pk = :pending AND gsi2sk < :before")
-            .expression_attribute_values(":pending", AttributeValue::S(keys::orders_with(Status::Pending)))
-            .expression_attribute_values(":before", AttributeValue::S(keys::by_time(placed_before, "")))
-            .limit(i32::from(limit))
-            .set_exclusive_start_key(from.map(|Overdue(key)| key))
-            .send()
+            .call(
+                &QUERY,
+                QueryInput::builder()
+                    .table_name(&self.name)
+                    .index_name(Index::Gsi2.name())
+                    .key_condition_expression("gsi2pk = :pending AND gsi2sk < :before")
+                    .expression_attribute_values(":pending", AttributeValue::S(keys::orders_with(Status::Pending)))
+                    .expression_attribute_values(":before", AttributeValue::S(keys::by_time(placed_before, "")))
+                    .limit(i32::from(limit))
+                    .set_exclusive_start_key(from.map(|Overdue(key)| key))
+                    .build(),
+            )
             .await
             .map_err(StorageError::from_sdk)?;
         let ids = answer.items.unwrap_or_default().into_iter().map(|mut item| match item.remove(SUMMARY) {

@@ -11,6 +11,7 @@ use waybill_domain::id::{
 use waybill_domain::text::Sku;
 
 use crate::keys::{self, Index, Item, Key, SUMMARY};
+use crate::operations::{QUERY, QueryInput};
 use crate::table::{StorageError, Table, from_item};
 
 /// Where a page begins or ends. It says nothing of which list it belongs to; that is always the caller's own, so a
@@ -240,18 +241,21 @@ impl Table {
         }
         let answer = self
             .client
-            .query()
-            .table_name(&self.name)
-            .set_index_name(name.map(ToOwned::to_owned))
-            .key_condition_expression(match &stretch {
-                None => format!("{pk} = :partition"),
-                Some(_) => format!("{pk} = :partition AND {sk} BETWEEN :from AND :to"),
-            })
-            .set_expression_attribute_values(Some(values))
-            .scan_index_forward(back)
-            .limit(i32::from(limit))
-            .set_exclusive_start_key(start)
-            .send()
+            .call(
+                &QUERY,
+                QueryInput::builder()
+                    .table_name(&self.name)
+                    .set_index_name(name.map(ToOwned::to_owned))
+                    .key_condition_expression(match &stretch {
+                        None => format!("{pk} = :partition"),
+                        Some(_) => format!("{pk} = :partition AND {sk} BETWEEN :from AND :to"),
+                    })
+                    .set_expression_attribute_values(Some(values))
+                    .scan_index_forward(back)
+                    .limit(i32::from(limit))
+                    .set_exclusive_start_key(start)
+                    .build(),
+            )
             .await
             .map_err(StorageError::from_sdk)?;
         let mut items = answer.items.unwrap_or_default();

@@ -75,7 +75,7 @@ pub enum SettingRefused {
 
 /// Why a change was not kept.
 enum NotKept {
-    /// This very change is kept already: the SDK sends a write again whose reply was lost.
+    /// This very change is kept already: a write is sent again whose reply was lost.
     Kept,
     Refused(SettingRefused),
 }

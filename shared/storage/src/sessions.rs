@@ -107,7 +107,7 @@ impl Table {
                 Err(item) => item,
             };
             let present: Holder = from_item(item)?;
-            // Our own: the SDK sends a write again whose reply was lost.
+            // Our own: a write is sent again whose reply was lost.
             if present.sessions.get(&id).is_some_and(|there| there.token_hash == session.token_hash) {
                 return Ok(Opened::Opened(Box::new(present)));
             }
@@ -156,7 +156,7 @@ impl Table {
         };
         let holder: Holder = from_item(item)?;
         let Some(session) = holder.session(id, now) else { return Ok(Rotation::Ended) };
-        // The next token in the way is our own: of the SDK, which sends a write again whose reply was lost, or of a
+        // The next token in the way is our own: of a write that is sent again because its reply was lost, or of a
         // client that does, and whom the same next token is made for within the grace.
         let is_ours = session.token_hash == next_hash && now.duration_since(session.last_used_at).as_secs() < GRACE;
         Ok(if is_ours { Rotation::Rotated(Box::new(holder)) } else { Rotation::Used })

@@ -1,17 +1,19 @@
 //! The table and its failures: what a request can do nothing about, told apart from what it can.
 
+use std::error::Error;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
-use std::error::Error;
-
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Get, KeysAndAttributes, TransactGetItem};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use waybill_aws::{Client, Failed};
 
 use crate::keys::{self, Item, Key};
+use crate::operations::{
+    BATCH_GET_ITEM, BatchGetItemInput, GET_ITEM, GetItemInput, QUERY, QueryInput, TRANSACT_GET_ITEMS,
+    TransactGetItemsError, TransactGetItemsInput,
+};
 use crate::random;
 use crate::spreading::Scarce;
 
@@ -40,6 +42,7 @@ pub enum StorageError {
 }
 
 impl Table {
+    /// The table of this name, asked by a client of DynamoDB.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Table { client, name: name.into(), scarce: Scarce::default() }
     }
@@ -53,11 +56,14 @@ impl Table {
     pub(crate) async fn get(&self, key: &Key, consistent: bool) -> Result<Option<Item>, StorageError> {
         let answer = self
             .client
-            .get_item()
-            .table_name(&self.name)
-            .set_key(Some(key.item()))
-            .consistent_read(consistent)
-            .send()
+            .call(
+                &GET_ITEM,
+                GetItemInput::builder()
+                    .table_name(&self.name)
+                    .set_key(Some(key.item()))
+                    .consistent_read(consistent)
+                    .build(),
+            )
             .await
             .map_err(StorageError::from_sdk)?;
         Ok(answer.item)
@@ -73,7 +79,8 @@ impl Table {
         let gets: Vec<_> = keys.iter().map(get).collect();
         let mut attempt = 0;
         loop {
-            let error = match self.client.transact_get_items().set_transact_items(Some(gets.clone())).send().await {
+            let input = TransactGetItemsInput::builder().set_transact_items(Some(gets.clone())).build();
+            let error = match self.client.call(&TRANSACT_GET_ITEMS, input).await {
                 Ok(answer) => {
                     let mut items = answer.responses.unwrap_or_default().into_iter().map(|response| response.item);
                     return Ok(keys.map(|_| items.next().flatten()));
@@ -118,13 +125,16 @@ impl Table {
         loop {
             let answer = self
                 .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression(condition)
-                .set_expression_attribute_values(Some(values.clone()))
-                .set_exclusive_start_key(start)
-                .consistent_read(consistent)
-                .send()
+                .call(
+                    &QUERY,
+                    QueryInput::builder()
+                        .table_name(&self.name)
+                        .key_condition_expression(condition)
+                        .set_expression_attribute_values(Some(values.clone()))
+                        .set_exclusive_start_key(start)
+                        .consistent_read(consistent)
+                        .build(),
+                )
                 .await
                 .map_err(StorageError::from_sdk)?;
             items.extend(answer.items.unwrap_or_default());
@@ -152,9 +162,7 @@ impl Table {
             let wanted = wanted.expect("a batch names its keys");
             let answer = self
                 .client
-                .batch_get_item()
-                .request_items(&self.name, wanted)
-                .send()
+                .call(&BATCH_GET_ITEM, BatchGetItemInput::builder().request_items(&self.name, wanted).build())
                 .await
                 .map_err(StorageError::from_sdk)?;
             items.extend(answer.responses.into_iter().flat_map(|mut tables| tables.remove(&self.name)).flatten());
@@ -175,12 +183,12 @@ pub(crate) const ATTEMPTS: u32 = 8;
 const BATCHES: u32 = 8;
 
 impl StorageError {
-    pub(crate) fn from_sdk<E>(error: SdkError<E>) -> Self
+    pub(crate) fn from_sdk<E>(error: Failed<E>) -> Self
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
         let busy = error.code().is_some_and(is_busy);
-        // Not the SDK's own account of it, which quotes the answer: an item of it may hold somebody's address.
+        // Not the SDK's own account of it, which quotes what was in the way: an item of it may hold somebody's address.
         let causes = std::iter::successors(Some(&error as &dyn Error), |&error| error.source());
         let cause = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
         match error {

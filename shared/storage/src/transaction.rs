@@ -2,17 +2,20 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnValue,
     ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update,
 };
 
+use waybill_aws::Failed;
+
 use crate::keys::{Item, Key};
+use crate::operations::{
+    DELETE_ITEM, DeleteItemError, DeleteItemInput, PUT_ITEM, PutItemError, PutItemInput, TRANSACT_WRITE_ITEMS,
+    TransactWriteItemsError, TransactWriteItemsInput, UPDATE_ITEM, UpdateItemError, UpdateItemInput,
+};
+use crate::random;
 use crate::table::{ATTEMPTS, StorageError, Table, back_off, is_busy};
 
 /// The code of a write whose condition did not hold.
@@ -152,7 +155,7 @@ impl<E> Transaction<E> {
     }
 
     /// Writes all or nothing. Meeting another transaction, or a throttle of one item, is retried with jitter,
-    /// [`ATTEMPTS`] times; a throttle of the whole call by the SDK.
+    /// [`ATTEMPTS`] times; a throttle of the whole call by the client.
     pub async fn commit(self, table: &Table) -> Result<(), Refused<E>> {
         let mut attempt = 0;
         loop {
@@ -233,8 +236,8 @@ async fn send(table: &Table, write: &Write) -> Result<Item, Failure> {
     let client = &table.client;
     match &write.kind {
         Kind::Put(item) => {
-            let put = conditioned!(client.put_item().set_item(Some(item.clone())), table, write);
-            put.send().await.map(|_| Item::new()).map_err(|error| {
+            let put = conditioned!(PutItemInput::builder().set_item(Some(item.clone())), table, write);
+            client.call(&PUT_ITEM, put.build()).await.map(|_| Item::new()).map_err(|error| {
                 sort(error, |error| match error {
                     PutItemError::ConditionalCheckFailedException(failed) => failed.item.clone(),
                     _ => None,
@@ -242,18 +245,20 @@ async fn send(table: &Table, write: &Write) -> Result<Item, Failure> {
             })
         }
         Kind::Update(key, expression) => {
-            let update = client.update_item().set_key(Some(key.clone())).update_expression(expression);
+            let update = UpdateItemInput::builder().set_key(Some(key.clone())).update_expression(expression);
             let update = conditioned!(update.return_values(ReturnValue::AllNew), table, write);
-            update.send().await.map(|answer| answer.attributes.unwrap_or_default()).map_err(|error| {
-                sort(error, |error| match error {
-                    UpdateItemError::ConditionalCheckFailedException(failed) => failed.item.clone(),
-                    _ => None,
-                })
-            })
+            client.call(&UPDATE_ITEM, update.build()).await.map(|answer| answer.attributes.unwrap_or_default()).map_err(
+                |error| {
+                    sort(error, |error| match error {
+                        UpdateItemError::ConditionalCheckFailedException(failed) => failed.item.clone(),
+                        _ => None,
+                    })
+                },
+            )
         }
         Kind::Delete(key) => {
-            let delete = conditioned!(client.delete_item().set_key(Some(key.clone())), table, write);
-            delete.send().await.map(|_| Item::new()).map_err(|error| {
+            let delete = conditioned!(DeleteItemInput::builder().set_key(Some(key.clone())), table, write);
+            client.call(&DELETE_ITEM, delete.build()).await.map(|_| Item::new()).map_err(|error| {
                 sort(error, |error| match error {
                     DeleteItemError::ConditionalCheckFailedException(failed) => failed.item.clone(),
                     _ => None,
@@ -271,7 +276,7 @@ enum Failure {
     Other(StorageError),
 }
 
-fn sort<E>(error: SdkError<E>, in_the_way: fn(&E) -> Option<Item>) -> Failure
+fn sort<E>(error: Failed<E>, in_the_way: fn(&E) -> Option<Item>) -> Failure
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
 {
@@ -280,23 +285,26 @@ where
             Failure::Condition(in_the_way(service).unwrap_or_default())
         }
         Some(service) if service.code() == Some("TransactionConflictException") => Failure::Busy(service.to_string()),
-        // A throttle too: the SDK has tried again already.
+        // A throttle too: the client has tried again already.
         Some(_) | None => Failure::Other(StorageError::from_sdk(error)),
     }
 }
 
 async fn commit_all<E>(table: &Table, writes: &[(Write, Meaning<E>)]) -> Result<(), Outcome<E>> {
     let items = writes.iter().map(|(write, _)| in_transaction(table, write)).collect();
-    // The SDK gives each call a client request token and keeps it over its own retries: a reply that was lost after
-    // the commit is answered again, not executed again. A token made from the idempotency key would not do: the same
-    // key a moment later writes another time of placing, which DynamoDB takes for a misuse of the token.
-    let error = match table.client.transact_write_items().set_transact_items(Some(items)).send().await {
+    // The client keeps a call's token over its tries: a reply that was lost after the commit is answered again, not executed
+    // again. A token made from the idempotency key would not do: the same key a moment later writes another time of placing,
+    // which DynamoDB takes for a misuse of the token.
+    let failed = |error| Outcome::Refused(Refused::Failed(error));
+    let token = format!("{:016x}{:016x}", random::fresh().map_err(failed)?, random::fresh().map_err(failed)?);
+    let input = TransactWriteItemsInput::builder().set_transact_items(Some(items)).client_request_token(token);
+    let error = match table.client.call(&TRANSACT_WRITE_ITEMS, input.build()).await {
         Ok(_) => return Ok(()),
         Err(error) => error,
     };
     let reasons = match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled.cancellation_reasons(),
-        Some(_) | None => return Err(Outcome::Refused(Refused::Failed(StorageError::from_sdk(error)))),
+        Some(_) | None => return Err(failed(StorageError::from_sdk(error))),
     };
     // The first reason counts: a write that is merely busy may turn out to be refused, and what its refusal means (the
     // order is there already) would explain the refusals behind it.

@@ -49,7 +49,7 @@ impl Wanted {
 }
 
 enum NotKept {
-    /// This very change is kept already: the SDK sends a write again whose reply was lost.
+    /// This very change is kept already: a write is sent again whose reply was lost.
     Kept,
     Changed,
 }
@@ -231,7 +231,7 @@ impl Table {
         let kept = Transaction::new().write(write, |item| Ok(if item.is_empty() { None } else { Some(logged(item)?) }));
         match kept.commit(self).await {
             Ok(()) => Ok(true),
-            // It may be this very write, sent again by the SDK.
+            // It may be this very write, sent again.
             Err(refused) => {
                 Ok(refused.first()?.is_some_and(|kept| kept.value == *delivery && kept.version == seen + 1))
             }

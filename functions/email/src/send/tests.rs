@@ -67,7 +67,7 @@ fn nobody_writes_into_the_headers_of_a_mail() {
             event: StockEvent::Returned { title, to: to.clone(), language: None },
         };
         let mail = compose_stock(&shop.borrow(), &message).unwrap().unwrap();
-        let request = request("orders@shop.example.com", "set", to.as_str(), None, mail).unwrap().build().unwrap();
+        let request = request("orders@shop.example.com", "set", to.as_str(), None, mail).unwrap();
         let destination = request.destination().unwrap();
         prop_assert_eq!(destination.to_addresses(), [to.as_str()]);
         prop_assert!(destination.cc_addresses().is_empty() && destination.bcc_addresses().is_empty());

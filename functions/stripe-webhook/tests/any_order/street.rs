@@ -4,10 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use aws_credential_types::Credentials;
 use aws_lc_rs::hmac;
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use dynoxide::{Database, ImportOptions};
@@ -18,6 +15,7 @@ use stock::work::{Work, act};
 use stripe_webhook_function::{App, routes};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
+use waybill_aws::Client;
 use waybill_domain::cart::{CartLine, Quote};
 use waybill_domain::id::OrderId;
 use waybill_domain::message::{Actor, Event, Message, RefundMessage};
@@ -83,13 +81,6 @@ impl Street {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .endpoint_url(&endpoint)
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .build();
         let template = waybill_local::workspace().join("template.yaml");
         let template = Template::read(&template, &BTreeMap::new(), &endpoint).unwrap();
         let mut definition = template.tables[0].create.clone();
@@ -112,7 +103,7 @@ impl Street {
         let order = order::place(id, quote.clone(), email, address(), Actor::Customer, at(0));
         let street = Street {
             database,
-            client: Client::from_conf(config),
+            client: Client::of_stand_in("dynamodb", &endpoint),
             definition,
             tables: AtomicU32::new(0),
             stripe: Stripe::new(KEY, &format!("{url}/"), "https://shop.example").unwrap().with_capture(capture),

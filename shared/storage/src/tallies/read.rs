@@ -14,6 +14,7 @@ use waybill_domain::text::Sku;
 
 use super::{Generation, Generations, net_on, number, units_on};
 use crate::keys::{self, Item};
+use crate::operations::{QUERY, QueryInput};
 use crate::table::{StorageError, Table, from_item};
 
 /// SKUs of a month, in all months that a report touches, that it may add up.
@@ -94,14 +95,17 @@ impl Table {
         loop {
             let answer = self
                 .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
-                .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
-                .expression_attribute_values(":from", AttributeValue::S(from.to_owned()))
-                .expression_attribute_values(":to", AttributeValue::S(to.to_owned()))
-                .set_exclusive_start_key(start)
-                .send()
+                .call(
+                    &QUERY,
+                    QueryInput::builder()
+                        .table_name(&self.name)
+                        .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+                        .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+                        .expression_attribute_values(":from", AttributeValue::S(from.to_owned()))
+                        .expression_attribute_values(":to", AttributeValue::S(to.to_owned()))
+                        .set_exclusive_start_key(start)
+                        .build(),
+                )
                 .await
                 .map_err(StorageError::from_sdk)?;
             items.extend(answer.items.unwrap_or_default());

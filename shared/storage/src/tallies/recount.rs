@@ -13,6 +13,7 @@ use waybill_domain::{Date, SignedDuration, Timestamp};
 use super::told::{Kept, Made, Told, longest};
 use super::{Counting, Generation, Generations};
 use crate::keys::{self, Item, Key};
+use crate::operations::{SCAN, ScanInput};
 use crate::table::{StorageError, Table, from_item, to_item};
 use crate::transaction::{Refused, Transaction, Write};
 
@@ -80,15 +81,18 @@ impl Table {
         let start = place.map(|place| Key { pk: place.pk.clone(), sk: place.sk.clone() }.item());
         let answer = self
             .client
-            .scan()
-            .table_name(&self.name)
-            .consistent_read(true)
-            .filter_expression("sk IN (:order, :account, :tallied)")
-            .expression_attribute_values(":order", AttributeValue::S(keys::ORDER.into()))
-            .expression_attribute_values(":account", AttributeValue::S(keys::ACCOUNT.into()))
-            .expression_attribute_values(":tallied", AttributeValue::S(keys::TALLIED.into()))
-            .set_exclusive_start_key(start)
-            .send()
+            .call(
+                &SCAN,
+                ScanInput::builder()
+                    .table_name(&self.name)
+                    .consistent_read(true)
+                    .filter_expression("sk IN (:order, :account, :tallied)")
+                    .expression_attribute_values(":order", AttributeValue::S(keys::ORDER.into()))
+                    .expression_attribute_values(":account", AttributeValue::S(keys::ACCOUNT.into()))
+                    .expression_attribute_values(":tallied", AttributeValue::S(keys::TALLIED.into()))
+                    .set_exclusive_start_key(start)
+                    .build(),
+            )
             .await
             .map_err(StorageError::from_sdk)?;
         let items = answer.items.unwrap_or_default();

@@ -230,6 +230,6 @@ async fn a_throttled_table_is_given_up_before_a_function_times_out() {
     let read = table.cart(customer()).await;
     assert!(matches!(read, Err(StorageError::Busy(_))), "{read:?}");
     assert_eq!(wire.calls(), ["GetItem"; 3]);
-    // The SDK waits up to a second and then up to two; three times over, within the ten seconds of one function.
+    // The client waits up to a fifth of a second and then up to twice that, and has done so three times.
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }

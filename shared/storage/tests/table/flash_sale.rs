@@ -8,11 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region, RuntimeComponents};
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
@@ -21,6 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
+use waybill_aws::Client;
 use waybill_domain::Timestamp;
 use waybill_domain::cart::Quote;
 use waybill_domain::product::Offer;
@@ -73,14 +70,9 @@ impl Slow {
     }
 
     fn table(&self, name: &str) -> Table {
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .endpoint_url("http://engine")
-            .http_client(self.clone())
-            .build();
-        Table::new(Client::from_conf(config), name)
+        let http = SharedHttpConnector::new(self.clone());
+        let credentials = Credentials::new("test", "test", None, None, "test");
+        Table::new(Client::new(http, "dynamodb", "us-east-1", "http://engine", credentials), name)
     }
 
     async fn answer(self, operation: String, body: String) -> Result<String, String> {
@@ -172,12 +164,6 @@ impl HttpConnector for Slow {
             };
             Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body)))
         })
-    }
-}
-
-impl HttpClient for Slow {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
     }
 }
 

@@ -1,4 +1,4 @@
-//! A call that took effect but whose reply was lost: the SDK sends it again, and it must not meet itself as a stranger.
+//! A call that took effect but whose reply was lost: the client sends it again, and it must not meet itself as a stranger.
 
 use waybill_domain::message::{AccountEvent, Actor};
 use waybill_domain::order::Order;

@@ -50,7 +50,7 @@ async fn a_session_is_rotated_once_by_the_present_token() {
     let rotate = async |from, to, now| shop.table.rotate_session(ann.id, id, from, to, until, now).await.unwrap();
     assert!(matches!(rotate("first", "second", at(1)).await, Rotation::Rotated(_)));
     assert!(matches!(rotate("first", "third", at(1)).await, Rotation::Used));
-    // The same request again: the SDK's, or a client's with its idempotency key.
+    // The same request again: the client's, or a client's with its idempotency key.
     assert!(matches!(rotate("first", "second", at(60)).await, Rotation::Rotated(_)));
     assert!(matches!(rotate("first", "second", at(61)).await, Rotation::Used));
     let kept = shop.table.holder(ann.id).await.unwrap().unwrap();

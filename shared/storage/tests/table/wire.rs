@@ -4,16 +4,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_credential_types::Credentials;
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::interceptors::{
-    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextMut,
-    BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
-};
-use aws_sdk_dynamodb::config::{BehaviorVersion, ConfigBag, Intercept, Region, RuntimeComponents};
-use aws_sdk_dynamodb::error::BoxError;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use waybill_aws::{Client, Connections};
 
 #[derive(Clone, Debug, Default)]
 pub struct Wire(Arc<Seen>);
@@ -34,18 +31,12 @@ struct Seen {
 impl Wire {
     /// A client of the engine at `endpoint` as the functions have one, over this wire.
     pub fn client(&self, endpoint: &str) -> Client {
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .endpoint_url(endpoint)
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .interceptor(self.clone())
-            .build();
-        Client::from_conf(config)
+        let http = SharedHttpConnector::new(Tapped { wire: self.clone(), connections: Connections::default() });
+        let credentials = Credentials::new("test", "test", None, None, "test");
+        Client::new(http, "dynamodb", "us-east-1", endpoint, credentials)
     }
 
-    /// The calls since the last time somebody asked, with the SDK's own retries.
+    /// The calls since the last time somebody asked, with the client's own retries.
     pub fn calls(&self) -> Vec<String> {
         std::mem::take(&mut self.0.calls.lock().unwrap())
     }
@@ -60,7 +51,7 @@ impl Wire {
         self.0.halves.swap(0, Ordering::SeqCst) as f64 / 2.0
     }
 
-    /// The next call takes effect, but its reply becomes a 500, which the SDK answers with another try.
+    /// The next call takes effect, but its reply becomes a 500, which the client answers with another try.
     pub fn lose_next_reply(&self) {
         self.lose_reply_after(0);
     }
@@ -83,70 +74,52 @@ impl Wire {
     }
 }
 
-impl Intercept for Wire {
-    fn name(&self) -> &'static str {
-        "wire"
-    }
+/// Connections with a wire between them and their client.
+#[derive(Clone, Debug)]
+struct Tapped {
+    wire: Wire,
+    connections: Connections,
+}
 
-    /// Asks of every call what it costs.
-    fn modify_before_signing(
-        &self,
-        context: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let request = context.request_mut();
-        let mut body: Value = serde_json::from_slice(request.body().bytes().unwrap_or_default())?;
+impl HttpConnector for Tapped {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let tapped = self.clone();
+        HttpConnectorFuture::new(async move {
+            let request = tapped.wire.sent(request)?;
+            tapped.connections.call(request).await.map(|answer| tapped.wire.heard(answer))
+        })
+    }
+}
+
+impl Wire {
+    /// Asks of every call what it costs, unless it does not leave any more.
+    fn sent(&self, mut request: HttpRequest) -> Result<HttpRequest, ConnectorError> {
+        let left = &self.0.calls_until_end;
+        if left.load(Ordering::SeqCst) > 0 && left.fetch_sub(1, Ordering::SeqCst) <= 1 {
+            left.store(1, Ordering::SeqCst);
+            return Err(ConnectorError::other("the process has died".into(), None));
+        }
+        let target = request.headers().get("x-amz-target").expect("a call has a target");
+        self.0.calls.lock().unwrap().push(target.rsplit('.').next().unwrap_or(target).to_owned());
+        let mut body: Value = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap();
         body["ReturnConsumedCapacity"] = json!("TOTAL");
         let body = body.to_string();
         request.headers_mut().insert("content-length", body.len().to_string());
         *request.body_mut() = SdkBody::from(body);
-        Ok(())
+        Ok(request)
     }
 
-    fn read_after_deserialization(
-        &self,
-        context: &AfterDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let body = context.response().body().bytes().unwrap_or_default();
+    fn heard(&self, mut answer: HttpResponse) -> HttpResponse {
+        let body = answer.body().bytes().unwrap_or_default();
+        self.0.bytes.fetch_add(body.len().try_into().unwrap(), Ordering::SeqCst);
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let units = |table: &Value| table["CapacityUnits"].as_f64().unwrap_or_default();
         let cost = &body["ConsumedCapacity"];
         let units = cost.as_array().map_or_else(|| units(cost), |tables| tables.iter().map(units).sum());
         self.0.halves.fetch_add((units * 2.0) as i64, Ordering::SeqCst);
-        Ok(())
-    }
-
-    fn read_before_transmit(
-        &self,
-        context: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let target = context.request().headers().get("x-amz-target").expect("a call has a target");
-        let call = target.rsplit('.').next().unwrap_or(target);
-        let left = &self.0.calls_until_end;
-        if left.load(Ordering::SeqCst) > 0 && left.fetch_sub(1, Ordering::SeqCst) <= 1 {
-            left.store(1, Ordering::SeqCst);
-            return Err("the process has died".into());
-        }
-        self.0.calls.lock().unwrap().push(call.to_owned());
-        Ok(())
-    }
-
-    fn modify_before_deserialization(
-        &self,
-        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let length = context.response().headers().get("content-length").and_then(|length| length.parse().ok());
-        self.0.bytes.fetch_add(length.unwrap_or_default(), Ordering::SeqCst);
         if self.0.replies_until_loss.fetch_sub(1, Ordering::SeqCst) == 1 {
-            *context.response_mut().status_mut() = StatusCode::INTERNAL_SERVER_ERROR.as_u16().try_into()?;
+            *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR.as_u16().try_into().unwrap();
         }
-        Ok(())
+        answer
     }
 }

@@ -1,4 +1,4 @@
-//! Connections to AWS and to others, kept open between calls. They speak HTTP/1.1 only, as DynamoDB does: a client that can
+//! Connections to AWS, and to others, kept open between calls. They speak HTTP/1.1 only, as DynamoDB does: a client that can
 //! speak HTTP/2 as well is a third of a megabyte of every function.
 
 use std::collections::HashMap;
@@ -53,19 +53,26 @@ type Sender = SendRequest<SdkBody>;
 /// Connections that wait, each since then.
 type Idle = HashMap<Authority, Vec<(Sender, Instant)>>;
 
-impl Connections {
-    /// To AWS.
-    pub(crate) fn new() -> Connections {
+impl Default for Connections {
+    /// Connections to AWS, and to what stands in for it without TLS.
+    fn default() -> Connections {
         let mut roots = RootCertStore::empty();
         for root in CertificateDer::pem_slice_iter(AMAZON_ROOTS) {
             roots.add(root.expect("the roots are PEM")).expect("the roots are certificates");
         }
         Connections::trusting(roots, CONNECTING)
     }
+}
 
+impl Connections {
     /// To whoever has a certificate that browsers take. They may take as long as the caller waits.
     pub fn to_the_web() -> Connections {
         Connections::trusting(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }, Duration::MAX)
+    }
+
+    /// The answer in one piece. What breaks off is not sent again.
+    pub async fn ask(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectorError> {
+        self.exchange(request.map(SdkBody::from)).await
     }
 
     fn trusting(roots: RootCertStore, connecting: Duration) -> Connections {
@@ -85,11 +92,6 @@ impl Connections {
         let (head, body) = self.exchange(request).await?.into_parts();
         let answer = Response::from_parts(head, SdkBody::from(body));
         answer.try_into().map_err(|error| ConnectorError::other(Box::new(error), None))
-    }
-
-    /// The answer in one piece. What breaks off is not sent again.
-    pub async fn ask(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectorError> {
-        self.exchange(request.map(SdkBody::from)).await
     }
 
     /// The answer in one piece; its connection is kept only then, whatever else happens.
@@ -245,7 +247,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_connection_serves_call_after_call() {
-        let (connections, address) = (Connections::new(), server(&[&[WHOLE, WHOLE, WHOLE]]));
+        let (connections, address) = (Connections::default(), server(&[&[WHOLE, WHOLE, WHOLE]]));
         for _ in 0..3 {
             ask(&connections, &address).await.unwrap();
         }
@@ -263,7 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_was_closed_between_two_calls_is_opened_anew() {
-        let (connections, address) = (Connections::new(), server(&[&[WHOLE], &[WHOLE, WHOLE]]));
+        let (connections, address) = (Connections::default(), server(&[&[WHOLE], &[WHOLE, WHOLE]]));
         for _ in 0..3 {
             ask(&connections, &address).await.unwrap();
         }
@@ -271,7 +273,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_breaks_off_is_not_sent_twice_and_its_connection_is_not_used_again() {
-        let (connections, address) = (Connections::new(), server(&[&[WHOLE, NONE], &[BROKEN], &[WHOLE]]));
+        let (connections, address) = (Connections::default(), server(&[&[WHOLE, NONE], &[BROKEN], &[WHOLE]]));
         ask(&connections, &address).await.unwrap();
         assert!(ask(&connections, &address).await.unwrap_err().is_io());
         assert!(ask(&connections, &address).await.unwrap_err().is_io());
