@@ -126,7 +126,7 @@ impl Way {
 impl StripeClient for Line {
     type Err = StripeError;
 
-    /// Asks once: what is to be asked again, its caller knows.
+    /// Asks once, whatever the strategy: what is to be asked again, its caller knows.
     async fn execute(&self, request: CustomizedStripeRequest) -> Result<Bytes, StripeError> {
         let request = self.on_the_wire(request)?;
         let answer = tokio::time::timeout(PATIENCE, self.way.carry(request)).await;

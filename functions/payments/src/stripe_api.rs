@@ -283,7 +283,7 @@ impl Stripe {
         self.all(ListDispute::new().created(RangeQueryTs::gte(since.as_second())).limit(100))
     }
 
-    /// All of a list, a page whenever the one before has been read.
+    /// All of a list, of which `list` asks for the first page with some parameter; a page whenever the one before has been read.
     fn all<T: Listed, L: StripeRequest>(&self, list: L) -> impl Stream<Item = Result<T, StripeError>> + Unpin {
         let client = self.client.clone();
         let pages = stream::try_unfold(Some(String::new()), move |next| {
