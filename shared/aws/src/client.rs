@@ -5,14 +5,10 @@ use std::error::Error as StdError;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4::SigningParams;
-use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
-use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_runtime_api::client::interceptors::context::{Error, Input, Output};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -23,9 +19,11 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::config_bag::{ConfigBag, FrozenLayer};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
+use jiff::Timestamp;
 use tokio::time::{sleep, timeout};
 
 use crate::connections::Connections;
+use crate::signature::Signer;
 
 /// How often a request is sent that was not answered, or that the service throttled or failed at.
 const ATTEMPTS: u32 = 3;
@@ -43,10 +41,9 @@ pub struct Client(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     http: SharedHttpConnector,
-    service: &'static str,
-    region: String,
     endpoint: String,
-    identity: Identity,
+    host: String,
+    signer: Signer,
 }
 
 /// How a call failed, with the status of the answer.
@@ -76,8 +73,10 @@ impl Client {
         endpoint: impl Into<String>,
         credentials: Credentials,
     ) -> Client {
-        let (region, endpoint) = (region.into(), endpoint.into());
-        Client(Arc::new(Inner { http, service, region, endpoint, identity: credentials.into() }))
+        let endpoint = endpoint.into();
+        let host = endpoint.split_once("://").map_or(endpoint.as_str(), |(_, host)| host);
+        let host = host.split('/').next().unwrap_or_default().to_owned();
+        Client(Arc::new(Inner { http, endpoint, host, signer: Signer::new(service, region.into(), credentials) }))
     }
 
     /// A client of what stands in for a service at this endpoint and takes any signature, as tests have it.
@@ -144,33 +143,14 @@ impl Client {
     }
 
     async fn send(&self, mut request: HttpRequest) -> Result<HttpResponse, Failed<Error>> {
-        self.sign(&mut request).map_err(SdkError::construction_failure)?;
-        let answer = timeout(PATIENCE, self.0.http.call(request)).await.map_err(SdkError::timeout_error)?;
-        answer.map_err(SdkError::dispatch_failure)
-    }
-
-    /// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
-    fn sign(&self, request: &mut HttpRequest) -> Result<(), BoxError> {
         #[expect(
             clippy::disallowed_methods,
             reason = "a signature says when it was made, and nothing else comes of it"
         )]
-        let now = SystemTime::now();
-        let parameters = SigningParams::builder()
-            .identity(&self.0.identity)
-            .region(&self.0.region)
-            .name(self.0.service)
-            .time(now)
-            .settings(SigningSettings::default())
-            .build()?
-            .into();
-        let body = SignableBody::Bytes(request.body().bytes().unwrap_or_default());
-        let signable = SignableRequest::new(request.method(), request.uri(), request.headers().iter(), body)?;
-        let (signature, _) = sign(signable, &parameters)?.into_parts();
-        for header in signature.into_parts().0 {
-            request.headers_mut().try_insert(header.name(), header.value().to_owned())?;
-        }
-        Ok(())
+        let now = Timestamp::now();
+        self.0.signer.sign(&mut request, &self.0.host, now).map_err(SdkError::construction_failure)?;
+        let answer = timeout(PATIENCE, self.0.http.call(request)).await.map_err(SdkError::timeout_error)?;
+        answer.map_err(SdkError::dispatch_failure)
     }
 }
 

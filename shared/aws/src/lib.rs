@@ -2,6 +2,7 @@
 
 mod client;
 mod connections;
+mod signature;
 
 pub use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
 pub use client::{Client, Failed, Operation};

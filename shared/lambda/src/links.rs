@@ -1,6 +1,8 @@
 //! Links in mails. The token of one is made from its letter's id with a key that `accounts` and `email` have, so that
 //! neither the table nor a queue ever holds what opens an account.
 
+use std::sync::Arc;
+
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -11,7 +13,7 @@ use crate::random;
 
 /// The key that links are made with.
 #[derive(Clone)]
-pub struct Links(hmac::Key);
+pub struct Links(Arc<hmac::Key>);
 
 /// A name for an address that does not tell it: 128 bits of its hash, in hex.
 pub fn mailbox(email: &Email) -> String {
@@ -22,7 +24,7 @@ const MAILBOX: usize = 32;
 
 impl Links {
     pub fn new(secret: &str) -> Self {
-        Links(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()))
+        Links(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())))
     }
 
     /// The token of a letter's link, safe in a URL.

@@ -1,5 +1,7 @@
 //! Cursors on their way to a client and back: opaque, and worth nothing if they were changed or belong to another list.
 
+use std::sync::Arc;
+
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -9,11 +11,11 @@ const TAG: usize = 16;
 
 /// Seals the cursors of lists. Cheap to clone.
 #[derive(Clone)]
-pub struct Cursors(hmac::Key);
+pub struct Cursors(Arc<hmac::Key>);
 
 impl Cursors {
     pub fn new(key: &str) -> Self {
-        Cursors(hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()))
+        Cursors(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes())))
     }
 
     /// A place in this list as a client gets it; safe in a URL.

@@ -1,6 +1,8 @@
 //! Quotes on their way to a client and back: sealed, so that what comes back is what the shop offered; and deflated, so
 //! that the longest fits into a body.
 
+use std::sync::Arc;
+
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -16,11 +18,11 @@ const LEVEL: u8 = 6;
 
 /// The key that quotes are sealed with; `carts` and `orders` have the same one.
 #[derive(Clone)]
-pub struct Seal(hmac::Key);
+pub struct Seal(Arc<hmac::Key>);
 
 impl Seal {
     pub fn new(secret: &str) -> Self {
-        Seal(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()))
+        Seal(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())))
     }
 
     /// A quote as opaque text, safe in JSON. It can be read by its holder, but not changed.
