@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -184,30 +184,8 @@ fn text(value: &Value) -> String {
 }
 
 /// DynamoDB's endpoint behind the check, behind what goes wrong on purpose, and behind the meter.
-pub fn in_front_of(endpoint: String, access: Access, faults: FaultSwitch, meter: Meter) -> Router {
-    let client = reqwest::Client::new();
-    let forward = move |request: Request| {
-        let (client, endpoint) = (client.clone(), endpoint.clone());
-        async move {
-            let (parts, body) = request.into_parts();
-            let body = to_bytes(body, LARGEST).await.unwrap_or_default();
-            let call = client.request(parts.method, endpoint).headers(parts.headers).body(body);
-            let answered = async {
-                let answer = call.send().await?;
-                Ok::<(StatusCode, HeaderMap, Bytes), reqwest::Error>((
-                    answer.status(),
-                    answer.headers().clone(),
-                    answer.bytes().await?,
-                ))
-            };
-            match answered.await {
-                Ok((status, headers, body)) => (status, headers, body).into_response(),
-                Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
-            }
-        }
-    };
-    Router::new()
-        .fallback(forward)
+pub fn in_front_of(tables: Router, access: Access, faults: FaultSwitch, meter: Meter) -> Router {
+    tables
         .layer(from_fn_with_state(meter, Meter::count))
         .layer(from_fn_with_state(faults, FaultSwitch::meet))
         .layer(from_fn_with_state(access, Access::check))

@@ -6,6 +6,7 @@ mod aws;
 mod buckets;
 mod compile;
 mod demo;
+mod engine;
 mod event_sources;
 mod faults;
 pub mod functions;

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::access::{self, Access, Use};
 use crate::aws::{self, Aws, OpenError};
+use crate::engine;
 use crate::event_sources::{EventSources, Report, SourceError};
 use crate::faults::{FaultSwitch, Faults};
 use crate::functions::{self, Functions, InvokeError, Logs};
@@ -185,10 +186,12 @@ impl Shop {
         let connections = Connections::default();
         let ((doors, door), (services, service)) = (watch::channel(false), watch::channel(false));
         let mut servers = JoinSet::new();
-        servers.spawn(dynamodb_server(dynamodb, database.clone(), service.clone()));
+        let engine = listen(0).await?;
+        let tables = engine::router(database.clone(), url(&engine, "http"));
+        servers.spawn(engine_server(engine, database.clone(), service.clone()));
+        servers.spawn(server(dynamodb, tables.clone(), service.clone()));
         if let Some(guard) = guard {
-            let guarded =
-                access::in_front_of(addresses.dynamodb.clone(), access.clone(), faults.clone(), meter.clone());
+            let guarded = access::in_front_of(tables, access.clone(), faults.clone(), meter.clone());
             servers.spawn(server(guard, guarded, service.clone()));
         }
         let mut endpoint = aws::router(state.clone(), websocket::connections_router(connections.clone()));
@@ -362,7 +365,7 @@ async fn server(listener: TcpListener, router: Router, mut stopping: watch::Rece
     }
 }
 
-async fn dynamodb_server(listener: TcpListener, database: Database, mut stopping: watch::Receiver<bool>) {
+async fn engine_server(listener: TcpListener, database: Database, mut stopping: watch::Receiver<bool>) {
     let stop = async move {
         let _ = stopping.wait_for(|stop| *stop).await;
     };
