@@ -6,13 +6,9 @@ use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -83,12 +79,6 @@ impl Connections {
     /// The answer to a request of the SDK's.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-        if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
-            // Whatever came of a connection that is kept, it came whole: the SDK need not have it closed.
-            capture.set_connection_retriever(|| {
-                Some(ConnectionMetadata::builder().proxied(false).poison_fn(|| ()).build())
-            });
-        }
         let (head, body) = self.exchange(request).await?.into_parts();
         let answer = Response::from_parts(head, SdkBody::from(body));
         answer.try_into().map_err(|error| ConnectorError::other(Box::new(error), None))
@@ -173,12 +163,6 @@ impl std::fmt::Debug for Connections {
     }
 }
 
-impl HttpClient for Connections {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
 impl HttpConnector for Connections {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let connections = self.clone();
@@ -207,6 +191,11 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
     use std::thread;
+
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
 
     use super::*;
 
@@ -279,5 +268,44 @@ mod tests {
         assert!(ask(&connections, &address).await.unwrap_err().is_io());
         ask(&connections, &address).await.unwrap();
         assert!(ask(&connections, "http://127.0.0.1:1/").await.unwrap_err().is_io());
+    }
+
+    /// A server on localhost that has a certificate for this name, and the root that the certificate is from.
+    async fn secure_server(name: &str) -> (u16, RootCertStore) {
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(cert.der().clone()).unwrap();
+        let key = signing_key.serialize_der().try_into().unwrap();
+        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![cert.der().clone()], key);
+        let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            loop {
+                let stream = acceptor.accept(listener.accept().await.unwrap().0).await;
+                if let Ok(mut stream) = stream {
+                    // The whole of a request without a body is there at once.
+                    let mut request = [0; 1024];
+                    let _ = stream.read(&mut request).await;
+                    let _ = stream.write_all(WHOLE.as_bytes()).await;
+                }
+            }
+        });
+        (port, roots)
+    }
+
+    #[tokio::test]
+    async fn whoever_has_no_certificate_for_their_name_from_a_root_that_is_trusted_is_told_nothing() {
+        let (port, roots) = secure_server("localhost").await;
+        let trusting = Connections::trusting(roots, CONNECTING);
+        ask(&trusting, &format!("https://localhost:{port}/")).await.unwrap();
+        // The same server under another name, and under its own for those who trust others.
+        assert!(ask(&trusting, &format!("https://127.0.0.1:{port}/")).await.is_err());
+        for strangers in [Connections::default(), Connections::to_the_web()] {
+            assert!(ask(&strangers, &format!("https://localhost:{port}/")).await.is_err());
+        }
+        // And TLS is not left out because the other side does not speak it.
+        let plain = server(&[&[WHOLE]]).replace("http:", "https:");
+        assert!(ask(&trusting, &plain).await.is_err());
     }
 }

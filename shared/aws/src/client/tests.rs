@@ -24,7 +24,7 @@ enum Does {
     Nothing,
 }
 
-const ITEM: Does = Does::Answers(200, r#"{"Item":{"pk":{"S":"a"}}}"#);
+const ITEM: Does = Does::Answers(200, r#"{"Item":{"id":{"S":"a"}}}"#);
 const THROTTLE: Does = Does::Answers(400, r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException"}"#);
 const MISTAKE: Does = Does::Answers(400, r#"{"__type":"com.amazon.coral.validate#ValidationException"}"#);
 const FAILURE: Does = Does::Answers(500, r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError"}"#);
@@ -59,7 +59,7 @@ async fn asked(does: &'static [Does]) -> (Result<GetItemOutput, Failed<GetItemEr
     let credentials = Credentials::new("AKID", "secret", Some("session".into()), None, "test");
     let http = SharedHttpConnector::new(service);
     let client = Client::new(http, "dynamodb", "eu-west-1", "https://dynamodb.eu-west-1.amazonaws.com", credentials);
-    let input = GetItemInput::builder().table_name("shop").key("pk", AttributeValue::S("ä".into())).build();
+    let input = GetItemInput::builder().table_name("shop").key("id", AttributeValue::S("ä".into())).build();
     let answer = client.call(&GET_ITEM, input).await;
     (answer, std::mem::take(&mut service.requests.lock().unwrap()))
 }
@@ -73,7 +73,7 @@ async fn what_passes_is_asked_again_and_nothing_else_is() {
         (&[Does::BreaksOff, Does::Nothing, ITEM], 3),
     ] {
         let (answer, requests) = asked(does).await;
-        assert_eq!(answer.unwrap().item.unwrap()["pk"], AttributeValue::S("a".into()), "{does:?}");
+        assert_eq!(answer.unwrap().item.unwrap()["id"], AttributeValue::S("a".into()), "{does:?}");
         assert_eq!(requests.len(), tries, "{does:?}");
         for request in &requests {
             assert_eq!(request.uri(), "https://dynamodb.eu-west-1.amazonaws.com/");

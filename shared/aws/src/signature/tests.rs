@@ -50,7 +50,7 @@ fn it_is_that_of_awss_own_signer() {
         for service in ["dynamodb", "ses", "execute-api"] {
             let signer = Signer::new(service, "eu-west-1".into(), credentials.clone());
             for (method, path, headers, body) in [
-                ("POST", "/", &json[..], r#"{"TableName":"shop","Key":{"pk":{"S":"ä"}}}"#),
+                ("POST", "/", &json[..], r#"{"TableName":"shop","Key":{"id":{"S":"ä"}}}"#),
                 ("POST", "/", &json[..1], ""),
                 ("POST", "/v2/email/outbound-emails", &post[..], "{}"),
                 ("POST", "/live/%40connections/Rl-_dd%3D", &post[..], "{}"),
