@@ -1,16 +1,17 @@
 //! The way of a request from Lambda into a router and back: its id, its one log line, and answers for what no route takes.
 
+use std::future::ready;
+use std::pin::Pin;
 use std::time::Instant;
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Error, LambdaEvent, RequestExt, service_fn};
+use lambda_http::{Adapter, Body, Error, LambdaEvent, RequestExt, service_fn};
 use serde::Deserialize;
 use serde_json::Value;
 use tower::Service;
@@ -51,10 +52,24 @@ pub async fn run(routes: Router, limits: Option<Limits>) -> Result<(), Error> {
     lambda_http::run_concurrent(service_fn(move |request| whole(app.clone(), request))).await
 }
 
-/// The answer in one piece, as Lambda takes it anyway: axum's own body cannot be shared between threads.
-async fn whole(mut app: Router, request: lambda_http::Request) -> Result<Response<Full<Bytes>>, Error> {
+/// The answer in one piece, as Lambda takes it anyway.
+async fn whole(mut app: Router, request: lambda_http::Request) -> Result<Whole, Error> {
     let (head, body) = app.call(request).await?.into_parts();
-    Ok(Response::from_parts(head, Full::new(body.collect().await?.to_bytes())))
+    let bytes = body.collect().await?.to_bytes();
+    let body = match String::from_utf8(bytes.into()) {
+        Ok(text) => Body::Text(text),
+        Err(other) => Body::Binary(other.into_bytes()),
+    };
+    Ok(Whole(Response::from_parts(head, body)))
+}
+
+/// An answer that lambda_http need not make text of: what it has for that, of any charset, is 0.4 MB of a function.
+struct Whole(Response<Body>);
+
+impl lambda_http::IntoResponse for Whole {
+    fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        Box::pin(ready(self.0))
+    }
 }
 
 /// The answer of [`app`]'s router to a request, for a function that is invoked with other things as well.
