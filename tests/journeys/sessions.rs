@@ -157,7 +157,7 @@ async fn a_websocket_falls_silent_with_its_session() {
     // It was hung up on, so it is not asked about again.
     eventually("one connection", async || {
         let items = shop.items().await;
-        (items.matches("CONNECTION#").count() == 2).then_some(())
+        (items.matches("CONNECTION#").count() == 1).then_some(())
     })
     .await;
     living.close().await;
