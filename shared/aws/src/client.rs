@@ -27,16 +27,17 @@ use crate::signature::Signer;
 
 /// How often a request is sent that was not answered, or that the service throttled or failed at.
 const ATTEMPTS: u32 = 3;
-/// How long the answer to one of them may take.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How long all of them may take.
+/// How long all of them may take. One of them may take three eighths of it, so that there is time for another.
 const LONGEST: Duration = Duration::from_secs(8);
 /// The longest wait before the second of them; it doubles with each.
 const WAIT: Duration = Duration::from_millis(200);
 
 /// Calls of one service in one region. Clones share their connections.
 #[derive(Clone, Debug)]
-pub struct Client(Arc<Inner>);
+pub struct Client {
+    inner: Arc<Inner>,
+    longest: Duration,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -76,7 +77,13 @@ impl Client {
         let endpoint = endpoint.into();
         let host = endpoint.split_once("://").map_or(endpoint.as_str(), |(_, host)| host);
         let host = host.split('/').next().unwrap_or_default().to_owned();
-        Client(Arc::new(Inner { http, endpoint, host, signer: Signer::new(service, region.into(), credentials) }))
+        let signer = Signer::new(service, region.into(), credentials);
+        Client { inner: Arc::new(Inner { http, endpoint, host, signer }), longest: LONGEST }
+    }
+
+    /// Waits so long for the answer to a call, instead of eight seconds.
+    pub fn waiting(self, longest: Duration) -> Client {
+        Client { longest, ..self }
     }
 
     /// A client of what stands in for a service at this endpoint and takes any signature, as tests have it.
@@ -116,7 +123,7 @@ impl Client {
         let mut bag = ConfigBag::base();
         let write = form.load::<SharedRequestSerializer>().expect("an operation's request has a form");
         let mut request = write.serialize_input(input, &mut bag).map_err(SdkError::construction_failure)?;
-        request.uri_mut().set_endpoint(&self.0.endpoint).map_err(SdkError::construction_failure)?;
+        request.uri_mut().set_endpoint(&self.inner.endpoint).map_err(SdkError::construction_failure)?;
         let tries = async {
             let mut attempt = 1;
             loop {
@@ -139,7 +146,7 @@ impl Client {
                 attempt += 1;
             }
         };
-        timeout(LONGEST, tries).await.unwrap_or_else(|elapsed| Err(SdkError::timeout_error(elapsed)))
+        timeout(self.longest, tries).await.unwrap_or_else(|elapsed| Err(SdkError::timeout_error(elapsed)))
     }
 
     async fn send(&self, mut request: HttpRequest) -> Result<HttpResponse, Failed<Error>> {
@@ -148,8 +155,9 @@ impl Client {
             reason = "a signature says when it was made, and nothing else comes of it"
         )]
         let now = Timestamp::now();
-        self.0.signer.sign(&mut request, &self.0.host, now).map_err(SdkError::construction_failure)?;
-        let answer = timeout(PATIENCE, self.0.http.call(request)).await.map_err(SdkError::timeout_error)?;
+        self.inner.signer.sign(&mut request, &self.inner.host, now).map_err(SdkError::construction_failure)?;
+        let answer = timeout(self.longest * 3 / 8, self.inner.http.call(request)).await;
+        let answer = answer.map_err(SdkError::timeout_error)?;
         answer.map_err(SdkError::dispatch_failure)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use dynoxide::Database;
 use serde_json::{Value, json};
@@ -79,7 +80,9 @@ impl Shop {
             definition["StreamSpecification"] = json!({ "StreamEnabled": true, "StreamViewType": "NEW_IMAGE" });
         }
         let wire = Wire::default();
-        let shop = Shop { table: Table::new(wire.client(&endpoint), &name), wire, engine, endpoint, name };
+        // DynamoDB Local may take its time.
+        let client = wire.client(&endpoint).waiting(Duration::from_secs(120));
+        let shop = Shop { table: Table::new(client, &name), wire, engine, endpoint, name };
         shop.call("DynamoDB_20120810.CreateTable", definition).await;
         shop
     }
