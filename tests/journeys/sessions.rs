@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
+use waybill_domain::cart::Quote;
+use waybill_lambda::clock;
 use waybill_tests::{Answer, PASSWORD, Person, Socket, TestShop, eventually, key};
+use waybill_web::quote::Seal;
 
 async fn log_in(shop: &TestShop, person: &Person) -> Person {
     let logged_in = shop.anyone().log_in(&person.email, PASSWORD).await;
@@ -123,6 +126,32 @@ async fn an_ended_session_is_refused_at_once_here_there_and_everywhere() {
         shop.anyone().refresh(&ended.refresh_token).await.assert_problem(401, "unauthorized");
     }
     assert_eq!(stranger.get("/v1/account").await.status, 200);
+    shop.stop().await;
+}
+
+/// The one route that looks for the session in its write.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ended_session_orders_nothing_and_sees_nothing_that_it_ordered() {
+    let shop = TestShop::open().await;
+    let product = shop.product("TEA", 450, 10).await.text("/id");
+    let here = shop.customer().await;
+    let there = log_in(&shop, &here).await;
+    let (ordered, used) = (there.quote(&[("TEA", 1)]).await, key());
+    assert_eq!(there.place(&used, &ordered).await.status, 201);
+    let quote = there.quote(&[("TEA", 2)]).await;
+    assert_eq!(there.delete("/v1/sessions/current").await.status, 204);
+    there.place(&key(), &quote).await.assert_problem(401, "unauthorized");
+    there.place(&used, &ordered).await.assert_problem(401, "unauthorized");
+    assert_eq!(shop.available(&product, "TEA").await, 9);
+    assert_eq!(here.place(&used, &ordered).await.header("idempotent-replayed"), Some("true"));
+    // Nor where the quote is too old to come to a write, or from a time when it did not say whom to mail to.
+    let seal = Seal::new(&shop.secret("QuoteKey").await);
+    let quote = seal.open(&quote).unwrap();
+    for old in [Quote { expires_at: clock::now(), ..quote.clone() }, Quote { contact: None, ..quote }] {
+        let old = seal.close(&old).unwrap();
+        there.place(&key(), &old).await.assert_problem(401, "unauthorized");
+        here.place(&key(), &old).await.assert_problem(409, "quote-expired");
+    }
     shop.stop().await;
 }
 

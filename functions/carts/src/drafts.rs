@@ -113,7 +113,7 @@ fn same_wish(one: &Draft, other: &Draft) -> bool {
 
 async fn begun(app: &App, draft: Draft, cart: Cart, replayed: bool) -> Result<Response, Problem> {
     let location = [(LOCATION, format!("/v1/admin/drafts/{}", draft.id))];
-    let Json(cart) = app.shown(&cart, (&draft).into()).await?;
+    let Json(cart) = app.shown(&cart, &(&draft).into()).await?;
     let view = Json(DraftView { draft, cart });
     Ok(match replayed {
         false => (StatusCode::CREATED, location, view).into_response(),
@@ -178,7 +178,7 @@ pub async fn read_draft(
     Segment(id): Segment,
 ) -> Result<Json<DraftView>, Problem> {
     let (draft, cart) = app.draft(&id).await?;
-    let Json(cart) = app.used(&cart, (&draft).into()).await?;
+    let Json(cart) = app.used(&cart, &(&draft).into()).await?;
     Ok(Json(DraftView { draft, cart }))
 }
 
@@ -200,7 +200,7 @@ pub async fn change_draft(
     Body(body): Body<CartChange>,
 ) -> Result<Json<DraftView>, Problem> {
     let (draft, _) = app.draft(&id).await?;
-    let Json(cart) = app.change((&draft).into(), body).await?;
+    let Json(cart) = app.change(&(&draft).into(), body).await?;
     Ok(Json(DraftView { draft, cart }))
 }
 
@@ -240,7 +240,7 @@ pub async fn set_draft_line(
     Body(body): Body<Line>,
 ) -> Result<Json<DraftView>, Problem> {
     let (draft, _) = app.draft(&id).await?;
-    let Json(cart) = app.set_line((&draft).into(), &sku, body).await?;
+    let Json(cart) = app.set_line(&(&draft).into(), &sku, body).await?;
     Ok(Json(DraftView { draft, cart }))
 }
 
@@ -260,7 +260,7 @@ pub async fn remove_draft_line(
     Segment((id, sku)): Segment<(String, String)>,
 ) -> Result<Json<DraftView>, Problem> {
     let (draft, _) = app.draft(&id).await?;
-    let Json(cart) = app.remove_line((&draft).into(), &sku).await?.ok_or_else(unknown)?;
+    let Json(cart) = app.remove_line(&(&draft).into(), &sku).await?.ok_or_else(unknown)?;
     Ok(Json(DraftView { draft, cart }))
 }
 

@@ -63,7 +63,7 @@ pub async fn begin_guest_cart(State(app): State<App>) -> (StatusCode, Json<Guest
     responses((status = 200, description = "The whole cart at today's prices. To order it, log in and merge it.", body = CartView), (status = 404, description = "not-found"), (status = 422, description = "invalid")),
 )]
 pub async fn read_guest_cart(State(app): State<App>, Guest(cart): Guest) -> Result<Json<CartView>, Problem> {
-    app.look_at(cart.into()).await
+    app.look_at(&cart.into()).await
 }
 
 /// Change what a guest's cart says beside its lines
@@ -81,7 +81,7 @@ pub async fn change_guest_cart(
     Guest(cart): Guest,
     Body(body): Body<CartChange>,
 ) -> Result<Json<CartView>, Problem> {
-    app.change(cart.into(), body).await
+    app.change(&cart.into(), body).await
 }
 
 /// Empty a guest's cart
@@ -112,7 +112,7 @@ pub async fn set_guest_line(
     Segment(sku): Segment,
     Body(body): Body<Line>,
 ) -> Result<Json<CartView>, Problem> {
-    app.set_line(cart.into(), &sku, body).await
+    app.set_line(&cart.into(), &sku, body).await
 }
 
 /// Take a SKU out of a guest's cart
@@ -129,7 +129,7 @@ pub async fn remove_guest_line(
     Guest(cart): Guest,
     Segment(sku): Segment,
 ) -> Result<Json<CartView>, Problem> {
-    let left = app.remove_line(cart.into(), &sku).await?;
+    let left = app.remove_line(&cart.into(), &sku).await?;
     Ok(left.unwrap_or_else(|| Json(CartView::empty())))
 }
 
@@ -158,7 +158,7 @@ pub async fn merge_cart(
     let wrong = || Problem::invalid_field("/cart_token", "must be the token of a guest's cart");
     let guest = app.seal.open_cart(&body.cart_token).ok_or_else(wrong)?;
     match app.table.merge_carts(guest, caller.account, clock::now()).await? {
-        Some(cart) => app.shown(&cart, caller.account.into()).await,
+        Some(cart) => app.shown(&cart, &caller.into()).await,
         None => Ok(Json(CartView::empty())),
     }
 }

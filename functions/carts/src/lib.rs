@@ -13,7 +13,7 @@ use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
-use waybill_domain::cart::{self, Cart, CartLine, Quantity, Quote, QuotedDraft};
+use waybill_domain::cart::{self, Cart, CartLine, Quantity, Quote, QuotedContact, QuotedDraft};
 use waybill_domain::id::{AccountId, CartId, ProductId};
 use waybill_domain::money::Currency;
 use waybill_domain::product::Offer;
@@ -92,7 +92,7 @@ pub fn routes(app: App) -> Router {
     security(("bearer" = [])),
 )]
 async fn read_cart(State(app): State<App>, caller: Caller) -> Result<Json<CartView>, Problem> {
-    app.look_at(caller.account.into()).await
+    app.look_at(&caller.into()).await
 }
 
 /// Change what the cart says beside its lines
@@ -110,7 +110,7 @@ async fn change_cart(
     caller: Caller,
     Body(body): Body<CartChange>,
 ) -> Result<Json<CartView>, Problem> {
-    app.change(caller.account.into(), body).await
+    app.change(&caller.into(), body).await
 }
 
 /// Empty the cart
@@ -150,7 +150,7 @@ async fn set_line(
     Segment(sku): Segment,
     Body(body): Body<Line>,
 ) -> Result<Json<CartView>, Problem> {
-    app.set_line(caller.account.into(), &sku, body).await
+    app.set_line(&caller.into(), &sku, body).await
 }
 
 /// Take a SKU out of the cart
@@ -164,41 +164,42 @@ async fn set_line(
     security(("bearer" = [])),
 )]
 async fn remove_line(State(app): State<App>, caller: Caller, Segment(sku): Segment) -> Result<Json<CartView>, Problem> {
-    let left = app.remove_line(caller.account.into(), &sku).await?;
+    let left = app.remove_line(&caller.into(), &sku).await?;
     Ok(left.unwrap_or_else(|| Json(CartView::empty())))
 }
 
 /// A cart, and who may order it.
-#[derive(Clone, Copy)]
 struct Whose {
     owner: CartOwner,
     /// Nobody may order a guest's.
     buyer: Option<AccountId>,
+    contact: Option<QuotedContact>,
     draft: Option<QuotedDraft>,
 }
 
-impl From<AccountId> for Whose {
-    fn from(account: AccountId) -> Self {
-        Whose { owner: account.into(), buyer: Some(account), draft: None }
+impl From<Caller> for Whose {
+    fn from(Caller { account, holder, .. }: Caller) -> Self {
+        let contact = QuotedContact { email: holder.email, language: holder.language };
+        Whose { owner: account.into(), buyer: Some(account), contact: Some(contact), draft: None }
     }
 }
 
 impl From<CartId> for Whose {
     fn from(guest: CartId) -> Self {
-        Whose { owner: guest.into(), buyer: None, draft: None }
+        Whose { owner: guest.into(), buyer: None, contact: None, draft: None }
     }
 }
 
 impl From<&Draft> for Whose {
     fn from(draft: &Draft) -> Self {
         let quoted = QuotedDraft { id: draft.id, exchange: draft.exchange };
-        Whose { owner: draft.id.into(), buyer: Some(draft.account_id), draft: Some(quoted) }
+        Whose { owner: draft.id.into(), buyer: Some(draft.account_id), contact: None, draft: Some(quoted) }
     }
 }
 
 impl App {
     /// A cart as its owner sees it.
-    async fn look_at(&self, whose: Whose) -> Result<Json<CartView>, Problem> {
+    async fn look_at(&self, whose: &Whose) -> Result<Json<CartView>, Problem> {
         match self.table.cart(whose.owner).await? {
             Some(cart) => self.used(&cart, whose).await,
             None => Ok(Json(CartView::empty())),
@@ -206,7 +207,7 @@ impl App {
     }
 
     /// A cart that was read is one that was used.
-    async fn used(&self, cart: &Cart, whose: Whose) -> Result<Json<CartView>, Problem> {
+    async fn used(&self, cart: &Cart, whose: &Whose) -> Result<Json<CartView>, Problem> {
         let (view, ()) = tokio::try_join!(self.shown(cart, whose), async {
             Ok(self.table.renew_cart(whose.owner, cart, clock::now()).await?)
         })?;
@@ -219,7 +220,7 @@ impl App {
         NewCart { id: CartId::new(random::uuid_at(now)), currency: self.currency, now }
     }
 
-    async fn set_line(&self, whose: Whose, sku: &str, body: Line) -> Result<Json<CartView>, Problem> {
+    async fn set_line(&self, whose: &Whose, sku: &str, body: Line) -> Result<Json<CartView>, Problem> {
         let mut fields = Fields::default();
         let quantity = fields.take("/quantity", body.quantity.try_into());
         let quantity = fields.finish(|| quantity)?;
@@ -240,14 +241,14 @@ impl App {
         if is_known { self.shown_at(&cart, offers, whose).await } else { self.shown(&cart, whose).await }
     }
 
-    async fn change(&self, whose: Whose, body: CartChange) -> Result<Json<CartView>, Problem> {
+    async fn change(&self, whose: &Whose, body: CartChange) -> Result<Json<CartView>, Problem> {
         let wishes = body.check(&self.shelf.look().await?.pricing)?;
         let cart = self.table.wish_in_cart(whose.owner, &wishes, self.fresh_cart()).await?;
         self.shown(&cart, whose).await
     }
 
     /// The cart without a SKU; None where there is no cart.
-    async fn remove_line(&self, whose: Whose, sku: &str) -> Result<Option<Json<CartView>>, Problem> {
+    async fn remove_line(&self, whose: &Whose, sku: &str) -> Result<Option<Json<CartView>>, Problem> {
         let sku = sku.parse().map_err(|_| Problem::not_found("SKU"))?;
         match self.table.remove_cart_line(whose.owner, &sku).await? {
             Some(cart) => self.shown(&cart, whose).await.map(Some),
@@ -255,7 +256,7 @@ impl App {
         }
     }
 
-    async fn shown(&self, cart: &Cart, whose: Whose) -> Result<Json<CartView>, Problem> {
+    async fn shown(&self, cart: &Cart, whose: &Whose) -> Result<Json<CartView>, Problem> {
         let offers = self.offers(&products_of(cart)).await?;
         self.shown_at(cart, offers, whose).await
     }
@@ -271,17 +272,17 @@ impl App {
         &self,
         cart: &Cart,
         offers: HashMap<Sku, Offer>,
-        Whose { buyer, draft, .. }: Whose,
+        whose: &Whose,
     ) -> Result<Json<CartView>, Problem> {
         let shelf = self.shelf.look().await?;
         let priced = cart::price(cart, &offers).map_err(Problem::internal)?;
         let now = clock::now();
         let reckoning = shelf.pricing.look_at(cart, &priced, &offers, &shelf.tree, now);
-        let uses = self.table.promotion_uses(&reckoning.limited(), buyer).await?;
+        let uses = self.table.promotion_uses(&reckoning.limited(), whose.buyer).await?;
         let reckoned = reckoning.reckon(&uses).map_err(Problem::internal)?;
-        let quote = buyer.and_then(|buyer| Quote::of(buyer, cart, &priced, &reckoned, now));
-        let quote =
-            quote.map(|quote| self.seal.close(&Quote { draft, ..quote })).transpose().map_err(Problem::internal)?;
+        let quote = whose.buyer.and_then(|buyer| Quote::of(buyer, cart, &priced, &reckoned, now));
+        let quote = quote.map(|quote| Quote { contact: whose.contact.clone(), draft: whose.draft, ..quote });
+        let quote = quote.map(|quote| self.seal.close(&quote)).transpose().map_err(Problem::internal)?;
         Ok(Json(CartView::of(cart, priced, reckoned, quote)))
     }
 }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use waybill_domain::cart::QuotedContact;
 use waybill_domain::id::{DraftId, OrderId};
 use waybill_lambda::clock;
 use waybill_web::query::Idempotency;
@@ -39,7 +40,10 @@ pub async fn place_draft(
     }
     let buyer = app.table.holder(placing.quote.buyer).await?.filter(|holder| holder.leaving_since.is_none());
     match buyer {
-        Some(buyer) => placing.place(&app.table, buyer, staff.caller.actor()).await,
+        Some(buyer) => {
+            let contact = QuotedContact { email: buyer.email, language: buyer.language };
+            placing.place(&app.table, contact, staff.caller.actor(), None).await
+        }
         None => placing.before(&app.table, buyer_left()).await,
     }
 }

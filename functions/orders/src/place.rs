@@ -7,8 +7,8 @@ use http::StatusCode;
 use http::header::LOCATION;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use waybill_domain::cart::Quote;
-use waybill_domain::id::OrderId;
+use waybill_domain::cart::{Quote, QuotedContact};
+use waybill_domain::id::{OrderId, SessionId};
 use waybill_domain::language::Language;
 use waybill_domain::message::Actor;
 use waybill_domain::money::Currency;
@@ -16,13 +16,12 @@ use waybill_domain::order::{self, Order};
 use waybill_domain::product::Offer;
 use waybill_domain::totals::Place;
 use waybill_lambda::{clock, random};
-use waybill_storage::accounts::Holder;
 use waybill_storage::placing::NotPlaced;
 use waybill_storage::{Refused, Table};
 use waybill_web::limits::{Address, Limit};
 use waybill_web::problem::FieldError;
 use waybill_web::query::Idempotency;
-use waybill_web::{Body, Caller, Fields, Kind, NewAddress, Problem};
+use waybill_web::{Bearer, Body, Fields, Kind, NewAddress, Problem, leaving, session_ended};
 
 use crate::App;
 use crate::view::OrderView;
@@ -53,25 +52,35 @@ pub struct NewOrder {
 )]
 pub async fn place_order(
     State(app): State<App>,
-    caller: Caller,
+    bearer: Bearer,
     address: Address,
-    Idempotency(key): Idempotency,
-    Body(body): Body<NewOrder>,
+    key: Result<Idempotency, Problem>,
+    body: Result<Body<NewOrder>, Problem>,
 ) -> Result<Response, Problem> {
     let (limits, now) = (&app.guard.limits, clock::now());
-    let account = caller.account.to_string();
+    let Bearer { account, session } = bearer;
+    let subject = account.to_string();
     tokio::try_join!(
-        limits.take(Limit::OrderAccount, &account, now),
+        limits.take(Limit::OrderAccount, &subject, now),
         limits.take(Limit::OrderAddress, &address.0, now)
     )?;
-    // What staff have put together, they place.
-    let quote = app.seal.open(&body.quote).filter(|quote| quote.buyer == caller.account && quote.draft.is_none());
-    let quote = quote.ok_or_else(|| Problem::invalid_field("/quote", "must be the quote of your cart"))?;
-    let placing = body.check(quote, OrderId::for_placement(caller.account, &key))?;
-    if !placing.quote.is_good_at(now) {
-        return placing.before(&app.table, quote_expired()).await;
+    let asked = || {
+        let (Idempotency(key), Body(body)) = (key?, body?);
+        // What staff have put together, they place.
+        let quote = app.seal.open(&body.quote).filter(|quote| quote.buyer == account && quote.draft.is_none());
+        let quote = quote.ok_or_else(|| Problem::invalid_field("/quote", "must be the quote of your cart"))?;
+        body.check(quote, OrderId::for_placement(account, &key))
+    };
+    let asked = asked();
+    if let Ok(placing) = &asked
+        && placing.quote.is_good_at(now)
+        && let Some(contact) = placing.quote.contact.clone()
+    {
+        return asked?.place(&app.table, contact, Actor::Customer, Some(session)).await;
     }
-    placing.place(&app.table, *caller.holder, Actor::Customer).await
+    // Only what writes looks for the session as it does so.
+    bearer.caller(&app.guard).await?;
+    asked?.before(&app.table, quote_expired()).await
 }
 
 /// A request for an order that can be placed. A repeated one comes to the same id, and so meets the order of the first.
@@ -100,12 +109,22 @@ impl NewOrder {
 }
 
 impl Placing {
-    /// Places the order of a quote that is still good.
-    pub async fn place(self, table: &Table, buyer: Holder, by: Actor) -> Result<Response, Problem> {
+    /// Places the order of a quote that is still good; in a session of its buyer, if it stands.
+    pub async fn place(
+        self,
+        table: &Table,
+        buyer: QuotedContact,
+        by: Actor,
+        session: Option<SessionId>,
+    ) -> Result<Response, Problem> {
         let Placing { quote, id, address, language, fingerprint } = self;
         let order = order::place(id, quote.clone(), buyer.email, address, by, clock::now());
         let order = order.in_language(language.or(buyer.language));
-        match table.place_order(&order, &quote, &fingerprint).await {
+        let placed = match session {
+            Some(session) => table.place_in_session(&order, &quote, &fingerprint, session).await,
+            None => table.place_order(&order, &quote, &fingerprint).await,
+        };
+        match placed {
             Ok(()) => Ok(created(order, false)),
             Err(Refused::By(reasons)) => not_placed(reasons, &fingerprint, &order),
             Err(Refused::Failed(error)) => Err(error.into()),
@@ -167,7 +186,7 @@ fn fingerprint(quote: &str, address: &order::Address, language: Option<&Language
 fn not_placed(reasons: Vec<NotPlaced>, fingerprint: &str, wanted: &Order) -> Result<Response, Problem> {
     let mut lines = Vec::new();
     let mut used_up = Vec::new();
-    let (mut out_of_stock, mut cart_changed) = (false, false);
+    let (mut out_of_stock, mut cart_changed, mut contact_changed) = (false, false, false);
     for reason in reasons {
         match reason {
             NotPlaced::AlreadyPlaced { order, fingerprint: first } if first == fingerprint => {
@@ -189,11 +208,18 @@ fn not_placed(reasons: Vec<NotPlaced>, fingerprint: &str, wanted: &Order) -> Res
             }
             NotPlaced::NotExchanged(refusal) => return Err(refusal.into()),
             NotPlaced::BuyerLeft => return Err(buyer_left()),
+            NotPlaced::SessionEnded => return Err(session_ended(wanted.buyer)),
+            NotPlaced::Leaving => return Err(leaving()),
             // A cart that changed is looked at again, and so is what has changed meanwhile.
             NotPlaced::CartChanged => cart_changed = true,
+            NotPlaced::ContactChanged => contact_changed = true,
         }
     }
     Err(match (lines.is_empty(), out_of_stock) {
+        (true, _) if contact_changed => {
+            let detail = "Your account has changed since the cart was quoted. Please look at the cart again.";
+            Problem::new(Kind::CartChanged, detail)
+        }
         // A cart that was ordered already has used its promotions up itself.
         (true, _) if cart_changed || used_up.is_empty() => {
             let detail = "The cart has changed since it was quoted. Please look at it again.";

@@ -622,6 +622,7 @@ mod tests {
             buyer,
             cart_id: "crt_01K3ZQ8V5E7N9WJ2R4T6Y8B0CD".parse().unwrap(),
             cart_version: 1,
+            contact: None,
             draft: None,
             lines,
             totals,

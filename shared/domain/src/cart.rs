@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::id::{AccountId, CartId, DraftId, ProductId, ShippingMethodId};
+use crate::language::Language;
 use crate::money::{Currency, Money, MoneyError};
 use crate::order::Exchange;
 use crate::pricing::{PromotionUse, Reckoned};
 use crate::product::{Offer, Title};
 use crate::schema::{self, described};
-use crate::text::{Invalid, PromotionCode, Sku};
+use crate::text::{Email, Invalid, PromotionCode, Sku};
 use crate::totals::{Place, Totals};
 
 /// Different SKUs in one cart. With the order and the cart, 50 offers stay below DynamoDB's 100 writes of one transaction.
@@ -217,6 +218,9 @@ pub struct Quote {
     pub buyer: AccountId,
     pub cart_id: CartId,
     pub cart_version: u64,
+    /// Whom the order is mailed to, as their account said; None for a draft's, whose customer is looked up when it is placed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<QuotedContact>,
     /// The draft that it is of, which only staff may order; None for the buyer's own cart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draft: Option<QuotedDraft>,
@@ -232,6 +236,14 @@ pub struct Quote {
     pub uses: Vec<PromotionUse>,
     /// After [`QUOTE_LIFETIME`], or with the first of its promotions that ends.
     pub expires_at: Timestamp,
+}
+
+/// What an order has to know of its buyer's account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotedContact {
+    pub email: Email,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
 }
 
 /// What an order has to know of the draft that it is placed from.
@@ -259,6 +271,7 @@ impl Quote {
             buyer,
             cart_id: cart.id,
             cart_version: cart.version,
+            contact: None,
             draft: None,
             lines,
             buckets: priced.lines.iter().filter_map(|line| Some((line.sku.clone(), line.buckets?))).collect(),

@@ -49,6 +49,7 @@ fn quote(line: PricedLine) -> Quote {
         buyer: AccountId::new(Uuid::nil()),
         cart_id: CartId::new(Uuid::nil()),
         cart_version: 3,
+        contact: None,
         draft: None,
         lines: vec![line],
         totals,

@@ -2,17 +2,21 @@
 //! a look at all of it comes in between.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use waybill_domain::cart::{PricedLine, Quote};
+use waybill_domain::Timestamp;
+use waybill_domain::cart::{PricedLine, Quote, QuotedContact};
+use waybill_domain::id::SessionId;
 use waybill_domain::message::Actor;
 use waybill_domain::order::{Command, Exchange, Order, Refusal, returns};
 use waybill_domain::product::Offer;
 use waybill_domain::text::Sku;
 use waybill_domain::totals::UseLimit;
 
+use crate::accounts::Holder;
 use crate::drafts::stays;
 use crate::keys::{self, Key};
 use crate::orders::{CHANGES, counters, order_item, replaced};
 use crate::random;
+use crate::sessions::MAX_AGE;
 use crate::table::{StorageError, Table, back_off, from_item};
 use crate::transaction::{Outcome, Refused, Transaction, Write};
 
@@ -32,6 +36,12 @@ pub enum NotPlaced {
     NotExchanged(Refusal),
     /// The buyer of a draft has deleted their account, or is about to.
     BuyerLeft,
+    /// The session that it was to be placed in has ended.
+    SessionEnded,
+    /// Whose session it is has begun to delete their account.
+    Leaving,
+    /// The buyer's address or language are not the quoted ones any more.
+    ContactChanged,
     /// A promotion of the quote, by the name that its customer knows it by, has been used as often as it may be.
     PromotionUsedUp(String),
 }
@@ -67,20 +77,41 @@ const MAX_WRITES: usize = 100;
 const OTHERS: usize = 4;
 
 impl Table {
-    /// Places an order: takes the stock of every line at its quoted price, ends the cart, writes the order. One
-    /// transaction, no read; 2 write units for each line and 4 for the rest, one for each of two index entries, and 2 for
-    /// each limit of a promotion. From a draft it is the same, and 4 more: that the buyer is still there, and the draft's
+    /// Places an order in a session of its buyer: takes the stock of every line at its quoted price, ends the cart, writes the
+    /// order; if the session stands at that moment, and mails still go where the quote says. One transaction, no read; 2 write
+    /// units for each line and 6 for the rest, one for each of two index entries, and 2 for each limit of a promotion.
+    pub async fn place_in_session(
+        &self,
+        order: &Order,
+        quote: &Quote,
+        fingerprint: &str,
+        session: SessionId,
+    ) -> Result<(), Refused<NotPlaced>> {
+        self.placed(order, quote, fingerprint, Some(session)).await
+    }
+
+    /// Places an order as [`Table::place_in_session`] does, for somebody of whom no more is to be asked: 2 units less. From a draft it is the same, and 4 more: that the buyer is still there, and the draft's
     /// places in two lists. In exchange for what comes back of another order, it is that order's change as well, which is read
     /// before: both are kept or neither, and again from the start when somebody else changed it in between. A line whose
     /// stock is spread takes from any bucket; from another when that one is being taken from at the moment; and when too
     /// little is left in it, from wherever it lies, after a look (one read, and a query for each 64 buckets).
     pub async fn place_order(&self, order: &Order, quote: &Quote, fingerprint: &str) -> Result<(), Refused<NotPlaced>> {
+        self.placed(order, quote, fingerprint, None).await
+    }
+
+    async fn placed(
+        &self,
+        order: &Order,
+        quote: &Quote,
+        fingerprint: &str,
+        session: Option<SessionId>,
+    ) -> Result<(), Refused<NotPlaced>> {
         let source = |line: &PricedLine| quote.buckets.get(&line.sku).map_or(Source::Offer, |n| Source::AnyOf(*n));
         let mut sources: Vec<_> = order.lines.iter().map(source).collect();
-        self.look_ahead(order, &mut sources).await?;
+        self.look_ahead(order, session, &mut sources).await?;
         let mut cause = String::new();
         for attempt in 0..CHANGES {
-            let mut transaction = placing(order, quote, fingerprint, &chosen(order, &sources)?)?;
+            let mut transaction = placing(order, quote, fingerprint, session, &chosen(order, &sources)?)?;
             // Where there is no change to make, this very order is in exchange for them: it was placed before.
             if let Some(exchange) = order.exchange_for
                 && let Some(change) = self.exchanging(order, exchange).await?
@@ -103,7 +134,7 @@ impl Table {
                     // What was found may be what somebody else is just taking.
                     let found = (0..sources.len()).filter(|line| matches!(sources[*line], Source::Found(_)));
                     let found: Vec<_> = found.collect();
-                    self.look_again(order, &mut sources, &found).await?;
+                    self.look_again(order, session, &mut sources, &found).await?;
                     continue;
                 }
             };
@@ -121,7 +152,7 @@ impl Table {
             if !for_good.is_empty() {
                 return Err(Refused::By(for_good));
             }
-            let is_moving = self.look_again(order, &mut sources, &short).await?;
+            let is_moving = self.look_again(order, session, &mut sources, &short).await?;
             if is_moving || short.is_empty() {
                 back_off(attempt).await;
             }
@@ -130,13 +161,18 @@ impl Table {
     }
 
     /// Looks where there are units of the lines of which little is left, for all that this process knows.
-    async fn look_ahead(&self, order: &Order, sources: &mut [Source]) -> Result<(), Refused<NotPlaced>> {
+    async fn look_ahead(
+        &self,
+        order: &Order,
+        session: Option<SessionId>,
+        sources: &mut [Source],
+    ) -> Result<(), Refused<NotPlaced>> {
         let lines = order.lines.iter().zip(&*sources).enumerate();
         let scarce = lines.filter(|(_, (line, source))| {
             matches!(source, Source::AnyOf(_)) && self.scarce.knows(line.product_id, &line.sku)
         });
         let scarce: Vec<_> = scarce.map(|(index, _)| index).collect();
-        self.look_again(order, sources, &scarce).await.map(drop)
+        self.look_again(order, session, sources, &scarce).await.map(drop)
     }
 
     /// Looks for units of the lines that were short. Refused when there are too few of one; true when so many are on their way
@@ -144,6 +180,7 @@ impl Table {
     async fn look_again(
         &self,
         order: &Order,
+        session: Option<SessionId>,
         sources: &mut [Source],
         short: &[usize],
     ) -> Result<bool, Refused<NotPlaced>> {
@@ -168,6 +205,12 @@ impl Table {
             }
         }
         if !refused.is_empty() {
+            // Perhaps no write has asked after the session yet, and what was placed only its buyer is told.
+            if let Some(session) = session
+                && let Some(gone) = gone(self.holder(order.buyer).await?.as_ref(), session, order.placed_at)
+            {
+                return Err(Refused::By(vec![gone]));
+            }
             // It may be this very order, placed by the same request a moment ago, that took the last ones.
             let placed = self
                 .placed_order(order.id)
@@ -245,13 +288,22 @@ fn placing(
     order: &Order,
     quote: &Quote,
     fingerprint: &str,
+    session: Option<SessionId>,
     chosen: &Chosen,
 ) -> Result<Transaction<InTheWay>, StorageError> {
+    let mut transaction = Transaction::new();
+    if let Some(session) = session {
+        let now = order.placed_at;
+        transaction = transaction.write(is_there(quote, session, now), move |item| {
+            let holder: Option<Holder> = if item.is_empty() { None } else { Some(from_item(item)?) };
+            Ok(for_good(gone(holder.as_ref(), session, now).unwrap_or(NotPlaced::ContactChanged)))
+        });
+    }
     let mut item = order_item(order)?;
     item.insert("fingerprint".into(), AttributeValue::S(fingerprint.to_owned()));
-    // The order comes first: where it exists already, whatever else stands in the way is of its own making.
+    // The order comes before the rest: where it exists already, whatever else stands in the way is of its own making.
     let id = order.id;
-    let mut transaction = Transaction::new().write(Write::put(item).only_if_new(), move |mut item| {
+    transaction = transaction.write(Write::put(item).only_if_new(), move |mut item| {
         let fingerprint = match item.remove("fingerprint") {
             Some(AttributeValue::S(fingerprint)) => fingerprint,
             _ => return Err(StorageError::Broken("an order has no fingerprint".into())),
@@ -292,6 +344,39 @@ fn placing(
         .text(":cart", quote.cart_id)
         .number(":version", i64::try_from(quote.cart_version).unwrap_or(i64::MAX));
     Ok(transaction.write(end_cart, |_| Ok(for_good(NotPlaced::CartChanged))))
+}
+
+/// That the session stands, and mails go where they did when it was quoted.
+fn is_there(quote: &Quote, session: SessionId, now: Timestamp) -> Write {
+    let condition = "attribute_not_exists(leaving_since) AND #sessions.#session.expires_at > :now \
+                     AND #sessions.#session.created_at > :oldest";
+    let (condition, contact) = match &quote.contact {
+        None => (condition.to_owned(), None),
+        Some(QuotedContact { email, language: None }) => {
+            (format!("{condition} AND #email = :email AND attribute_not_exists(#language)"), Some((email, None)))
+        }
+        Some(QuotedContact { email, language: Some(language) }) => {
+            (format!("{condition} AND #email = :email AND #language = :language"), Some((email, Some(language))))
+        }
+    };
+    let mut write = Write::check(&keys::account(quote.buyer), condition)
+        .name("#sessions", "sessions")
+        .name("#session", &session.to_string())
+        .number(":now", now.as_second())
+        .text(":oldest", now - MAX_AGE);
+    if let Some((email, language)) = contact {
+        write = write.name("#email", "email").name("#language", "language").text(":email", email);
+        write = language.into_iter().fold(write, |write, language| write.text(":language", language));
+    }
+    write
+}
+
+/// Why nothing is placed in the session of an account.
+fn gone(holder: Option<&Holder>, session: SessionId, now: Timestamp) -> Option<NotPlaced> {
+    match holder.filter(|holder| holder.session(session, now).is_some()) {
+        None => Some(NotPlaced::SessionEnded),
+        Some(holder) => holder.leaving_since.map(|_| NotPlaced::Leaving),
+    }
 }
 
 fn take_stock(line: &PricedLine, place: Place, units: u32) -> Write {

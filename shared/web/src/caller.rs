@@ -29,6 +29,14 @@ pub struct Caller {
     pub holder: Box<Holder>,
 }
 
+/// Somebody with a valid access token. Whether the session still stands nobody has looked: for what itself looks, in the one
+/// write that it makes.
+#[derive(Clone, Copy, Debug)]
+pub struct Bearer {
+    pub account: AccountId,
+    pub session: SessionId,
+}
+
 /// A caller whose account may be in the middle of being deleted.
 #[derive(Clone, Debug)]
 pub struct Leaver(pub Caller);
@@ -83,7 +91,40 @@ impl Caller {
     }
 }
 
-impl<S> FromRequestParts<S> for Leaver
+/// What becomes of a request in a session that has ended.
+pub fn session_ended(account: AccountId) -> Problem {
+    tracing::info!(account.id = %account, "a session that has ended was refused");
+    Problem::unauthorized("The session has ended. Please log in again.")
+}
+
+/// What becomes of a request of somebody who is about to be forgotten.
+pub fn leaving() -> Problem {
+    Problem::new(Kind::Leaving, "This account is being deleted.")
+}
+
+impl Bearer {
+    /// The caller, if the session still stands: one read.
+    pub async fn caller(self, guard: &Guard) -> Result<Caller, Problem> {
+        let caller = self.leaver(guard).await?;
+        match caller.holder.leaving_since {
+            None => Ok(caller),
+            Some(_) => Err(leaving()),
+        }
+    }
+
+    /// The token says who opened the session; whether it still stands, and what its holder may do, the table says.
+    async fn leaver(self, guard: &Guard) -> Result<Caller, Problem> {
+        let (Bearer { account, session }, now) = (self, clock::now());
+        let holder = guard.table.holder(account).await?;
+        let caller = holder.and_then(|holder| {
+            let second_factor = holder.session(session, now)?.has_second_factor(now);
+            Some(Caller { account, session, second_factor, holder: Box::new(holder) })
+        });
+        caller.ok_or_else(|| session_ended(account))
+    }
+}
+
+impl<S> FromRequestParts<S> for Bearer
 where
     S: Send + Sync,
     Guard: FromRef<S>,
@@ -111,16 +152,20 @@ where
             TokenError::Storage(error) => error.into(),
         })?;
         guard.limits.take(Limit::RequestsAccount, &claims.sub.to_string(), now).await?;
-        // The token says who opened the session; whether it still stands, and what its holder may do, the table says.
-        let holder = guard.table.holder(claims.sub).await?;
-        let session = holder.and_then(|holder| {
-            let second_factor = holder.session(claims.sid, now)?.has_second_factor(now);
-            Some(Caller { account: claims.sub, session: claims.sid, second_factor, holder: Box::new(holder) })
-        });
-        session.map(Leaver).ok_or_else(|| {
-            tracing::info!(account.id = %claims.sub, session.id = %claims.sid, "a session that has ended was refused");
-            Problem::unauthorized("The session has ended. Please log in again.")
-        })
+        Ok(Bearer { account: claims.sub, session: claims.sid })
+    }
+}
+
+impl<S> FromRequestParts<S> for Leaver
+where
+    S: Send + Sync,
+    Guard: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let bearer = Bearer::from_request_parts(parts, state).await?;
+        bearer.leaver(&Guard::from_ref(state)).await.map(Leaver)
     }
 }
 
@@ -132,11 +177,8 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Leaver(caller) = Leaver::from_request_parts(parts, state).await?;
-        match caller.holder.leaving_since {
-            None => Ok(caller),
-            Some(_) => Err(Problem::new(Kind::Leaving, "This account is being deleted.")),
-        }
+        let bearer = Bearer::from_request_parts(parts, state).await?;
+        bearer.caller(&Guard::from_ref(state)).await
     }
 }
 

@@ -22,7 +22,7 @@ mod versions;
 pub use address::{NewAddress, NewPlace};
 pub use amount::NewMoney;
 pub use body::{Body, Fields, given};
-pub use caller::{Caller, Leaver, Staff, may};
+pub use caller::{Bearer, Caller, Leaver, Staff, leaving, may, session_ended};
 pub use guard::Guard;
 pub use kind::Kind;
 pub use problem::Problem;

@@ -79,8 +79,8 @@ pub struct Rate {
     pub seconds: u32,
 }
 
-/// Of the limits on all requests, every instance counts so many parts of the quota at once, so that most requests
-/// write nothing. What it has not counted yet is the price: a part for each instance at most.
+/// Of the limits that are on load, and not on guesses, every instance counts so many parts of the quota at once, so that most
+/// requests write nothing. What it has not counted yet is the price: a part for each instance at most.
 const PARTS: u32 = 20;
 /// Subjects that an instance keeps in mind.
 const MOST_SUBJECTS: usize = 20_000;
@@ -136,7 +136,12 @@ impl Limits {
         let until = (now.as_second() / i64::from(rate.seconds) + 1) * i64::from(rate.seconds);
         let refused = || Problem::too_many(limit.name(), rate, until - now.as_second());
         let step = match limit {
-            Limit::RequestsAddress | Limit::RequestsAccount => (rate.quota / PARTS).max(1),
+            Limit::RequestsAddress
+            | Limit::RequestsAccount
+            | Limit::OrderAddress
+            | Limit::OrderAccount
+            | Limit::PaymentAddress
+            | Limit::PaymentAccount => (rate.quota / PARTS).max(1),
             _ => 1,
         };
         let key = (limit, random::hash(subject)[..32].to_owned());

@@ -73,6 +73,7 @@ mod tests {
             buyer: "acc_00000000000000000000000001".parse().unwrap(),
             cart_id: "crt_00000000000000000000000001".parse().unwrap(),
             cart_version: 7,
+            contact: None,
             draft: None,
             lines: Vec::new(),
             totals: totals(),

@@ -123,6 +123,7 @@ pub fn quote() -> Quote {
         buyer: AccountId::new(Uuid::from_u128(3)),
         cart_id: CartId::new(Uuid::from_u128(4)),
         cart_version: 1,
+        contact: None,
         draft: None,
         lines: vec![line],
         totals,

@@ -24,6 +24,7 @@ mod mails;
 mod order_counts;
 mod payers;
 mod placing;
+mod placing_in_session;
 mod pricing;
 mod search;
 mod selling_out;

@@ -31,7 +31,8 @@ async fn open(shop: &Shop, holder: &Holder, opened_at: i64, proof: Proof) -> (Se
     (id, opened)
 }
 
-async fn opened(shop: &Shop) -> (Holder, SessionId) {
+/// A customer with one session, from the beginning until 100 seconds later.
+pub async fn opened(shop: &Shop) -> (Holder, SessionId) {
     let ann = ann(shop).await;
     let (id, opened) = open(shop, &ann, 0, Proof::Password).await;
     assert!(matches!(opened, Opened::Opened(_)), "{opened:?}");

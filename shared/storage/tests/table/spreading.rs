@@ -13,7 +13,7 @@ use crate::shop::{Shop, at, customer, order, reasons, uuid};
 use crate::stock::{correct, receive, release, sale};
 
 impl Shop {
-    async fn spreads(&self, offer: &Offer, buckets: Option<u16>) -> SkuStock {
+    pub async fn spreads(&self, offer: &Offer, buckets: Option<u16>) -> SkuStock {
         let terms = Terms { buckets: Some(buckets), ..Terms::default() };
         self.table.sell_on(&offer.sku, terms, at(1)).await.unwrap()
     }

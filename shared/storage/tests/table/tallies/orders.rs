@@ -125,6 +125,7 @@ fn quote(buyer: AccountId, lines: Vec<PricedLine>, total: Money) -> Quote {
         buyer,
         cart_id: cart_id(),
         cart_version: 1,
+        contact: None,
         draft: None,
         lines,
         totals,
