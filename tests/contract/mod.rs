@@ -36,6 +36,22 @@ fn every_function_of_the_template_is_a_crate_and_every_crate_a_function() {
     assert_eq!(crates, functions);
 }
 
+/// "Design for up to two Lambda functions to read from the same DynamoDB Streams shard at the same time. Exceeding this limit
+/// can result in request throttling": <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>. And a mapping has five
+/// filters at most: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html>.
+#[test]
+fn two_functions_at_most_read_one_stream_each_by_five_filters_at_most() {
+    let mut readers: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for mapping in template().stream_mappings {
+        assert!(mapping.filters.len() <= 5, "{} has {} filters", mapping.function, mapping.filters.len());
+        readers.entry(mapping.table).or_default().push(mapping.function);
+    }
+    assert!(!readers.is_empty());
+    for (table, functions) in readers {
+        assert!(functions.len() <= 2, "the stream of {table} is read by {functions:?}");
+    }
+}
+
 #[test]
 fn every_route_of_a_function_is_in_the_template_and_the_other_way_round() {
     let mut coded = BTreeSet::new();
@@ -91,7 +107,7 @@ fn the_walls_stand() {
     for outside in ["tokio", "http", "hyper", "aws_", "axum", "lambda_"] {
         assert!(!domain.lines().any(|line| line.starts_with(outside)), "domain knows {outside}");
     }
-    for function in ["email", "push", "announce", "deliver", "index", "tally", "connections"] {
+    for function in ["email", "push", "announce", "deliver", "tally", "connections"] {
         assert!(!tree(function).lines().any(|line| line == "axum"), "{function} compiles axum");
     }
 }

@@ -97,7 +97,7 @@ async fn work(shop: &TestShop) {
     assert_eq!(swept["expired"], 1);
     assert_eq!(shop.invoke("sweep", json!({ "reconcile": {} })).await["differences"], json!([]));
 
-    shop.invoke("index", json!({ "count_orders": {} })).await;
+    shop.invoke("tally", json!({ "count_orders": {} })).await;
     eventually("the orders of a SKU", async || {
         let list = staff.get("/v1/admin/orders?sku=TEA").await.body;
         (list["items"] != json!([])).then_some(())

@@ -71,9 +71,7 @@ pub struct House {
     /// What is still on its way.
     under_way: Cell<usize>,
     records: RefCell<VecDeque<Value>>,
-    /// Those that `index` counts, which reads the stream by itself.
-    to_count: RefCell<VecDeque<Value>>,
-    /// The same for `tally`.
+    /// Those that `tally` counts, which reads the stream by itself.
     to_tally: RefCell<VecDeque<Value>>,
     /// All that was told, to be told again.
     told: RefCell<Vec<Post>>,
@@ -142,7 +140,6 @@ impl House {
             dice: RefCell::new(Dice::new(seed ^ (1 << 40))),
             under_way: Cell::new(0),
             records: RefCell::default(),
-            to_count: RefCell::default(),
             to_tally: RefCell::default(),
             told: RefCell::default(),
             wrong: RefCell::default(),
@@ -153,7 +150,6 @@ impl House {
         });
         spawn_local(house.clone().hand_out(arriving));
         spawn_local(house.clone().relay());
-        spawn_local(house.clone().count());
         spawn_local(house.clone().tally());
         house
     }
@@ -216,7 +212,7 @@ impl House {
 
     /// Whether no reader of the stream is behind it.
     fn is_read(&self) -> bool {
-        [&self.records, &self.to_count, &self.to_tally].into_iter().all(|records| records.borrow().is_empty())
+        [&self.records, &self.to_tally].into_iter().all(|records| records.borrow().is_empty())
     }
 
     /// That the counts behind reports are the sum of what these orders say of themselves.
@@ -274,7 +270,6 @@ impl House {
             Post::Record(record) => {
                 // As template.yaml filters them.
                 if record["dynamodb"]["Keys"]["sk"]["S"] == "ORDER" {
-                    self.to_count.borrow_mut().push_back(record.clone());
                     self.to_tally.borrow_mut().push_back(record.clone());
                 }
                 self.records.borrow_mut().push_back(record);
@@ -302,14 +297,9 @@ impl House {
     }
 
     /// Brings orders as they change to who counts them.
-    async fn count(self: Rc<Self>) {
-        self.read(&self.to_count, "index", |records| index::follow(&self.table, records)).await;
-    }
-
-    /// Brings orders as they change to who counts them for reports.
     async fn tally(self: Rc<Self>) {
         let shop = counting();
-        let tally = |records| tally::count(&self.table, &shop, records, clock::now());
+        let tally = |records| tally::follow(&self.table, &shop, records, clock::now());
         self.read(&self.to_tally, "tally", tally).await;
     }
 

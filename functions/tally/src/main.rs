@@ -1,9 +1,8 @@
-//! Serves the table's stream, and who has everything counted again.
+//! Serves the table's stream, and who has orders, or everything, counted again.
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
-use tally::count;
-use tally::recount::Command;
+use tally::{count, follow, recount};
 use waybill_domain::report::zone;
 use waybill_lambda::aws::Aws;
 use waybill_lambda::{Error, clock, log, settings, stream};
@@ -18,13 +17,14 @@ async fn main() -> Result<(), Error> {
     let shop = &Counting { currency: currency.parse()?, zone: zone_name };
     let table = &Aws::from_environment()?.table()?;
     let serve = service_fn(|event: LambdaEvent<Value>| async move {
-        match Command::read(&event.payload) {
-            Some(command) => command?.run(table, shop).await,
-            None => {
-                let count = |records| count(table, shop, records, clock::now());
-                Ok(serde_json::to_value(stream::work_off(count, event.payload).await?)?)
-            }
+        if let Some(command) = count::Command::read(&event.payload) {
+            return command?.run(table).await;
         }
+        if let Some(command) = recount::Command::read(&event.payload) {
+            return command?.run(table, shop).await;
+        }
+        let follow = |records| follow(table, shop, records, clock::now());
+        Ok(serde_json::to_value(stream::work_off(follow, event.payload).await?)?)
     });
     lambda_runtime::run(serve).await
 }

@@ -5,13 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use waybill_domain::{SignedDuration, Timestamp};
+use waybill_domain::Timestamp;
 use waybill_lambda::{Error, clock};
 use waybill_storage::tallies::{Counting, Place};
 use waybill_storage::{Refused, Table};
 
-/// How long one run goes on, well below the function's timeout.
-const LONGEST: SignedDuration = SignedDuration::from_secs(240);
+use crate::LONGEST;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -67,17 +67,14 @@ impl From<&Order> for Standing {
     }
 }
 
-impl Standing {
-    /// Where the order of an item of the table's stream stands; None for an item that is no order.
-    pub fn of(image: &serde_dynamo::Item) -> Option<Result<Standing, StorageError>> {
-        match image.get("sk") {
-            Some(serde_dynamo::AttributeValue::S(sk)) if sk == keys::ORDER => {}
-            _ => return None,
-        }
-        let order: Result<Order, _> = serde_dynamo::from_item(image.clone());
-        let unreadable = |error| StorageError::Broken(format!("an order in the stream cannot be read: {error}"));
-        Some(order.map(|order| Standing::from(&order)).map_err(unreadable))
+/// The order that an item of the table's stream is; None for an item that is none.
+pub fn order_of(image: &serde_dynamo::Item) -> Option<Result<Order, StorageError>> {
+    match image.get("sk") {
+        Some(serde_dynamo::AttributeValue::S(sk)) if sk == keys::ORDER => {}
+        _ => return None,
     }
+    let unreadable = |error| StorageError::Broken(format!("an order in the stream cannot be read: {error}"));
+    Some(serde_dynamo::from_item(image.clone()).map_err(unreadable))
 }
 
 impl Counted {

@@ -12,7 +12,7 @@ fn ours() -> Template {
 #[test]
 fn our_own_template_is_read_whole() {
     let template = ours();
-    assert_eq!(template.functions.len(), 21);
+    assert_eq!(template.functions.len(), 20);
     let orders = template.functions.iter().find(|function| function.binary == "orders").unwrap();
     assert_eq!((orders.name.as_str(), orders.memory_mb, orders.timeout.as_secs()), ("OrdersFunction", 256, 10));
     assert_eq!(orders.environment["TABLE_NAME"], "Table");
@@ -25,7 +25,7 @@ fn our_own_template_is_read_whole() {
     assert_eq!(template.http.cors.unwrap().allow_origins, ["http://localhost:5173", "http://other"]);
     let websocket = template.websocket.unwrap();
     assert_eq!((websocket.stage.as_str(), websocket.routes.len()), ("live", 3));
-    assert_eq!(template.queues.len(), 21);
+    assert_eq!(template.queues.len(), 20);
     assert_eq!(template.buckets, ["ExportBucket"]);
     assert_eq!(template.secrets.len(), 6);
     assert_eq!(template.tables[0].ttl_attribute.as_deref(), Some("expires_at"));

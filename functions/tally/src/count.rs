@@ -10,8 +10,8 @@ use waybill_storage::Table;
 use waybill_storage::order_counts::Standing;
 use waybill_storage::order_lists::{Orders, Placed};
 
-/// How long one run looks for more, well below the function's timeout.
-const LONGEST: SignedDuration = SignedDuration::from_secs(40);
+use crate::LONGEST;
+
 const ORDERS_IN_A_PAGE: u8 = 100;
 /// Orders that are read at the same time.
 const AT_ONCE: usize = 8;
