@@ -116,7 +116,18 @@ impl House {
                 deadline: SignedDuration::try_from(DEADLINE).unwrap(),
             },
             sqs: wire.client("sqs"),
-            queues: announce::Queues { mail, push, stock, import, refund, document, export, webhook },
+            queues: announce::Queues {
+                mail,
+                push,
+                stock,
+                import,
+                refund,
+                document,
+                export,
+                webhook,
+                // Nothing may ever go there.
+                dead_letters: String::new(),
+            },
             endpoints: announce::Endpoints::new(SignedDuration::from_secs(30)),
             mail: email::Sender {
                 client: wire.client("ses"),
@@ -320,6 +331,7 @@ impl House {
             let number = |record: &Value| record["dynamodb"]["SequenceNumber"].as_str().unwrap().to_owned();
             let batch = records.iter().map(|record| Record {
                 sequence_number: number(record),
+                keys: record["dynamodb"]["Keys"].clone(),
                 content: serde_json::from_value(record.clone()).map(Box::new),
             });
             let done = match self.wire.invoke(reader, work(batch.collect())).await {

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
 use orders::OrderView;
 use serde::Serialize;
@@ -9,7 +10,7 @@ use utoipa::ToSchema;
 use waybill_domain::Timestamp;
 use waybill_domain::account::{Account, KeptAddress, Role};
 use waybill_domain::document::DocumentSummary;
-use waybill_domain::id::AccountId;
+use waybill_domain::id::{AccountId, OrderId};
 use waybill_domain::message::Actor;
 use waybill_domain::order::{Command, Contact, Order, Refusal, Status};
 use waybill_domain::text::{PromotionCode, Sku};
@@ -32,8 +33,10 @@ const EXPORT_PAGE: u8 = 10;
 const EXPORTED_WAITS: u8 = 250;
 /// Documents that an export has.
 const EXPORTED_DOCUMENTS: u8 = 250;
-/// Orders that are looked at in one go while an account is deleted.
+/// Orders that are listed in one go while an account is deleted.
 const ORDERS_PAGE: u8 = 100;
+/// Orders that are forgotten at once: of a customer with thousands, within the time that a request has.
+const AT_ONCE: usize = 16;
 
 #[derive(Serialize, ToSchema)]
 pub struct Export {
@@ -163,37 +166,38 @@ async fn forget_orders(table: &Table, account: AccountId, now: Timestamp) -> Res
     loop {
         let page = table.orders_in_full(account, ORDERS_PAGE, cursor).await?;
         for order in page.items {
-            if matches!(order.contact, Contact::Forgotten { .. }) {
-                // It may have been broken off in between.
-                table.delete_notes(order.id.number()).await?;
-                continue;
-            }
             let (id, is_pending) = (order.id, order.state.status() == Status::Pending);
-            cancelled(order, now).forget_buyer(now).ok_or_else(open)?;
-            ids.push((id, is_pending));
+            // One that is forgotten may have been broken off in between.
+            let is_known = matches!(order.contact, Contact::Known { .. });
+            if is_known {
+                cancelled(order, now).forget_buyer(now).ok_or_else(open)?;
+            }
+            ids.push((id, is_known, is_pending));
         }
         match page.next {
             Some(next) => cursor = Some(next),
             None => break,
         }
     }
-    for (id, is_pending) in ids {
-        if is_pending {
+    let forget = async |(id, is_known, is_pending): (OrderId, bool, bool)| {
+        if is_known && is_pending {
             // Told while there is somebody to tell of: what the order holds is given back.
             match table.change_order(id, None, |order| give_up(order, now)).await {
                 Ok(_) | Err(Unchanged::Refused(_) | Unchanged::UnknownOrder | Unchanged::EventSeen) => {}
                 Err(Unchanged::Failed(error)) => return Err(error.into()),
             }
         }
-        match table.change_order(id, None, |order| order.forget_buyer(now).ok_or(())).await {
-            Ok(_) | Err(Unchanged::UnknownOrder | Unchanged::EventSeen) => {}
-            Err(Unchanged::Refused(())) => return Err(open()),
-            Err(Unchanged::Failed(error)) => return Err(error.into()),
+        if is_known {
+            match table.change_order(id, None, |order| order.forget_buyer(now).ok_or(())).await {
+                Ok(_) | Err(Unchanged::UnknownOrder | Unchanged::EventSeen) => {}
+                Err(Unchanged::Refused(())) => return Err(open()),
+                Err(Unchanged::Failed(error)) => return Err(error.into()),
+            }
         }
         // What staff noted is about a person too.
-        table.delete_notes(id.number()).await?;
-    }
-    Ok(())
+        Ok(table.delete_notes(id.number()).await?)
+    };
+    stream::iter(ids).map(Ok).try_for_each_concurrent(AT_ONCE, forget).await
 }
 
 /// The order as it is once its buyer has given up what can be given up.

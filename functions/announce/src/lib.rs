@@ -15,6 +15,7 @@ use aws_sdk_sqs::operation::send_message_batch::{
     SendMessageBatch, SendMessageBatchError, SendMessageBatchInput, SendMessageBatchOutput,
 };
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use serde_json::json;
 use waybill_aws::{Client, Operation, RuntimePlugin};
 use waybill_domain::Timestamp;
 use waybill_domain::message::{Event, Message, StockEvent};
@@ -52,6 +53,8 @@ struct Audience {
     document: bool,
     export: bool,
     webhook: bool,
+    /// Somebody has to look at it.
+    dead_letters: bool,
     /// Seconds until they do.
     after: i32,
 }
@@ -66,6 +69,7 @@ impl Audience {
         document: false,
         export: false,
         webhook: false,
+        dead_letters: false,
         after: 0,
     };
 }
@@ -80,10 +84,13 @@ pub struct Queues {
     pub document: String,
     pub export: String,
     pub webhook: String,
+    /// Where a record goes that cannot be read.
+    pub dead_letters: String,
 }
 
 /// Sends what the records announce, in order, and appends to the feeds what is pushed. Answers the first record that some
-/// queue or feed did not take; it and those behind it come again, which consumers expect.
+/// queue or feed did not take; it and those behind it come again, which consumers expect. A record that cannot be read holds
+/// nobody up: which it was is a dead letter.
 pub async fn relay(
     client: &Client,
     table: &Table,
@@ -92,7 +99,7 @@ pub async fn relay(
     records: Vec<Record>,
     now: Timestamp,
 ) -> Result<(), String> {
-    let (mut announced, unreadable) = read(records);
+    let mut announced = read(records);
     // What a feed did not take is not pushed, and so comes again; nobody else waits for that.
     let mut untold = feeds::place(table, &mut announced, now).await;
     untold.extend(webhooks::add(table, endpoints, &mut announced, now).await);
@@ -107,6 +114,7 @@ pub async fn relay(
             (&queues.document, |to| to.document),
             (&queues.export, |to| to.export),
             (&queues.webhook, |to| to.webhook),
+            (&queues.dead_letters, |to| to.dead_letters),
         ] {
             let heard: Vec<_> = batch.iter().filter(|announced| hears(announced.to)).collect();
             // The other queues are told all the same: what is before the record that one did not take does not come again.
@@ -121,31 +129,32 @@ pub async fn relay(
             return Err(first.sequence_number.clone());
         }
     }
-    unreadable.map_or(Ok(()), Err)
+    Ok(())
 }
 
-/// What is announced before the first record that cannot be read, and that record.
-fn read(records: Vec<Record>) -> (Vec<Announced>, Option<String>) {
+/// What is announced, and which records cannot be read.
+fn read(records: Vec<Record>) -> Vec<Announced> {
     let mut announced = Vec::new();
     for record in records {
         let sequence_number = record.sequence_number;
+        let of = |text, to, update| Announced { sequence_number: sequence_number.clone(), text, to, update };
         let image = record.content.map(|record| record.change.new_image).map_err(|error| error.to_string());
         let announcement = image.and_then(|image| announcement(image).map_err(|error| error.to_string()));
         match announcement.and_then(|found| found.map(texts).transpose().map_err(|error| error.to_string())) {
             Ok(None) => {}
             Ok(Some((update, texts))) => {
-                let of = |text, to, update| Announced { sequence_number: sequence_number.clone(), text, to, update };
                 announced.extend(texts.into_iter().map(|(text, to)| of(text, to, None)));
                 // Written once it has its places.
                 announced.extend(update.map(|update| of(String::new(), Audience::NOBODY, Some(update))));
             }
             Err(error) => {
                 tracing::error!(sequence_number, error, "a record that cannot be read");
-                return (announced, Some(sequence_number));
+                let letter = json!({ "sequence_number": sequence_number, "keys": record.keys, "error": error });
+                announced.push(of(letter.to_string(), Audience { dead_letters: true, ..Audience::NOBODY }, None));
             }
         }
     }
-    (announced, None)
+    announced
 }
 
 /// What those who follow orders are told, and what others are.

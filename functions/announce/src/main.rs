@@ -21,6 +21,7 @@ async fn main() -> Result<(), Error> {
             document: variables.text("DOCUMENT_QUEUE_URL"),
             export: variables.text("EXPORT_QUEUE_URL"),
             webhook: variables.text("WEBHOOK_QUEUE_URL"),
+            dead_letters: variables.text("DEAD_LETTERS_URL"),
         };
         (queues, variables.text("WEBHOOK_SECONDS"))
     })?;

@@ -10,7 +10,8 @@ use waybill_domain::SignedDuration;
 
 use super::*;
 
-/// Which queue took which message, by the message's id and tag: what there is to do of a change has the change's own id.
+/// Which queue took which message, by the message's id and tag: what there is to do of a change has the change's own id. Of a
+/// dead letter, which record it is.
 type Taken = Arc<Mutex<Vec<(String, String)>>>;
 
 fn named(message: &Value) -> String {
@@ -31,7 +32,11 @@ async fn sqs() -> (Client, Taken) {
                 failed.push(json!({ "Id": entry["Id"], "Code": "InternalError", "SenderFault": false }));
                 continue;
             }
-            noted.lock().unwrap().push((queue.clone(), named(&message)));
+            let name = match queue.as_str() {
+                "dead" => message.to_string(),
+                _ => named(&message),
+            };
+            noted.lock().unwrap().push((queue.clone(), name));
             successful.push(json!({ "Id": entry["Id"], "MessageId": "1", "MD5OfMessageBody": "" }));
         }
         std::future::ready(Json(json!({ "Successful": successful, "Failed": failed })))
@@ -69,9 +74,9 @@ async fn table(takes: bool, endpoints: Option<Value>) -> Table {
 
 fn queues() -> Queues {
     let url = |name: &str| format!("https://sqs.us-east-1.amazonaws.com/123456789012/{name}");
-    let [mail, push, stock, import, refund, document, export, webhook] =
-        ["mail", "push", "stock", "import", "refund", "document", "export", "webhook"].map(url);
-    Queues { mail, push, stock, import, refund, document, export, webhook }
+    let [mail, push, stock, import, refund, document, export, webhook, dead_letters] =
+        ["mail", "push", "stock", "import", "refund", "document", "export", "webhook", "dead"].map(url);
+    Queues { mail, push, stock, import, refund, document, export, webhook, dead_letters }
 }
 
 /// The recorded batch.
@@ -80,6 +85,7 @@ fn records() -> Vec<Record> {
     let batch: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let record = |record: &Value| Record {
         sequence_number: record["dynamodb"]["SequenceNumber"].as_str().unwrap().to_owned(),
+        keys: record["dynamodb"]["Keys"].clone(),
         content: serde_json::from_value(record.clone()).map(Box::new),
     };
     batch["Records"].as_array().unwrap().iter().map(record).collect()
@@ -89,7 +95,7 @@ fn records() -> Vec<Record> {
 async fn every_queue_is_told_of_what_comes_before_a_record_that_one_of_them_did_not_take() {
     let (client, taken) = sqs().await;
     let (table, endpoints) = (table(true, Some(json!([]))).await, Endpoints::new(SignedDuration::ZERO));
-    let (announced, _) = read(records());
+    let announced = read(records());
     let mailed: Vec<_> = announced.iter().filter(|announced| announced.to.mail).collect();
     assert!(mailed.len() >= 2, "a record that is not the first has to be refused");
     let refused = relay(&client, &table, &queues(), &endpoints, records(), Timestamp::UNIX_EPOCH).await.unwrap_err();
@@ -122,6 +128,28 @@ async fn what_a_feed_did_not_take_is_not_pushed_and_comes_again_while_others_are
     assert_eq!(refused, sequence_number);
     let told: Vec<String> = taken.lock().unwrap().iter().map(|(queue, _)| queue.clone()).collect();
     assert!(told.contains(&"stock".into()) && !told.contains(&"push".into()), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_a_dead_letter_and_holds_nobody_up() {
+    let (client, taken) = sqs().await;
+    let (table, endpoints) = (table(true, Some(json!([]))).await, Endpoints::new(SignedDuration::ZERO));
+    let mut records = records();
+    records.truncate(2);
+    records[0].content = Err(serde_json::from_str::<u32>("{}").unwrap_err());
+    let (sequence_number, keys) = (records[0].sequence_number.clone(), records[0].keys.clone());
+    assert!(keys.to_string().contains("ORDER#"));
+    relay(&client, &table, &queues(), &endpoints, records, Timestamp::UNIX_EPOCH).await.unwrap();
+    let taken = taken.lock().unwrap();
+    let dead: Vec<Value> = of_queue(&taken, "dead").map(|text| serde_json::from_str(text).unwrap()).collect();
+    assert_eq!(dead.len(), 1);
+    assert_eq!((&dead[0]["sequence_number"], &dead[0]["keys"]), (&json!(sequence_number), &keys));
+    assert!(dead[0]["error"].as_str().unwrap().contains("invalid type"), "{}", dead[0]);
+    assert!(of_queue(&taken, "push").count() == 1, "the next one is told: {taken:?}");
+}
+
+fn of_queue<'a>(taken: &'a [(String, String)], name: &'a str) -> impl Iterator<Item = &'a String> {
+    taken.iter().filter(move |(queue, _)| queue == name).map(|(_, text)| text)
 }
 
 #[tokio::test]

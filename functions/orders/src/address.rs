@@ -19,7 +19,7 @@ use crate::view::OrderView;
     path = "/v1/orders/{id}/shipping-address",
     params(("id" = OrderId, Path)),
     request_body = NewAddress,
-    responses((status = 200, description = "The order goes there.", body = OrderView), (status = 409, description = "order-state")),
+    responses((status = 200, description = "The order goes there.", body = OrderView), (status = 409, description = "order-state, too-many")),
     security(("bearer" = [])),
 )]
 pub async fn change_own_address(
@@ -40,7 +40,7 @@ pub async fn change_own_address(
     path = "/v1/admin/orders/{id}/shipping-address",
     params(("id" = OrderId, Path)),
     request_body = NewAddress,
-    responses((status = 200, description = "The order goes there.", body = OrderView), (status = 409, description = "order-state")),
+    responses((status = 200, description = "The order goes there.", body = OrderView), (status = 409, description = "order-state, too-many")),
     security(("bearer" = ["orders:fulfil"])),
 )]
 pub async fn change_address(

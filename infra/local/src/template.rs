@@ -157,6 +157,8 @@ pub struct StreamMapping {
     pub reports_item_failures: bool,
     pub bisects: bool,
     pub max_retries: Option<u32>,
+    /// Seconds.
+    pub max_age: Option<i64>,
     /// The queue that hears of records that were given up.
     pub on_failure: Option<String>,
 }

@@ -32,10 +32,14 @@ pub use units::{Units, UnitsRefused};
 pub type Carrier = Line<1, 60>;
 pub type TrackingNumber = Line<1, 80>;
 
-/// Once a timeline has this many entries, no payment can be started and declined tries are no longer noted, so that an
-/// order (an entry is under 400 bytes) stays below DynamoDB's 400 KB an item. A payment that is made is always taken, and
-/// refunds have a limit of their own.
+/// Once a timeline has this many entries, no payment can be started and declined tries are no longer noted. A payment that is
+/// made is always taken, and refunds have a limit of their own.
 pub const MAX_ENTRIES: usize = 300;
+/// How often an order can be sent to another address.
+pub const MAX_ADDRESS_CHANGES: usize = 20;
+/// Bytes of an order, as JSON, beyond which it takes no shipment, return or address any more: half of DynamoDB's 400 KB an
+/// item, so that there is room for what must be taken, payments and refunds above all.
+pub const MAX_BYTES: usize = 200_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {

@@ -11,8 +11,9 @@ use waybill_domain::order::dispute::{self, MAX_DISPUTES, Told};
 use waybill_domain::order::refund::{self, Cause, Outcome, Refused, Request, Wanted};
 use waybill_domain::order::returns::{self, Condition, ReceivedLine, ReturnState};
 use waybill_domain::order::{
-    self, Command, Dispute, DisputeStatus, FulfilmentStatus, MAX_ENTRIES, MAX_REFUNDS, MAX_RETURNS, MAX_SHIPMENTS,
-    Order, Parcel, PaymentSession, PaymentStatus, RefundStatus, Refusal, Return, Status, Units, UnitsRefused, shipping,
+    self, Command, Dispute, DisputeStatus, FulfilmentStatus, MAX_ADDRESS_CHANGES, MAX_ENTRIES, MAX_REFUNDS,
+    MAX_RETURNS, MAX_SHIPMENTS, Order, Parcel, PaymentSession, PaymentStatus, RefundStatus, Refusal, Return, Status,
+    Units, UnitsRefused, shipping,
 };
 use waybill_domain::totals::{Discounts, Shipping, Tax, Totals};
 
@@ -337,6 +338,18 @@ fn a_full_timeline_takes_no_more_tries_but_always_the_payment() {
     assert_eq!(decide(&order, Command::DeclinePayment), Err(Refusal::Done));
     let start = Command::StartPayment { attempt: 1, session: session("cs_1") };
     assert_eq!(decide(&order, start), Err(Refusal::TimelineFull));
+    assert!(decide(&order, Command::Pay { intent: "pi_1".into(), amount: usd(900) }).is_ok());
+}
+
+#[test]
+fn an_order_is_sent_elsewhere_so_often_and_no_more() {
+    let change = |number: usize| Command::ChangeAddress(address(&format!("{number} Side St")).into());
+    let mut order = placed();
+    for number in 0..MAX_ADDRESS_CHANGES {
+        order = decide(&order, change(number)).unwrap();
+    }
+    assert_eq!(decide(&order, change(MAX_ADDRESS_CHANGES)), Err(Refusal::AddressesUsedUp));
+    assert_eq!(decide(&order, change(MAX_ADDRESS_CHANGES - 1)), Err(Refusal::Done), "it goes there already");
     assert!(decide(&order, Command::Pay { intent: "pi_1".into(), amount: usd(900) }).is_ok());
 }
 

@@ -8,7 +8,7 @@ use aws_sdk_apigatewaymanagement::operation::post_to_connection::{
     PostToConnection, PostToConnectionError, PostToConnectionInput, PostToConnectionOutput,
 };
 use aws_sdk_apigatewaymanagement::primitives::Blob;
-use waybill_aws::{Client, Operation, RuntimePlugin};
+use waybill_aws::{Client, Failed, Operation, RuntimePlugin};
 
 static POST: Operation<PostToConnectionInput, PostToConnectionOutput, PostToConnectionError> =
     Operation::new(|| PostToConnection::new().config());
@@ -38,18 +38,21 @@ impl Browsers {
     /// Sends a frame of at most 128 KB.
     pub async fn tell(&self, connection: &str, frame: Vec<u8>) -> Result<(), NotReached> {
         let input = PostToConnectionInput::builder().connection_id(connection).data(Blob::new(frame)).build();
-        self.0.call(&POST, input).await.map(drop).map_err(|error| match error.as_service_error() {
-            Some(error) if error.is_gone_exception() => NotReached::Gone,
-            Some(_) | None => NotReached::Failed(DisplayErrorContext(error).to_string()),
-        })
+        let told = self.0.call(&POST, input).await.map(drop);
+        told.map_err(|error| not_reached(error, PostToConnectionError::is_gone_exception))
     }
 
     /// Closes a connection.
     pub async fn close(&self, connection: &str) -> Result<(), NotReached> {
         let input = DeleteConnectionInput::builder().connection_id(connection).build();
-        self.0.call(&DELETE, input).await.map(drop).map_err(|error| match error.as_service_error() {
-            Some(error) if error.is_gone_exception() => NotReached::Gone,
-            Some(_) | None => NotReached::Failed(DisplayErrorContext(error).to_string()),
-        })
+        let closed = self.0.call(&DELETE, input).await.map(drop);
+        closed.map_err(|error| not_reached(error, DeleteConnectionError::is_gone_exception))
+    }
+}
+
+fn not_reached<E: std::error::Error + 'static>(error: Failed<E>, is_gone: fn(&E) -> bool) -> NotReached {
+    match error.as_service_error() {
+        Some(error) if is_gone(error) => NotReached::Gone,
+        Some(_) | None => NotReached::Failed(DisplayErrorContext(error).to_string()),
     }
 }

@@ -18,6 +18,8 @@ struct Batch {
 /// A record of the stream.
 pub struct Record {
     pub sequence_number: String,
+    /// The key of the item that it is of, as the stream has it.
+    pub keys: serde_json::Value,
     /// The record, or why it cannot be read.
     pub content: Result<Box<EventRecord>, serde_json::Error>,
 }
@@ -46,5 +48,6 @@ where
 
 fn read(record: serde_json::Value) -> Record {
     let sequence_number = record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
-    Record { sequence_number, content: serde_json::from_value(record).map(Box::new) }
+    let keys = record["dynamodb"]["Keys"].clone();
+    Record { sequence_number, keys, content: serde_json::from_value(record).map(Box::new) }
 }

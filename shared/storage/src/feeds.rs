@@ -124,8 +124,9 @@ impl Table {
         };
         updates.truncate(PAGE);
         // Whoever has seen the feed empty is right to begin with whatever is the first.
-        let first = if after == 0 { updates.first().map_or(0, |numbered| numbered.number) } else { after + 1 };
-        let complete = (first..).zip(&updates).all(|(number, numbered)| numbered.number == number);
+        let first =
+            if after == 0 { updates.first().map_or(0, |numbered| numbered.number) } else { after.saturating_add(1) };
+        let complete = updates.iter().zip(first..).all(|(numbered, number)| numbered.number == number);
         Ok(Missed { updates, more, complete })
     }
 
@@ -140,14 +141,14 @@ impl Table {
                 updates.retain(|update| update.order_id == order && update.version > after);
                 found.extend(updates);
             }
-            if found.iter().any(|update| update.version == after + 1) || next.is_none() {
+            if found.iter().any(|update| Some(update.version) == after.checked_add(1)) || next.is_none() {
                 break;
             }
             start = next;
         }
         found.sort_by_key(|update| update.version);
         found.dedup_by_key(|update| update.version);
-        let complete = (after + 1..).zip(&found).all(|(version, update)| update.version == version);
+        let complete = found.iter().zip(after.saturating_add(1)..).all(|(update, version)| update.version == version);
         let more = found.len() > PAGE;
         found.truncate(PAGE);
         let numbered = |update: Update| Numbered { number: u64::from(update.version), update };

@@ -531,9 +531,9 @@ pub fn orders_by_status(status: Status, placed_at: Timestamp, id: OrderId) -> Pl
     Place { index: Index::Gsi2, pk: orders_with(status), sk: by_time(placed_at, id) }
 }
 
-/// Milliseconds of fixed width, so that text sorts as time does.
+/// Milliseconds of fixed width, so that text sorts as time does; a time outside of 1970 to 2286 as the nearest within.
 pub fn by_time(at: Timestamp, id: impl std::fmt::Display) -> String {
-    format!("{:013}#{id}", at.as_millisecond().max(0))
+    format!("{:013}#{id}", at.as_millisecond().clamp(0, 9_999_999_999_999))
 }
 
 /// How far a series of documents has come.
@@ -640,4 +640,20 @@ pub fn deliveries_by_status(endpoint: EndpointId, status: DeliveryStatus, at: Ti
 
 pub fn signing_keys() -> Key {
     Key { pk: "SIGNING_KEYS".into(), sk: "SIGNING_KEYS".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_sort_as_they_follow_each_other_however_far_off() {
+        let far = ["0001-01-01T00:00:00Z", "1970-01-01T00:00:01Z", "2026-11-27T00:00:00.001Z", "2286-11-20T17:46:39Z"];
+        let times: Vec<Timestamp> = far.iter().map(|text| text.parse().unwrap()).collect();
+        let sorted: Vec<_> = times.iter().map(|time| by_time(*time, "")).collect();
+        assert!(sorted.is_sorted(), "{sorted:?}");
+        for end in [Timestamp::MAX, "2286-11-20T17:46:40Z".parse().unwrap()] {
+            assert!(by_time(end, "") >= *sorted.last().unwrap(), "{end}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waybill_domain::Timestamp;
@@ -87,6 +88,8 @@ pub enum EventOutcome {
 
 /// Stripe delivers an event again for three days; its id is kept for 35.
 const STRIPE_EVENT_LIFETIME: i64 = 35 * 24 * 60 * 60;
+/// Reads that are under way at once.
+const AT_ONCE: usize = 16;
 /// How often a change starts again when others were faster.
 pub(crate) const CHANGES: u32 = 8;
 /// A parked event is kept for 400 days.
@@ -179,7 +182,8 @@ impl Table {
         }
     }
 
-    /// A page of a customer's orders with all that is known of them, the newest first: one query, and one read for each.
+    /// A page of a customer's orders with all that is known of them, the newest first: one query, and one read for each, some
+    /// at once.
     pub async fn orders_in_full(
         &self,
         buyer: AccountId,
@@ -187,11 +191,9 @@ impl Table {
         cursor: Option<Cursor>,
     ) -> Result<Page<Order>, StorageError> {
         let page = self.orders(Orders::Of(buyer), Placed::default(), limit, cursor).await?;
-        let mut items = Vec::new();
-        for summary in page.items {
-            items.extend(self.order(summary.id).await?);
-        }
-        Ok(Page { items, next: page.next, previous: page.previous })
+        let read = stream::iter(page.items).map(|summary| self.order(summary.id)).buffered(AT_ONCE);
+        let items: Vec<_> = read.try_collect().await?;
+        Ok(Page { items: items.into_iter().flatten().collect(), next: page.next, previous: page.previous })
     }
 
     /// Ids of orders that were placed before a moment and are not paid, the oldest first, `limit` at most, after `from`:

@@ -225,6 +225,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::WrongAmount { .. } => Problem::new(Kind::WrongAmount, detail),
             Refusal::TimelineFull => Problem::new(Kind::TooManyPayments, detail),
+            Refusal::TooLong | Refusal::AddressesUsedUp => Problem::new(Kind::TooMany, detail),
             Refusal::OtherDestination { country, region } => {
                 let only = format!("must be {}, for which shipping and tax were reckoned", country.as_str());
                 let only_region = |region| {

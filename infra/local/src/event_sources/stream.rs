@@ -131,8 +131,8 @@ impl Reader {
                 let later = batch.records.split_off(batch.records.len() / 2);
                 pending.push(Batch { records: later, attempts: 0 });
                 pending.push(Batch { records: batch.records, attempts: 0 });
-            } else if self.mapping.max_retries.is_some_and(|most| batch.attempts > most) {
-                self.give_up(&batch, function_error);
+            } else if let Some(condition) = self.is_over(&batch) {
+                self.give_up(&batch, condition, function_error);
                 self.done_up_to(batch.records.last().map(sequence_number).unwrap_or_default());
                 continue;
             } else {
@@ -168,12 +168,23 @@ impl Reader {
         }
     }
 
-    fn give_up(&self, batch: &Batch, function_error: bool) {
+    /// Why a batch that failed is not tried again.
+    fn is_over(&self, batch: &Batch) -> Option<&'static str> {
+        let since = batch.records.first().map_or(0, created_at);
+        let is_old = |most: i64| Timestamp::now().as_second() - since > most;
+        match (self.mapping.max_retries, self.mapping.max_age) {
+            (Some(most), _) if batch.attempts > most => Some("RetryAttemptsExhausted"),
+            (_, Some(most)) if is_old(most) => Some("RecordAgeExceeded"),
+            _ => None,
+        }
+    }
+
+    fn give_up(&self, batch: &Batch, condition: &str, function_error: bool) {
         let given_up = format!("gave up {} records of {}'s stream", batch.records.len(), self.mapping.table);
         let Some(queue) = self.mapping.on_failure.as_deref().map(queue_name) else {
             return self.tell(given_up);
         };
-        let body = self.failure(batch, function_error).to_string();
+        let body = self.failure(batch, condition, function_error).to_string();
         match self.aws.queues.send(queue, Letter { body, ..Letter::default() }) {
             Ok(_) => self.tell(format!("{given_up}: {queue} holds their place")),
             Err(error) => self.tell(format!("{given_up}: {queue}: {error}")),
@@ -181,21 +192,20 @@ impl Reader {
     }
 
     /// What Lambda sends to an on-failure destination: not the records, but where they are in the stream.
-    fn failure(&self, batch: &Batch, function_error: bool) -> Value {
+    fn failure(&self, batch: &Batch, condition: &str, function_error: bool) -> Value {
         let mut response = json!({ "statusCode": 200, "executedVersion": "$LATEST" });
         if function_error {
             response["functionError"] = json!("Unhandled");
         }
         let (first, last) = (batch.records.first(), batch.records.last());
         let arrival = |record: Option<&Value>| {
-            let seconds = record.and_then(|record| record["dynamodb"]["ApproximateCreationDateTime"].as_i64());
-            Timestamp::from_second(seconds.unwrap_or_default()).unwrap_or_default().to_string()
+            Timestamp::from_second(record.map_or(0, created_at)).unwrap_or_default().to_string()
         };
         json!({
             "requestContext": {
                 "requestId": uuid::Uuid::new_v4().to_string(),
                 "functionArn": function_arn(&self.mapping.function),
-                "condition": "RetryAttemptsExhausted",
+                "condition": condition,
                 "approximateInvokeCount": batch.attempts,
             },
             "responseContext": response,
@@ -220,6 +230,11 @@ impl Reader {
     fn tell(&self, what: String) {
         (self.report)(format!("{}: {what}", self.mapping.function));
     }
+}
+
+/// When a record came into the stream, in seconds since 1970.
+fn created_at(record: &Value) -> i64 {
+    record["dynamodb"]["ApproximateCreationDateTime"].as_i64().unwrap_or_default()
 }
 
 /// A reader's name among the saved positions.

@@ -105,6 +105,7 @@ fn with_stream_mapping(change: impl FnOnce(&mut StreamMapping)) -> Template {
         reports_item_failures: true,
         bisects: true,
         max_retries: Some(1),
+        max_age: None,
         on_failure: Some("Dead".to_owned()),
     };
     change(&mut mapping);
@@ -327,6 +328,24 @@ async fn without_a_limit_a_failing_batch_is_tried_again_until_it_is_done() {
     until("the next one", || calls.all().len() == 6).await;
     assert_eq!(calls.contents()[5], ["b"]);
     assert!(dead(&aws).is_empty());
+    sources.stop().await;
+}
+
+#[tokio::test]
+async fn a_failing_batch_is_given_up_when_it_is_too_old() {
+    let template = with_stream_mapping(|mapping| {
+        mapping.max_retries = None;
+        mapping.max_age = Some(1);
+    });
+    let calls = Calls::default();
+    let aws = open(&template, None, calls.function(|_, _| failed()));
+    let tables = table(Database::memory().unwrap());
+    put(&tables, "ORDER#1", "a");
+    let sources = start(&template, &aws, &tables);
+    until("it is given up", || !dead(&aws).is_empty()).await;
+    let told: Value = serde_json::from_str(&dead(&aws)[0]).unwrap();
+    assert_eq!(told["requestContext"]["condition"], "RecordAgeExceeded");
+    assert!(calls.all().len() > 2, "it was tried again before");
     sources.stop().await;
 }
 

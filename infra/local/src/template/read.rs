@@ -290,6 +290,7 @@ impl Reading<'_> {
                     reports_item_failures: reports(&event.function_response_types)?,
                     bisects: event.bisect_batch_on_function_error,
                     max_retries: event.maximum_retry_attempts,
+                    max_age: event.maximum_record_age_in_seconds,
                     on_failure: on_failure.map(|destination| last(&destination.destination, ':')),
                 });
             }

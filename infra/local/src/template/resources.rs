@@ -77,6 +77,7 @@ pub struct StreamEvent {
     #[serde(default)]
     pub function_response_types: Vec<String>,
     pub maximum_retry_attempts: Option<u32>,
+    pub maximum_record_age_in_seconds: Option<i64>,
     pub destination_config: Option<DestinationConfig>,
     #[serde(default)]
     pub filter_criteria: FilterCriteria,

@@ -33,7 +33,10 @@ fn our_own_template_is_read_whole() {
     assert_eq!((mail.function.as_str(), mail.batch_size, mail.reports_item_failures), ("EmailFunction", 10, true));
     assert_eq!(template.mail_feedback.as_deref(), Some("FeedbackQueue"));
     let stream = &template.stream_mappings[0];
-    assert_eq!((stream.table.as_str(), stream.max_retries, stream.bisects), ("Table", Some(10), true));
+    assert_eq!(
+        (stream.table.as_str(), stream.max_retries, stream.max_age, stream.bisects),
+        ("Table", None, Some(79_200), true)
+    );
     assert_eq!(stream.on_failure.as_deref(), Some("AnnounceDeadLetters"));
     assert_eq!(stream.filters.len(), 5);
     let schedules = template.schedules.iter().map(|schedule| (schedule.function.as_str(), schedule.every.as_secs()));

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::refund::{self, Cause};
 use super::{
-    Address, Attempt, Authorisation, Contact, Country, MAX_ENTRIES, Order, Parcel, Payment, PaymentSession, Return,
-    State, Status, dispute, returns, shipping,
+    Address, Attempt, Authorisation, Contact, Country, MAX_ADDRESS_CHANGES, MAX_BYTES, MAX_ENTRIES, Order, Parcel,
+    Payment, PaymentSession, Return, State, Status, dispute, returns, shipping,
 };
 use crate::message::{Actor, Entry, Event};
 use crate::money::Money;
@@ -132,6 +132,10 @@ pub enum Refusal {
     ReleaseDue { intent: String },
     #[error("So much has happened to this order that nothing more can be started.")]
     TimelineFull,
+    #[error("So much is known of this order that no shipment, return or address can be added.")]
+    TooLong,
+    #[error("An order can be sent elsewhere {MAX_ADDRESS_CHANGES} times at most.")]
+    AddressesUsedUp,
     /// Shipping and tax were reckoned for the country and region that it was to go to.
     #[error("the order can only go to another address in the country and region that it was placed for")]
     OtherDestination { country: Country, region: Option<Region> },
@@ -222,9 +226,18 @@ impl Order {
                 | Command::Return(_) => {}
             }
         }
+        let adds = matches!(
+            command,
+            Command::ChangeAddress(_) | Command::Ship(_) | Command::Return(returns::Command::Request { .. })
+        );
         let (mut order, event) = self.next(command, now)?;
         order.timeline.push(Entry { at: now, actor, event });
-        Ok(order)
+        if adds && order.bytes() > MAX_BYTES { Err(Refusal::TooLong) } else { Ok(order) }
+    }
+
+    /// How long it is as JSON, of which an item of the table takes about as much.
+    fn bytes(&self) -> usize {
+        serde_json::to_vec(self).map_or(usize::MAX, |text| text.len())
     }
 
     fn next(&self, command: Command, now: Timestamp) -> Result<(Order, Event), Refusal> {
@@ -466,6 +479,10 @@ impl Order {
         if !self.is_reckoned_for_anywhere() && !Place::from(before).covers(&Place::from(&shipping_address)) {
             let Place { country, region } = before.into();
             return Err(Refusal::OtherDestination { country, region });
+        }
+        let changes = self.timeline.iter().filter(|entry| entry.event == Event::AddressChanged);
+        if changes.count() >= MAX_ADDRESS_CHANGES {
+            return Err(Refusal::AddressesUsedUp);
         }
         let contact = Contact::Known { email: email.clone(), shipping_address, language: language.clone() };
         Ok((Order { contact, ..self.clone() }, Event::AddressChanged))

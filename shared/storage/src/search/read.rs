@@ -21,6 +21,8 @@ use crate::table::{StorageError, Table, from_item};
 
 /// Bytes of sets and columns that a process keeps; beyond them it begins anew.
 const KEPT: usize = 24 * 1024 * 1024;
+/// Bytes that keeping one takes beside what it holds and its name: of something that no product has, it holds nothing.
+const ENTRY: usize = 256;
 /// Letters of a word from which on it is also found by its beginning. Shorter ones begin too many words.
 const PREFIX: usize = 3;
 /// What is looked for. Everything that is given has to be true of a product.
@@ -216,15 +218,22 @@ impl Search {
         }
         let items = self.table.partition_from(pk, prefix).await?;
         let partition = Arc::new(Partition::of(items, column)?);
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.bytes + partition.bytes > KEPT {
-            *kept = Kept::default();
-        }
-        kept.bytes += partition.bytes;
-        if let Some((_, old)) = kept.partitions.insert(name, (Instant::now(), partition.clone())) {
-            kept.bytes -= old.bytes;
-        }
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).keep(name, partition.clone());
         Ok(partition)
+    }
+}
+
+impl Kept {
+    fn keep(&mut self, name: String, partition: Arc<Partition>) {
+        let weight = |partition: &Partition| partition.bytes + name.len() + ENTRY;
+        let bytes = weight(&partition);
+        if self.bytes + bytes > KEPT {
+            *self = Kept::default();
+        }
+        self.bytes += bytes;
+        if let Some((_, old)) = self.partitions.insert(name.clone(), (Instant::now(), partition)) {
+            self.bytes -= weight(&old);
+        }
     }
 }
 
@@ -527,6 +536,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_no_product_has_is_not_remembered_without_end() {
+        let mut kept = Kept::default();
+        let most = KEPT / ENTRY;
+        for number in 0..2 * most {
+            let nothing = Partition { bytes: 0, sets: BTreeMap::new(), column: Vec::new(), sorted: Default::default() };
+            kept.keep(format!("attribute-{number}"), Arc::new(nothing));
+            assert!(kept.bytes <= KEPT && kept.partitions.len() <= most, "{number}");
+        }
+        // Read again, it is kept once.
+        let (bytes, again) =
+            (kept.bytes, kept.partitions.iter().next().map(|(name, (_, one))| (name.clone(), one.clone())));
+        let (name, one) = again.unwrap();
+        kept.keep(name, one);
+        assert_eq!(kept.bytes, bytes);
+    }
 
     proptest! {
         /// What is shown must not depend on how few of all products are found.

@@ -57,6 +57,10 @@ async fn updates_are_numbered_without_gaps_and_answered_from_any_number_on() {
     assert_eq!((all.updates.len(), all.complete), (6, true));
     let old = shop.table.missed(feed, start - 2).await.unwrap();
     assert_eq!((old.updates.len(), old.complete), (6, false));
+    // And who says what nobody has seen is told of nothing.
+    assert_eq!(shop.table.missed(feed, u64::MAX).await.unwrap().updates, []);
+    let Feed::Of(buyer) = feed else { unreachable!("it is a buyer's") };
+    assert_eq!(shop.table.missed_of(buyer, order, u32::MAX).await.unwrap().updates, []);
 }
 
 #[tokio::test]
