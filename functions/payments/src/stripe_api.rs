@@ -14,7 +14,7 @@ use stripe_checkout::checkout_session::{
     CreateCheckoutSessionSavedPaymentMethodOptionsPaymentMethodSave as Save, ExpireCheckoutSession, ProductData,
     RetrieveCheckoutSession,
 };
-use stripe_client_core::{IdempotencyKey, RequestStrategy, StripeRequest, VERSION};
+use stripe_client_core::{StripeRequest, VERSION};
 use stripe_core::dispute::ListDispute;
 use stripe_core::payment_intent::{ListPaymentIntent, RetrievePaymentIntent};
 use stripe_core::refund::{CreateRefund, ListRefund};
@@ -33,6 +33,7 @@ use waybill_web::{Kind, Problem};
 use crate::intent::outcome_of;
 use crate::line::{Counter, Line, Refused, StripeError};
 use crate::objects::{self, CheckoutSession, List, Listed, PaymentIntent};
+use crate::once::Keys;
 use crate::start::idempotency_key;
 
 /// Stripe answers a session in well under a second; past this it is taken for down. API Gateway gives up after 30.
@@ -122,9 +123,7 @@ impl Stripe {
         attempt: u32,
         customer: Option<&str>,
     ) -> Result<CheckoutSession, StripeError> {
-        let key = IdempotencyKey::new(idempotency_key(order, attempt, customer)).map_err(unaskable)?;
-        let request = self.request(order, customer)?.build().customize();
-        request.request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await
+        self.make(idempotency_key(order, attempt, customer), &self.request(order, customer)?).await
     }
 
     /// What an order keeps of its page.
@@ -201,13 +200,25 @@ impl Stripe {
         {
             return Ok(outcome(&made));
         }
-        let key =
-            IdempotencyKey::new(format!("{order}/refund/{}", refund.number)).map_err(|error| error.to_string())?;
         let name = [(ORDER.to_owned(), order.to_string()), (REFUND.to_owned(), refund.number.to_string())];
         let request =
             CreateRefund::new().payment_intent(intent).amount(refund.amount.amount).metadata(HashMap::from(name));
-        let request = request.build().customize::<objects::Refund>();
-        match request.request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await {
+        let mut keys = Keys::from(format!("{order}/refund/{}", refund.number));
+        let answered = loop {
+            let Some(key) = keys.key().map_err(|error| told(&error))? else {
+                return Err("it has failed too often today".to_owned());
+            };
+            match self.ask::<objects::Refund>(Some(key), &request).await {
+                // It may have been made all the same.
+                Err(error) if keys.go_on(&error) => {
+                    if let Some(made) = self.refund_made(intent, refund.number).await? {
+                        break Ok(made);
+                    }
+                }
+                answered => break answered,
+            }
+        };
+        match answered {
             // What is answered again to a key is how it was then.
             Ok(made) if outcome(&made).is_none() => {
                 Ok(self.refund_made(intent, refund.number).await?.and_then(|made| outcome(&made)))
@@ -222,7 +233,7 @@ impl Stripe {
             }
             // There is no time left to ask.
             Err(error @ StripeError::Timeout) => Err(told(&error)),
-            // Stripe also answers an error again to the same key, for a day; the refund may have been made all the same.
+            // The refund may have been made all the same.
             Err(error) => match self.refund_made(intent, refund.number).await {
                 Ok(Some(made)) => Ok(outcome(&made)),
                 Ok(None) | Err(_) => Err(told(&error)),
@@ -548,7 +559,7 @@ pub(crate) fn failed(error: StripeError) -> Problem {
         StripeError::Refused(why, status @ (429 | 500..)) => {
             Problem::unavailable(format!("Stripe answered {status} {}", why.kind), LATER)
         }
-        StripeError::Refused(Refused { kind, code, param }, status) => match code.as_deref() {
+        StripeError::Refused(Refused { kind, code, param, .. }, status) => match code.as_deref() {
             Some("amount_too_small") => {
                 Problem::new(Kind::AmountTooSmall, "The order's total is below what the payment provider takes.")
             }
@@ -571,6 +582,7 @@ mod tests {
     use futures_util::StreamExt;
     use http::Response;
     use serde_json::json;
+    use stripe_client_core::{IdempotencyKey, RequestStrategy};
     use waybill_domain::cart::Quote;
     use waybill_domain::id::OrderId;
     use waybill_domain::money::Money;

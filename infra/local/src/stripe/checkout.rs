@@ -196,7 +196,7 @@ pub enum NotRefunded {
     },
 }
 
-/// An answer that is given again to the same request with the same Idempotency-Key.
+/// An answer that is given again to the same request with the same Idempotency-Key, also that it failed.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Replay {
     pub key: String,
@@ -204,6 +204,8 @@ pub struct Replay {
     pub request_id: String,
     pub answered_at: Timestamp,
     pub answer: serde_json::Value,
+    #[serde(default)]
+    pub has_failed: bool,
 }
 
 /// The payment is not held; nothing was changed.

@@ -38,7 +38,7 @@ pub fn router() -> Router<Arc<Desk>> {
 pub struct Faults {
     /// Every API answer comes this much later.
     pub delay_ms: u64,
-    /// So many API calls fail with 500 and have no effect.
+    /// So many API calls fail with 500 and have no effect. Those that an Idempotency-Key was answered before are none of them.
     pub fail_next: u32,
     /// So many API calls have their effect, but the caller gets no answer.
     pub lose_reply_next: u32,

@@ -43,6 +43,23 @@ async fn an_answer_that_is_given_again_says_so() {
 }
 
 #[tokio::test]
+async fn that_a_call_has_failed_is_saved_under_its_key_and_no_fault_is_used_up_by_telling_so_again() {
+    let street = Street::open().await;
+    let client = street.client(KEY);
+    let ask = |key, cents| order(cents, 2).customize().request_strategy(idempotent(key));
+    assert!(ask("made", 1299).send(&client).await.is_ok());
+    street.faults(json!({ "fail_next": 2 })).await;
+    for _ in 0..3 {
+        assert_eq!(refused(ask("k", 1299).send(&client).await).0, 500);
+        assert!(ask("made", 1299).send(&client).await.is_ok());
+    }
+    assert_eq!(refused(ask("k", 1300).send(&client).await).1.type_.as_str(), "idempotency_error");
+    assert_eq!(refused(ask("other", 1299).send(&client).await).0, 500);
+    assert!(ask("a third", 1299).send(&client).await.is_ok());
+    assert_eq!(refused(ask("k", 1299).send(&client).await).0, 500);
+}
+
+#[tokio::test]
 async fn calls_without_the_right_key_and_unknown_routes_are_refused_in_stripes_shape() {
     let street = Street::open().await;
     let (status, error) = refused(order(1299, 2).send(&street.client("sk_test_other")).await);
