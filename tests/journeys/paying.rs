@@ -142,3 +142,22 @@ async fn what_stripe_has_failed_to_make_again_and_again_is_made_once_it_is_well(
     }
     shop.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn payments_that_are_begun_at_the_same_moment_come_to_the_same_page() {
+    let shop = TestShop::open().await;
+    shop.product("TEA", 450, 10).await;
+    let customer = shop.customer().await;
+    // The first time both make who the buyer is, too; Stripe refuses the second of two with the same key while it has not
+    // answered the first.
+    shop.stripe("faults", json!({ "delay_ms": 400 })).await;
+    for way in ["payment-sessions", "payment-intents"] {
+        let path = format!("/v1/orders/{}/{way}", customer.order(&[("TEA", 1)]).await.text("/id"));
+        let (one, other) = tokio::join!(customer.post(&path, json!({})), customer.post(&path, json!({})));
+        for begun in [&one, &other] {
+            assert!([200, 201].contains(&begun.status), "{}", begun.body);
+        }
+        assert_eq!(one.text("/id"), other.text("/id"));
+    }
+    shop.stop().await;
+}

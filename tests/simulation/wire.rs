@@ -269,7 +269,8 @@ impl Wire {
                 self.0.stripe.set_failing(false);
                 read(answer).await
             }
-            3..5 => Ok(refused(429, "rate_limit_error")),
+            3 => Ok(refused(429, "rate_limit_error")),
+            4 => Ok(refused(409, "idempotency_error")),
             5..7 => Err("nobody listens".to_owned()),
             fate => {
                 let answer = self.0.stripe.routes().oneshot(request.map(Body::from)).await.unwrap();
@@ -368,7 +369,8 @@ async fn read(answer: Response<Body>) -> Result<Response<Bytes>, String> {
 }
 
 fn refused(status: u16, kind: &str) -> Response<Bytes> {
-    let body = json!({ "error": { "type": kind, "message": "not now" } });
+    let code = (status == 409).then_some("idempotency_key_in_use");
+    let body = json!({ "error": { "type": kind, "code": code, "message": "not now" } });
     Response::builder().status(status).body(body.to_string().into()).unwrap()
 }
 

@@ -72,7 +72,7 @@ async fn anew(app: &App, holder: &Holder, gone: Option<&Payer>) -> Result<Option
     match app.stripe.make_customer(holder.id, &holder.email, gone).await {
         Ok(customer) => keep(app, holder, gone, customer).await,
         // It will be the same the next time, so an attempt to pay is put to Stripe in the same words each time.
-        Err(error @ StripeError::Refused(_, 400..=428 | 430..=499)) => {
+        Err(error @ StripeError::Refused(_, 400..=408 | 410..=428 | 430..=499)) => {
             tracing::warn!(error = told(&error), "Stripe makes no customer; the payment has none");
             Ok(None)
         }

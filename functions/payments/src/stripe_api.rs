@@ -556,7 +556,7 @@ pub(crate) fn failed(error: StripeError) -> Problem {
     const LATER: &str = "The payment provider does not answer. Your order is kept; please try again in a moment.";
     match error {
         // The error's own text may quote what we sent; its type and code say enough.
-        StripeError::Refused(why, status @ (429 | 500..)) => {
+        StripeError::Refused(why, status @ (409 | 429 | 500..)) => {
             Problem::unavailable(format!("Stripe answered {status} {}", why.kind), LATER)
         }
         StripeError::Refused(Refused { kind, code, param, .. }, status) => match code.as_deref() {

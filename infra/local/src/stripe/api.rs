@@ -204,7 +204,10 @@ async fn answer(State(desk): State<Arc<Desk>>, mut request: Request, next: Next)
     let id = objects::new_id("req_", 14);
     let delay = Duration::from_millis(desk.faults().delay_ms);
     let call = read_call(&desk, &id, request.headers(), request.method());
-    let mut response = match call {
+    // Until this call has been answered.
+    let key = call.as_ref().ok().and_then(|call| call.key.clone());
+    let in_use = key.map(|key| InUse::begin(&desk, key)).transpose();
+    let mut response = match in_use.as_ref().map_err(Clone::clone).and(call) {
         Err(refusal) => refusal.into_response(),
         // With a key it may be one that was answered before.
         Ok(Call { key: None, .. }) if desk.faults().fails_now() => Refusal::injected().into_response(),
@@ -237,6 +240,27 @@ async fn answer(State(desk): State<Arc<Desk>>, mut request: Request, next: Next)
     headers.insert("stripe-version", HeaderValue::from_static(API_VERSION));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
     response
+}
+
+/// An Idempotency-Key while its call is under way.
+struct InUse {
+    desk: Arc<Desk>,
+    key: String,
+}
+
+impl InUse {
+    fn begin(desk: &Arc<Desk>, key: String) -> Result<InUse, Refusal> {
+        match desk.keys_in_use().insert(key.clone()) {
+            true => Ok(InUse { desk: desk.clone(), key }),
+            false => Err(Refusal::key_in_use(&key)),
+        }
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.desk.keys_in_use().remove(&self.key);
+    }
 }
 
 fn read_call(desk: &Desk, id: &str, headers: &HeaderMap, method: &Method) -> Result<Call, Refusal> {

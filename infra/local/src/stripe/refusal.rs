@@ -88,6 +88,14 @@ impl Refusal {
         Refusal { kind: "idempotency_error", ..Refusal::request(StatusCode::BAD_REQUEST, message) }
     }
 
+    pub fn key_in_use(key: &str) -> Refusal {
+        let message = format!(
+            "There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): {key}. Please try again later."
+        );
+        let refusal = Refusal::request(StatusCode::CONFLICT, message);
+        Refusal { kind: "idempotency_error", code: Some("idempotency_key_in_use"), ..refusal }
+    }
+
     pub fn injected() -> Refusal {
         Refusal::internal("An injected fault: nothing was done.")
     }
