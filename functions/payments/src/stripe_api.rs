@@ -165,14 +165,16 @@ impl Stripe {
         }
     }
 
-    /// What became of the payment on a page that somebody has completed.
+    /// What became of the payment on a page that somebody has completed: nobody pays there again.
     async fn completed(&self, session: &CheckoutSession) -> Result<Page, Problem> {
         let payment = payment_on(session);
         let intent = session.payment_intent.as_ref().filter(|_| payment.is_none());
         let Some(intent) = intent else { return Ok(Page::Completed { payment }) };
-        Ok(match self.standing(&intent.0).await? {
-            Some(Command::Release { .. }) => Page::Closed,
-            payment => Page::Completed { payment },
+        let Some(intent) = self.intent(&intent.0).await? else { return Ok(Page::Closed) };
+        Ok(match (standing(&intent), intent.status.as_str()) {
+            // The money of a slow payment method did not come. An event has told so, or was lost.
+            (Some(Command::Release { .. }), _) | (None, "requires_payment_method") => Page::Closed,
+            (payment, _) => Page::Completed { payment },
         })
     }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use waybill_lambda::clock;
 
-use super::checkout::{Checkout, DisputeStatus, NewRefund, NotHeld, NotOpen, NotRefunded, RefundStatus};
+use super::checkout::{Checkout, DisputeStatus, NewRefund, NotHeld, NotOpen, NotRefunded, NotUnderWay, RefundStatus};
 use super::events::{Cause, Event};
 use super::{Desk, api, objects};
 
@@ -24,6 +24,9 @@ pub fn router() -> Router<Arc<Desk>> {
         .route("/sessions/{id}/expire", post(expire))
         .route("/sessions/{id}/capture", post(capture))
         .route("/sessions/{id}/release", post(release))
+        .route("/sessions/{id}/transfer", post(transfer))
+        .route("/sessions/{id}/arrive", post(arrive))
+        .route("/sessions/{id}/bounce", post(bounce))
         .route("/sessions/{id}/refund", post(refund))
         .route("/sessions/{id}/refunds/{refund}/{end}", post(settle))
         .route("/sessions/{id}/disputes", post(dispute))
@@ -83,6 +86,7 @@ pub enum StepError {
     Unknown,
     NotOpen(NotOpen),
     NotHeld,
+    NotUnderWay,
     NotRefunded(NotRefunded),
     NotKept(String),
 }
@@ -110,6 +114,7 @@ impl IntoResponse for StepError {
                 (StatusCode::CONFLICT, format!("the session is {}", status.as_str()))
             }
             StepError::NotHeld => (StatusCode::CONFLICT, "the payment is not held".to_owned()),
+            StepError::NotUnderWay => (StatusCode::CONFLICT, "no payment is under way".to_owned()),
             StepError::NotRefunded(refused) => (StatusCode::CONFLICT, format!("{refused:?}")),
             StepError::NotKept(error) => (StatusCode::INTERNAL_SERVER_ERROR, error),
         };
@@ -150,6 +155,33 @@ fn end_hold(
         Ok(())
     })?;
     ended.map_err(|NotHeld| StepError::NotHeld)?;
+    shown(desk, checkout)
+}
+
+/// The buyer pays by a slow method.
+async fn transfer(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
+    shown(&desk, step(&desk, &id, Checkout::transfer)?)
+}
+
+async fn arrive(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
+    end_transfer(&desk, &id, Checkout::arrive)
+}
+
+async fn bounce(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
+    end_transfer(&desk, &id, Checkout::bounce)
+}
+
+fn end_transfer(
+    desk: &Desk,
+    id: &str,
+    end: fn(&mut Checkout, Timestamp) -> Result<(), NotUnderWay>,
+) -> Result<Json<Value>, StepError> {
+    let mut ended = Ok(());
+    let checkout = step(desk, id, |checkout, now| {
+        ended = end(checkout, now);
+        Ok(())
+    })?;
+    ended.map_err(|NotUnderWay| StepError::NotUnderWay)?;
     shown(desk, checkout)
 }
 
