@@ -237,3 +237,27 @@ async fn a_slow_payment_is_there_once_its_money_has_come_or_makes_way_for_anothe
     until(&other, &bounced, "paid").await;
     shop.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_whose_page_stripe_does_not_know_can_be_given_up_cancelled_and_paid_anew() {
+    let (shop, _) = open(4).await;
+    let swept = shop.order_to_pay("TEA").await;
+    let cancelled = shop.order_to_pay("TEA").await;
+    let paid = shop.order_to_pay("TEA").await;
+    for (_, _, session) in [&swept, &cancelled, &paid] {
+        assert_eq!(shop.stripe(&format!("sessions/{session}/forget"), json!({})).await.status, 204);
+        assert_eq!(shop.stripe(&format!("sessions/{session}/forget"), json!({})).await.status, 404);
+    }
+    let (buyer, order, _) = &cancelled;
+    assert_eq!(buyer.post(&format!("/v1/orders/{order}/cancel"), json!({})).await.status, 200);
+    let (buyer, order, _) = &paid;
+    let another = buyer.post(&format!("/v1/orders/{order}/payment-intents"), json!({})).await;
+    assert_eq!(another.status, 201, "{}", another.body);
+    let session = another.text("/id");
+    assert_eq!(shop.stripe(&format!("sessions/{session}/pay"), json!({})).await.status, 200);
+    eventually("the payment", async || (status(buyer, order).await.0 == "paid").then_some(())).await;
+    assert_eq!(sweep(&shop).await, json!({ "expired": 1, "paid": 0, "left": 0 }));
+    assert_eq!(status(&swept.0, &swept.1).await, given_up());
+    assert_eq!(status(&cancelled.0, &cancelled.1).await.1, "cancelled");
+    shop.stop().await;
+}

@@ -87,7 +87,7 @@ pub enum Page {
     Completed {
         payment: Option<Command>,
     },
-    /// It closed without a payment, or with one that is not there any more.
+    /// It closed without a payment, or with one that is not there any more; or Stripe does not know it.
     Closed,
 }
 
@@ -155,8 +155,13 @@ impl Stripe {
     }
 
     async fn page(&self, session_id: &str) -> Result<Page, Problem> {
-        let request = RetrieveCheckoutSession::new(session_id).build().customize();
-        let session: CheckoutSession = request.send(&self.client).await.map_err(failed)?;
+        let request = RetrieveCheckoutSession::new(session_id).build().customize::<CheckoutSession>();
+        let session = match request.send(&self.client).await {
+            Ok(session) => session,
+            // As a page of Stripe's test mode, once the shop's key is live.
+            Err(StripeError::Refused(why, _)) if is_missing(&why) => return Ok(Page::Closed),
+            Err(error) => return Err(failed(error)),
+        };
         match session.status.as_deref() {
             Some("open") => Ok(Page::Open),
             Some("complete") => self.completed(&session).await,
@@ -183,8 +188,8 @@ impl Stripe {
         let request = ExpireCheckoutSession::new(session_id).build().customize::<CheckoutSession>();
         match request.send(&self.client).await {
             Ok(_) => Ok(Page::Closed),
-            // Stripe refuses one that is not open; what it is instead is to be asked.
-            Err(StripeError::Refused(_, 400)) => self.page(session_id).await,
+            // Stripe refuses one that is not open, or not there; which it is, is to be asked.
+            Err(StripeError::Refused(_, 400 | 404)) => self.page(session_id).await,
             Err(error) => Err(failed(error)),
         }
     }

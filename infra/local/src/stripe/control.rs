@@ -22,6 +22,7 @@ pub fn router() -> Router<Arc<Desk>> {
         .route("/sessions/{id}/pay", post(pay))
         .route("/sessions/{id}/decline", post(decline))
         .route("/sessions/{id}/expire", post(expire))
+        .route("/sessions/{id}/forget", post(forget))
         .route("/sessions/{id}/capture", post(capture))
         .route("/sessions/{id}/release", post(release))
         .route("/sessions/{id}/transfer", post(transfer))
@@ -132,6 +133,14 @@ async fn decline(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Resul
 
 async fn expire(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
     shown(&desk, step(&desk, &id, |checkout, now| checkout.expire(&Cause::default(), now))?)
+}
+
+/// From now on it is not known, as where the shop's key is of another account now, or of the other mode.
+async fn forget(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<StatusCode, StepError> {
+    match desk.ledger().forget(&id).map_err(|error| StepError::NotKept(error.to_string()))? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(StepError::Unknown),
+    }
 }
 
 /// As somebody does it in Stripe's dashboard.

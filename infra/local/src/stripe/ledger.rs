@@ -86,6 +86,15 @@ impl Ledger {
         Ok(())
     }
 
+    /// Loses a checkout with all that was announced of it; false for one that is not known.
+    pub fn forget(&mut self, id: &str) -> Result<bool, StoreError> {
+        if let Some(folder) = self.folder.as_ref().filter(|_| self.checkouts.contains_key(id)) {
+            let path = folder.join(format!("{id}.json"));
+            std::fs::remove_file(&path).map_err(|source| StoreError::File { path, source })?;
+        }
+        Ok(self.checkouts.remove(id).is_some())
+    }
+
     /// The same, of a customer.
     pub fn keep_customer(&mut self, customer: Customer) -> Result<(), StoreError> {
         if let Some(folder) = &self.folder {
