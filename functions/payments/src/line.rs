@@ -211,7 +211,9 @@ mod tests {
         const REFUSED: &str = r#"{"error":{"type":"invalid_request_error","code":"resource_missing","param":"customer",
             "message":"No such customer: 'cus_1'","doc_url":"https://…","payment_intent":{"id":"pi_1","new":[{}]}}}"#;
         let error = ask(&line(404, REFUSED).0).await.unwrap_err();
-        let StripeError::Refused(Refused { kind, code, param, is_replayed: false }, 404) = error else { panic!("{error}") };
+        let StripeError::Refused(Refused { kind, code, param, is_replayed: false }, 404) = error else {
+            panic!("{error}")
+        };
         assert_eq!(kind, "invalid_request_error");
         assert_eq!((code.as_deref(), param.as_deref()), (Some("resource_missing"), Some("customer")));
         let error = ask(&line(500, r#"{"error":{"type":"api_error"}}"#).0).await.unwrap_err();

@@ -731,6 +731,50 @@ mod tests {
         assert_eq!(asked.lock().unwrap().len(), 3);
     }
 
+    /// What is posted fails as often as `failures` says; the last of it has made the refund all the same where `is_made`.
+    async fn refunded_after(failures: usize, is_made: bool) -> (Option<Outcome>, Vec<String>) {
+        let made = json!({
+            "id": "re_1", "status": "succeeded", "amount": 500, "currency": "usd", "created": 1,
+            "metadata": { "order_id": order().id, "refund": "1" },
+        });
+        let keys: Arc<Mutex<Vec<String>>> = Arc::default();
+        let keep = keys.clone();
+        let counter: Counter = Arc::new(move |request| {
+            let mut keys = keep.lock().unwrap();
+            let (status, body) = match request.headers().get("idempotency-key") {
+                Some(key) => {
+                    keys.push(key.to_str().unwrap().to_owned());
+                    if keys.len() > failures {
+                        (200, made.clone())
+                    } else {
+                        (500, json!({ "error": { "type": "api_error" } }))
+                    }
+                }
+                None => {
+                    let is_there = is_made && keys.len() == failures;
+                    let data = if is_there { vec![made.clone()] } else { Vec::new() };
+                    (200, json!({ "data": data, "has_more": false }))
+                }
+            };
+            Box::pin(async move { Ok(Response::builder().status(status).body(body.to_string().into()).unwrap()) })
+        });
+        let stripe = Stripe::in_process("sk_test_1", counter, "https://shop.example.com").unwrap();
+        let outcome = stripe.refund(order().id, "pi_1", &refund(), Timestamp::UNIX_EPOCH).await;
+        (outcome.unwrap_or_default(), keys.lock().unwrap().clone())
+    }
+
+    #[tokio::test]
+    async fn a_refund_that_failed_is_asked_for_once_more_unless_it_was_made_all_the_same() {
+        let first = format!("{}/refund/1", order().id);
+        let second = format!("{first}/again/2");
+        let succeeded = Some(Outcome::Succeeded { stripe: "re_1".into() });
+        assert_eq!(refunded_after(0, false).await, (succeeded.clone(), vec![first.clone()]));
+        assert_eq!(refunded_after(1, true).await, (succeeded.clone(), vec![first.clone()]));
+        assert_eq!(refunded_after(1, false).await, (succeeded.clone(), vec![first.clone(), second.clone()]));
+        assert_eq!(refunded_after(2, true).await, (succeeded, vec![first.clone(), second.clone()]));
+        assert_eq!(refunded_after(2, false).await, (None, vec![first, second]));
+    }
+
     #[test]
     fn a_version_is_of_known_form_within_its_release() {
         assert!(is_of_known_form("2026-09-30.endive") && is_of_known_form("2026-10-28.endive"));

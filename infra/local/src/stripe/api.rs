@@ -182,8 +182,13 @@ pub fn once<K: Kept>(
         let headers = [("idempotent-replayed", "true"), ("original-request", replay.request_id.as_str())];
         return Ok((status, headers, Json(replay.answer.clone())).into_response());
     }
-    let replay = |key, answer, has_failed| {
-        Replay { key, fingerprint, request_id: call.id.clone(), answered_at: now, answer, has_failed }
+    let replay = |key, answer, has_failed| Replay {
+        key,
+        fingerprint,
+        request_id: call.id.clone(),
+        answered_at: now,
+        answer,
+        has_failed,
     };
     if let Some(key) = call.key.clone().filter(|_| desk.faults().fails_now()) {
         let failed = Refusal::injected();

@@ -53,7 +53,9 @@ fn after(step: Result<Checkout, StepError>, id: &str) -> Response {
     match step {
         Ok(checkout) => Redirect::to(&format!("/pay/{}", checkout.id)).into_response(),
         Err(StepError::NotOpen(NotOpen(_))) => Redirect::to(&format!("/pay/{id}?again")).into_response(),
-        Err(StepError::Unknown | StepError::NotHeld | StepError::NotUnderWay | StepError::NotRefunded(_)) => no_such_page(),
+        Err(StepError::Unknown | StepError::NotHeld | StepError::NotUnderWay | StepError::NotRefunded(_)) => {
+            no_such_page()
+        }
         Err(StepError::NotKept(error)) => {
             let text = format!("<h1>Nothing was done</h1><p>{}</p>", escaped(&error));
             (StatusCode::INTERNAL_SERVER_ERROR, page("Nothing was done", &text)).into_response()

@@ -65,8 +65,7 @@ async fn of_calls_with_one_key_at_the_same_moment_all_but_the_first_are_told_so(
     let client = street.client(KEY);
     let ask = |key| order(1299, 2).customize().request_strategy(idempotent(key));
     street.faults(json!({ "delay_ms": 500 })).await;
-    let (one, two, other) =
-        tokio::join!(ask("k").send(&client), ask("k").send(&client), ask("another").send(&client));
+    let (one, two, other) = tokio::join!(ask("k").send(&client), ask("k").send(&client), ask("another").send(&client));
     assert!(other.is_ok());
     let (made, in_use) = if one.is_ok() { (one, two) } else { (two, one) };
     let (status, error) = refused(in_use);
