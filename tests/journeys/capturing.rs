@@ -145,6 +145,16 @@ async fn who_cancels_an_authorised_order_has_the_bank_let_go_of_the_amount() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_cancels_an_order_whose_authorisation_stripe_does_not_know_is_done() {
+    let held = Held::authorised().await;
+    let forgotten = held.shop.stripe(&format!("sessions/{}/forget", held.session), json!({})).await;
+    assert_eq!(forgotten.status, 204, "{}", forgotten.body);
+    assert_eq!(held.buyer.post(&format!("/v1/orders/{}/cancel", held.order), json!({})).await.status, 200);
+    assert_eq!(held.happened().await.last().unwrap(), "order.cancelled");
+    held.shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_captured_a_moment_before_it_is_cancelled_is_refunded() {
     let held = Held::authorised().await;
     held.faults(json!({ "hold": true })).await;

@@ -160,3 +160,104 @@ async fn of_orders_that_are_paid_and_given_up_at_the_same_moment_each_is_one_or_
     eventually("the ledger", settled).await;
     shop.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_payment_that_fails_without_an_event_ends_by_the_sweep_by_a_cancellation_or_by_another_payment() {
+    let (shop, product) = open(3).await;
+    let swept = shop.order_to_pay("TEA").await;
+    let cancelled = shop.order_to_pay("TEA").await;
+    let paid = shop.order_to_pay("TEA").await;
+    let at_stripe = async |session: &str, what: &str| {
+        assert_eq!(shop.stripe(&format!("sessions/{session}/{what}"), json!({})).await.status, 200);
+    };
+    // From here on no event arrives.
+    shop.stripe("faults", json!({ "hold": true })).await;
+    for (buyer, order, session) in [&swept, &cancelled, &paid] {
+        at_stripe(session, "transfer").await;
+        let another = buyer.post(&format!("/v1/orders/{order}/payment-intents"), json!({})).await;
+        another.assert_problem(409, "payment-pending");
+        buyer.post(&format!("/v1/orders/{order}/cancel"), json!({})).await.assert_problem(409, "payment-pending");
+    }
+    assert_eq!(sweep(&shop).await, json!({ "expired": 0, "paid": 3, "left": 0 }), "the money may come");
+    for (_, _, session) in [&swept, &cancelled, &paid] {
+        at_stripe(session, "bounce").await;
+    }
+    let (buyer, order, _) = &cancelled;
+    assert_eq!(buyer.post(&format!("/v1/orders/{order}/cancel"), json!({})).await.status, 200);
+    let (buyer, order, session) = &paid;
+    let another = buyer.post(&format!("/v1/orders/{order}/payment-intents"), json!({})).await;
+    assert_eq!(another.status, 201, "{}", another.body);
+    at_stripe(&another.text("/id"), "pay").await;
+    assert_eq!(sweep(&shop).await, json!({ "expired": 1, "paid": 1, "left": 0 }));
+    assert_eq!(status(&swept.0, &swept.1).await, given_up());
+    assert_eq!(status(buyer, order).await.0, "paid");
+    // The events come after all, in any order, and change nothing.
+    shop.stripe("faults", json!({ "hold": false, "duplicate": true, "reorder": true })).await;
+    let delivered = async || shop.stripe_events().await.iter().all(|event| event["delivery"]["state"] == "delivered");
+    eventually("the events", async || delivered().await.then_some(())).await;
+    assert_eq!(status(&swept.0, &swept.1).await, given_up());
+    assert_eq!(status(&cancelled.0, &cancelled.1).await.1, "cancelled");
+    assert_eq!(status(buyer, order).await.0, "paid");
+    assert_eq!(shop.stripe(&format!("sessions/{session}/pay"), json!({})).await.status, 409);
+    eventually("the stock", async || (shop.available(&product, "TEA").await == 2).then_some(())).await;
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_payment_is_there_once_its_money_has_come_or_makes_way_for_another() {
+    let (shop, _) = open(3).await;
+    let (buyer, order, session) = shop.order_to_pay("TEA").await;
+    let (other, bounced, page) = shop.order_to_pay("TEA").await;
+    let at_stripe = async |session: &str, what: &str| {
+        assert_eq!(shop.stripe(&format!("sessions/{session}/{what}"), json!({})).await.status, 200);
+    };
+    let until = async |person: &Person, order: &str, payment: &str| {
+        eventually(payment, async || (status(person, order).await.0 == payment).then_some(())).await;
+    };
+    for session in [&session, &page] {
+        at_stripe(session, "transfer").await;
+    }
+    assert_eq!(status(&buyer, &order).await.0, "pending");
+    at_stripe(&session, "arrive").await;
+    until(&buyer, &order, "paid").await;
+    at_stripe(&page, "bounce").await;
+    let closed = async || {
+        let timeline = other.get(&format!("/v1/orders/{bounced}")).await.body["timeline"].to_string();
+        timeline.contains("order.payment_expired").then_some(())
+    };
+    eventually("the page that has closed", closed).await;
+    let next = other.post(&format!("/v1/orders/{bounced}/payment-intents"), json!({})).await.text("/id");
+    // An intent of the shop's own front stays open, also where it was tried slowly.
+    at_stripe(&next, "transfer").await;
+    assert_eq!(sweep(&shop).await, json!({ "expired": 0, "paid": 1, "left": 0 }));
+    at_stripe(&next, "bounce").await;
+    let again = other.post(&format!("/v1/orders/{bounced}/payment-intents"), json!({})).await;
+    assert_eq!((again.status, again.text("/id")), (200, next.clone()));
+    at_stripe(&next, "pay").await;
+    until(&other, &bounced, "paid").await;
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_whose_page_stripe_does_not_know_can_be_given_up_cancelled_and_paid_anew() {
+    let (shop, _) = open(4).await;
+    let swept = shop.order_to_pay("TEA").await;
+    let cancelled = shop.order_to_pay("TEA").await;
+    let paid = shop.order_to_pay("TEA").await;
+    for (_, _, session) in [&swept, &cancelled, &paid] {
+        assert_eq!(shop.stripe(&format!("sessions/{session}/forget"), json!({})).await.status, 204);
+        assert_eq!(shop.stripe(&format!("sessions/{session}/forget"), json!({})).await.status, 404);
+    }
+    let (buyer, order, _) = &cancelled;
+    assert_eq!(buyer.post(&format!("/v1/orders/{order}/cancel"), json!({})).await.status, 200);
+    let (buyer, order, _) = &paid;
+    let another = buyer.post(&format!("/v1/orders/{order}/payment-intents"), json!({})).await;
+    assert_eq!(another.status, 201, "{}", another.body);
+    let session = another.text("/id");
+    assert_eq!(shop.stripe(&format!("sessions/{session}/pay"), json!({})).await.status, 200);
+    eventually("the payment", async || (status(buyer, order).await.0 == "paid").then_some(())).await;
+    assert_eq!(sweep(&shop).await, json!({ "expired": 1, "paid": 0, "left": 0 }));
+    assert_eq!(status(&swept.0, &swept.1).await, given_up());
+    assert_eq!(status(&cancelled.0, &cancelled.1).await.1, "cancelled");
+    shop.stop().await;
+}

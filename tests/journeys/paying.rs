@@ -103,7 +103,8 @@ async fn when_stripe_fails_or_its_reply_is_lost_the_order_stays_and_can_be_paid(
     // From now on Stripe is asked for nothing but pages.
     assert_eq!(customer.post(&path().await, json!({})).await.status, 201);
     let path = path().await;
-    shop.stripe("faults", json!({ "fail_next": 1 })).await;
+    // Stripe saves that it has failed, and answers so again to the same key.
+    shop.stripe("faults", json!({ "fail_next": 2 })).await;
     let failed = customer.post(&path, json!({})).await;
     failed.assert_problem(503, "unavailable");
     assert!(failed.header("retry-after").is_some());
@@ -113,5 +114,50 @@ async fn when_stripe_fails_or_its_reply_is_lost_the_order_stays_and_can_be_paid(
     let (one, other) = tokio::join!(customer.post(&path, json!({})), customer.post(&path, json!({})));
     assert!([200, 201].contains(&one.status) && [200, 201].contains(&other.status), "{} {}", one.body, other.body);
     assert_eq!(one.text("/id"), other.text("/id"));
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stripe_has_failed_to_make_again_and_again_is_made_once_it_is_well() {
+    let shop = TestShop::open().await;
+    shop.product("TEA", 450, 10).await;
+    let customer = shop.customer().await;
+    // The first time it is who the buyer is that cannot be made, then a page, and then an intent.
+    for way in ["payment-sessions", "payment-sessions", "payment-intents"] {
+        let order = customer.order(&[("TEA", 1)]).await.text("/id");
+        let path = format!("/v1/orders/{order}/{way}");
+        shop.stripe("faults", json!({ "fail_next": 100 })).await;
+        for _ in 0..7 {
+            customer.post(&path, json!({})).await.assert_problem(503, "unavailable");
+        }
+        shop.stripe("faults", json!({ "fail_next": 0 })).await;
+        let begun = customer.post(&path, json!({})).await;
+        assert_eq!(begun.status, 201, "{}", begun.body);
+        let again = customer.post(&path, json!({})).await;
+        assert_eq!((again.status, again.text("/id")), (200, begun.text("/id")));
+        assert_eq!(shop.stripe(&format!("sessions/{}/pay", begun.text("/id")), json!({})).await.status, 200);
+        let path = format!("/v1/orders/{order}");
+        let paid = async || (customer.get(&path).await.text("/payment_status") == "paid").then_some(());
+        eventually("the payment", paid).await;
+    }
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn payments_that_are_begun_at_the_same_moment_come_to_the_same_page() {
+    let shop = TestShop::open().await;
+    shop.product("TEA", 450, 10).await;
+    let customer = shop.customer().await;
+    // The first time both make who the buyer is, too; Stripe refuses the second of two with the same key while it has not
+    // answered the first.
+    shop.stripe("faults", json!({ "delay_ms": 400 })).await;
+    for way in ["payment-sessions", "payment-intents"] {
+        let path = format!("/v1/orders/{}/{way}", customer.order(&[("TEA", 1)]).await.text("/id"));
+        let (one, other) = tokio::join!(customer.post(&path, json!({})), customer.post(&path, json!({})));
+        for begun in [&one, &other] {
+            assert!([200, 201].contains(&begun.status), "{}", begun.body);
+        }
+        assert_eq!(one.text("/id"), other.text("/id"));
+    }
     shop.stop().await;
 }

@@ -65,7 +65,7 @@ async fn a_customer_who_could_not_be_made_or_was_deleted_is_made_again() {
     let shop = TestShop::open().await;
     shop.product("TEA", 1350, 10).await;
     let buyer = shop.customer().await;
-    shop.stripe("faults", json!({ "fail_next": 1 })).await;
+    shop.stripe("faults", json!({ "fail_next": 2 })).await;
     let id = order(&buyer).await;
     let failed = buyer.post(&format!("/v1/orders/{id}/payment-sessions"), json!({})).await;
     failed.assert_problem(503, "unavailable");

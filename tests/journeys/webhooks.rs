@@ -59,6 +59,28 @@ async fn what_stripe_did_not_sign_just_now_is_refused() {
     shop.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_300_kib_can_be_kept_for_a_person_and_a_larger_one_is_not_taken() {
+    const MOST: usize = 300 * 1024;
+    let shop = shop_with_known_secret().await;
+    let of_size = |id: &str, size: usize| {
+        let event = json!({ "id": id, "object": "event", "type": "strange.event", "more": "" }).to_string();
+        let more = "x".repeat(size - event.len());
+        event.replace(r#""more":"""#, &format!(r#""more":"{more}""#))
+    };
+    let send = async |body: String| deliver(&shop, &body, Some(&sign(SECRET, now(), &body))).await;
+    let largest = of_size("evt_largest", MOST);
+    assert_eq!(largest.len(), MOST);
+    for _ in 0..2 {
+        let parked = send(largest.clone()).await;
+        assert_eq!((parked.status, parked.body["outcome"].as_str()), (200, Some("parked")));
+    }
+    let refused = send(of_size("evt_too_large", MOST + 1)).await;
+    refused.assert_problem(413, "too-large");
+    assert!(refused.text("/detail").contains("307200 bytes"), "{}", refused.body);
+    shop.stop().await;
+}
+
 /// An event that the stand-in delivered in another shop, so that it is as whole as Stripe's own.
 async fn recorded(shop: &TestShop, kind: &str) -> Value {
     let look = async || shop.stripe_events().await.into_iter().find(|event| event["type"] == kind);

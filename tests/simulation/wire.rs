@@ -263,22 +263,27 @@ impl Wire {
         step().await;
         self.delay(600).await;
         let answered = match self.fate() {
-            0..3 => Ok(refused(500, "api_error")),
-            3..5 => Ok(refused(429, "rate_limit_error")),
+            0..3 => {
+                self.0.stripe.set_failing(true);
+                let answer = self.0.stripe.routes().oneshot(request.map(Body::from)).await.unwrap();
+                self.0.stripe.set_failing(false);
+                read(answer).await
+            }
+            3 => Ok(refused(429, "rate_limit_error")),
+            4 => Ok(refused(409, "idempotency_error")),
             5..7 => Err("nobody listens".to_owned()),
             fate => {
                 let answer = self.0.stripe.routes().oneshot(request.map(Body::from)).await.unwrap();
                 self.tell_events();
                 self.delay(200).await;
-                let (head, body) = answer.into_parts();
-                let body = to_bytes(body, usize::MAX).await.map_err(|error| error.to_string())?;
+                let answer = read(answer).await?;
                 let makes = ["POST /v1/checkout/sessions", "POST /v1/payment_intents"].contains(&asked.as_str());
-                if makes && head.status.is_success() {
-                    self.note_page(&body);
+                if makes && answer.status().is_success() {
+                    self.note_page(answer.body());
                 }
                 match fate {
                     7..11 => Err("the reply is lost".to_owned()),
-                    _ => Ok(Response::from_parts(head, body)),
+                    _ => Ok(answer),
                 }
             }
         };
@@ -357,8 +362,15 @@ fn down() -> (u16, Bytes) {
     (503, json!({ "__type": "ServiceUnavailable", "message": "not now" }).to_string().into())
 }
 
+async fn read(answer: Response<Body>) -> Result<Response<Bytes>, String> {
+    let (head, body) = answer.into_parts();
+    let body = to_bytes(body, usize::MAX).await.map_err(|error| error.to_string())?;
+    Ok(Response::from_parts(head, body))
+}
+
 fn refused(status: u16, kind: &str) -> Response<Bytes> {
-    let body = json!({ "error": { "type": kind, "message": "not now" } });
+    let code = (status == 409).then_some("idempotency_key_in_use");
+    let body = json!({ "error": { "type": kind, "code": code, "message": "not now" } });
     Response::builder().status(status).body(body.to_string().into()).unwrap()
 }
 

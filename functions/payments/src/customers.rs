@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use stripe_client_core::{IdempotencyKey, RequestStrategy, StripeRequest};
+use stripe_client_core::StripeRequest;
 use stripe_core::customer::{CreateCustomer, DeleteCustomer, SearchCustomer, UpdateCustomer};
 use stripe_core::customer_session::{
     CreateCustomerSession, CreateCustomerSessionComponents, CreateCustomerSessionComponentsPaymentElement as Element,
@@ -25,7 +25,7 @@ use waybill_web::{Kind, Problem};
 use crate::App;
 use crate::line::StripeError;
 use crate::objects::{Customer, CustomerSession, List};
-use crate::stripe_api::{Stripe, failed, is_missing, told, unaskable};
+use crate::stripe_api::{Stripe, failed, is_missing, told};
 
 /// What our customers at Stripe name their account by.
 const ACCOUNT: &str = "account_id";
@@ -72,7 +72,7 @@ async fn anew(app: &App, holder: &Holder, gone: Option<&Payer>) -> Result<Option
     match app.stripe.make_customer(holder.id, &holder.email, gone).await {
         Ok(customer) => keep(app, holder, gone, customer).await,
         // It will be the same the next time, so an attempt to pay is put to Stripe in the same words each time.
-        Err(error @ StripeError::Refused(_, 400..=428 | 430..=499)) => {
+        Err(error @ StripeError::Refused(_, 400..=408 | 410..=428 | 430..=499)) => {
             tracing::warn!(error = told(&error), "Stripe makes no customer; the payment has none");
             Ok(None)
         }
@@ -93,8 +93,8 @@ async fn keep(app: &App, holder: &Holder, before: Option<&Payer>, customer: Stri
 }
 
 impl Stripe {
-    /// Asking again for the same account, in place of the same customer, answers the same for a day. After a crash and a day there
-    /// may be two; both are found when the account goes.
+    /// Asking again for the same account, in place of the same customer, answers the same for a day. After a crash and a day, or
+    /// where Stripe has failed and made one all the same, there may be two; both are found when the account goes.
     async fn make_customer(
         &self,
         account: AccountId,
@@ -104,11 +104,10 @@ impl Stripe {
         let gone = gone.map_or("", |payer| &payer.customer);
         // The same key has to come with the same address.
         let key = format!("{account}/customer/{}", random::hash(&format!("{gone}/{email}")));
-        let key = IdempotencyKey::new(key).map_err(unaskable)?;
         let name = HashMap::from([(ACCOUNT.to_owned(), account.to_string())]);
         let request = CreateCustomer::new().email(email.as_str()).metadata(name);
-        let request = request.build().customize::<Customer>().request_strategy(RequestStrategy::Idempotent(key));
-        Ok(request.send(&self.client).await?.id)
+        let made: Customer = self.make(key, &request).await?;
+        Ok(made.id)
     }
 
     async fn tell_address(&self, customer: &str, email: &Email) -> Result<(), StripeError> {

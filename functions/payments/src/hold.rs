@@ -16,7 +16,7 @@ use waybill_web::Problem;
 use crate::line::StripeError;
 use crate::note::Noted;
 use crate::objects::PaymentIntent;
-use crate::stripe_api::{Page, Stripe, failed, standing};
+use crate::stripe_api::{Page, Stripe, failed, is_missing, standing};
 
 impl Stripe {
     /// Takes what the bank holds, once however often this is asked; says how the payment stands then.
@@ -27,9 +27,15 @@ impl Stripe {
         self.ended(intent, CapturePaymentIntent::new(intent).build().customize().send(&self.client).await).await
     }
 
-    /// Lets go of what the bank holds, unless it has been captured; says how the payment stands then.
+    /// Lets go of what the bank holds, unless it has been captured; says how the payment stands then. Nothing is held by one that
+    /// Stripe does not know.
     pub(crate) async fn release(&self, intent: &str) -> Result<Option<Command>, Problem> {
-        self.ended(intent, CancelPaymentIntent::new(intent).build().customize().send(&self.client).await).await
+        match CancelPaymentIntent::new(intent).build().customize().send(&self.client).await {
+            Err(StripeError::Refused(why, _)) if is_missing(&why) => {
+                Ok(Some(Command::Release { intent: intent.to_owned() }))
+            }
+            answer => self.ended(intent, answer).await,
+        }
     }
 
     async fn ended(

@@ -7,7 +7,7 @@ use axum::extract::State;
 use http::StatusCode;
 use orders::own_order;
 use serde::Serialize;
-use stripe_client_core::{IdempotencyKey, RequestStrategy, StripeRequest};
+use stripe_client_core::StripeRequest;
 use stripe_core::payment_intent::{
     CancelPaymentIntent, CreatePaymentIntent, CreatePaymentIntentAutomaticPaymentMethods,
 };
@@ -24,7 +24,7 @@ use crate::customers::for_holder;
 use crate::line::StripeError;
 use crate::objects::PaymentIntent as AtStripe;
 use crate::start::{attempt, close_attempt, idempotency_key, save, take_limits};
-use crate::stripe_api::{Capture, Page, Stripe, at_stripe, failed, name, standing, unaskable};
+use crate::stripe_api::{Capture, Page, Stripe, at_stripe, failed, name, standing};
 
 #[derive(Serialize, ToSchema)]
 pub struct PaymentIntent {
@@ -117,7 +117,6 @@ impl Stripe {
         customer: Option<&str>,
     ) -> Result<AtStripe, StripeError> {
         let key = format!("{}/intent", idempotency_key(order, attempt, customer));
-        let key = IdempotencyKey::new(key).map_err(unaskable)?;
         let any_method = CreatePaymentIntentAutomaticPaymentMethods::new(true);
         let request = CreatePaymentIntent::new(order.total.amount, at_stripe(order.total.currency)?)
             .automatic_payment_methods(any_method)
@@ -130,7 +129,7 @@ impl Stripe {
             Some(customer) => request.customer(customer),
             None => request,
         };
-        request.build().customize().request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await
+        self.make(key, &request).await
     }
 
     /// Cancels an intent, unless somebody has paid by it.

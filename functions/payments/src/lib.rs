@@ -10,6 +10,7 @@ mod intent;
 mod line;
 pub mod note;
 pub mod objects;
+mod once;
 mod refunds;
 mod start;
 mod stripe_api;

@@ -54,12 +54,13 @@ pub enum StripeError {
 }
 
 /// Why Stripe refuses. <https://docs.stripe.com/api/errors>
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Refused {
-    #[serde(rename = "type")]
     pub kind: String,
     pub code: Option<String>,
     pub param: Option<String>,
+    /// Whether it is what the idempotency key was answered before.
+    pub is_replayed: bool,
 }
 
 impl StripeClientErr for StripeError {
@@ -137,10 +138,20 @@ impl StripeClient for Line {
         }
         #[derive(Deserialize)]
         struct Answer {
-            error: Refused,
+            error: Why,
+        }
+        #[derive(Deserialize)]
+        struct Why {
+            #[serde(rename = "type")]
+            kind: String,
+            code: Option<String>,
+            param: Option<String>,
         }
         match miniserde::json::from_str::<Answer>(&String::from_utf8_lossy(&body)) {
-            Ok(Answer { error }) => Err(StripeError::Refused(error, head.status.as_u16())),
+            Ok(Answer { error: Why { kind, code, param } }) => {
+                let is_replayed = head.headers.get("idempotent-replayed").is_some_and(|replayed| replayed == "true");
+                Err(StripeError::Refused(Refused { kind, code, param, is_replayed }, head.status.as_u16()))
+            }
             Err(_) => Err(StripeError::Unreadable("an error of another form".into())),
         }
     }
@@ -200,7 +211,9 @@ mod tests {
         const REFUSED: &str = r#"{"error":{"type":"invalid_request_error","code":"resource_missing","param":"customer",
             "message":"No such customer: 'cus_1'","doc_url":"https://…","payment_intent":{"id":"pi_1","new":[{}]}}}"#;
         let error = ask(&line(404, REFUSED).0).await.unwrap_err();
-        let StripeError::Refused(Refused { kind, code, param }, 404) = error else { panic!("{error}") };
+        let StripeError::Refused(Refused { kind, code, param, is_replayed: false }, 404) = error else {
+            panic!("{error}")
+        };
         assert_eq!(kind, "invalid_request_error");
         assert_eq!((code.as_deref(), param.as_deref()), (Some("resource_missing"), Some("customer")));
         let error = ask(&line(500, r#"{"error":{"type":"api_error"}}"#).0).await.unwrap_err();

@@ -14,7 +14,7 @@ use stripe_checkout::checkout_session::{
     CreateCheckoutSessionSavedPaymentMethodOptionsPaymentMethodSave as Save, ExpireCheckoutSession, ProductData,
     RetrieveCheckoutSession,
 };
-use stripe_client_core::{IdempotencyKey, RequestStrategy, StripeRequest, VERSION};
+use stripe_client_core::{StripeRequest, VERSION};
 use stripe_core::dispute::ListDispute;
 use stripe_core::payment_intent::{ListPaymentIntent, RetrievePaymentIntent};
 use stripe_core::refund::{CreateRefund, ListRefund};
@@ -33,6 +33,7 @@ use waybill_web::{Kind, Problem};
 use crate::intent::outcome_of;
 use crate::line::{Counter, Line, Refused, StripeError};
 use crate::objects::{self, CheckoutSession, List, Listed, PaymentIntent};
+use crate::once::Keys;
 use crate::start::idempotency_key;
 
 /// Stripe answers a session in well under a second; past this it is taken for down. API Gateway gives up after 30.
@@ -86,7 +87,7 @@ pub enum Page {
     Completed {
         payment: Option<Command>,
     },
-    /// It closed without a payment, or with one that is not there any more.
+    /// It closed without a payment, or with one that is not there any more; or Stripe does not know it.
     Closed,
 }
 
@@ -122,9 +123,7 @@ impl Stripe {
         attempt: u32,
         customer: Option<&str>,
     ) -> Result<CheckoutSession, StripeError> {
-        let key = IdempotencyKey::new(idempotency_key(order, attempt, customer)).map_err(unaskable)?;
-        let request = self.request(order, customer)?.build().customize();
-        request.request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await
+        self.make(idempotency_key(order, attempt, customer), &self.request(order, customer)?).await
     }
 
     /// What an order keeps of its page.
@@ -156,8 +155,13 @@ impl Stripe {
     }
 
     async fn page(&self, session_id: &str) -> Result<Page, Problem> {
-        let request = RetrieveCheckoutSession::new(session_id).build().customize();
-        let session: CheckoutSession = request.send(&self.client).await.map_err(failed)?;
+        let request = RetrieveCheckoutSession::new(session_id).build().customize::<CheckoutSession>();
+        let session = match request.send(&self.client).await {
+            Ok(session) => session,
+            // As a page of Stripe's test mode, once the shop's key is live.
+            Err(StripeError::Refused(why, _)) if is_missing(&why) => return Ok(Page::Closed),
+            Err(error) => return Err(failed(error)),
+        };
         match session.status.as_deref() {
             Some("open") => Ok(Page::Open),
             Some("complete") => self.completed(&session).await,
@@ -166,14 +170,16 @@ impl Stripe {
         }
     }
 
-    /// What became of the payment on a page that somebody has completed.
+    /// What became of the payment on a page that somebody has completed: nobody pays there again.
     async fn completed(&self, session: &CheckoutSession) -> Result<Page, Problem> {
         let payment = payment_on(session);
         let intent = session.payment_intent.as_ref().filter(|_| payment.is_none());
         let Some(intent) = intent else { return Ok(Page::Completed { payment }) };
-        Ok(match self.standing(&intent.0).await? {
-            Some(Command::Release { .. }) => Page::Closed,
-            payment => Page::Completed { payment },
+        let Some(intent) = self.intent(&intent.0).await? else { return Ok(Page::Closed) };
+        Ok(match (standing(&intent), intent.status.as_str()) {
+            // The money of a slow payment method did not come. An event has told so, or was lost.
+            (Some(Command::Release { .. }), _) | (None, "requires_payment_method") => Page::Closed,
+            (payment, _) => Page::Completed { payment },
         })
     }
 
@@ -182,8 +188,8 @@ impl Stripe {
         let request = ExpireCheckoutSession::new(session_id).build().customize::<CheckoutSession>();
         match request.send(&self.client).await {
             Ok(_) => Ok(Page::Closed),
-            // Stripe refuses one that is not open; what it is instead is to be asked.
-            Err(StripeError::Refused(_, 400)) => self.page(session_id).await,
+            // Stripe refuses one that is not open, or not there; which it is, is to be asked.
+            Err(StripeError::Refused(_, 400 | 404)) => self.page(session_id).await,
             Err(error) => Err(failed(error)),
         }
     }
@@ -201,13 +207,25 @@ impl Stripe {
         {
             return Ok(outcome(&made));
         }
-        let key =
-            IdempotencyKey::new(format!("{order}/refund/{}", refund.number)).map_err(|error| error.to_string())?;
         let name = [(ORDER.to_owned(), order.to_string()), (REFUND.to_owned(), refund.number.to_string())];
         let request =
             CreateRefund::new().payment_intent(intent).amount(refund.amount.amount).metadata(HashMap::from(name));
-        let request = request.build().customize::<objects::Refund>();
-        match request.request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await {
+        let mut keys = Keys::from(format!("{order}/refund/{}", refund.number));
+        let answered = loop {
+            let Some(key) = keys.key().map_err(|error| told(&error))? else {
+                return Err("it has failed too often today".to_owned());
+            };
+            match self.ask::<objects::Refund>(Some(key), &request).await {
+                // It may have been made all the same.
+                Err(error) if keys.go_on(&error) => {
+                    if let Some(made) = self.refund_made(intent, refund.number).await? {
+                        break Ok(made);
+                    }
+                }
+                answered => break answered,
+            }
+        };
+        match answered {
             // What is answered again to a key is how it was then.
             Ok(made) if outcome(&made).is_none() => {
                 Ok(self.refund_made(intent, refund.number).await?.and_then(|made| outcome(&made)))
@@ -222,7 +240,7 @@ impl Stripe {
             }
             // There is no time left to ask.
             Err(error @ StripeError::Timeout) => Err(told(&error)),
-            // Stripe also answers an error again to the same key, for a day; the refund may have been made all the same.
+            // The refund may have been made all the same.
             Err(error) => match self.refund_made(intent, refund.number).await {
                 Ok(Some(made)) => Ok(outcome(&made)),
                 Ok(None) | Err(_) => Err(told(&error)),
@@ -545,10 +563,10 @@ pub(crate) fn failed(error: StripeError) -> Problem {
     const LATER: &str = "The payment provider does not answer. Your order is kept; please try again in a moment.";
     match error {
         // The error's own text may quote what we sent; its type and code say enough.
-        StripeError::Refused(why, status @ (429 | 500..)) => {
+        StripeError::Refused(why, status @ (409 | 429 | 500..)) => {
             Problem::unavailable(format!("Stripe answered {status} {}", why.kind), LATER)
         }
-        StripeError::Refused(Refused { kind, code, param }, status) => match code.as_deref() {
+        StripeError::Refused(Refused { kind, code, param, .. }, status) => match code.as_deref() {
             Some("amount_too_small") => {
                 Problem::new(Kind::AmountTooSmall, "The order's total is below what the payment provider takes.")
             }
@@ -571,6 +589,7 @@ mod tests {
     use futures_util::StreamExt;
     use http::Response;
     use serde_json::json;
+    use stripe_client_core::{IdempotencyKey, RequestStrategy};
     use waybill_domain::cart::Quote;
     use waybill_domain::id::OrderId;
     use waybill_domain::money::Money;
@@ -710,6 +729,50 @@ mod tests {
             assert!(query.contains("limit=100") && query.contains("created"), "{query}");
         }
         assert_eq!(asked.lock().unwrap().len(), 3);
+    }
+
+    /// What is posted fails as often as `failures` says; the last of it has made the refund all the same where `is_made`.
+    async fn refunded_after(failures: usize, is_made: bool) -> (Option<Outcome>, Vec<String>) {
+        let made = json!({
+            "id": "re_1", "status": "succeeded", "amount": 500, "currency": "usd", "created": 1,
+            "metadata": { "order_id": order().id, "refund": "1" },
+        });
+        let keys: Arc<Mutex<Vec<String>>> = Arc::default();
+        let keep = keys.clone();
+        let counter: Counter = Arc::new(move |request| {
+            let mut keys = keep.lock().unwrap();
+            let (status, body) = match request.headers().get("idempotency-key") {
+                Some(key) => {
+                    keys.push(key.to_str().unwrap().to_owned());
+                    if keys.len() > failures {
+                        (200, made.clone())
+                    } else {
+                        (500, json!({ "error": { "type": "api_error" } }))
+                    }
+                }
+                None => {
+                    let is_there = is_made && keys.len() == failures;
+                    let data = if is_there { vec![made.clone()] } else { Vec::new() };
+                    (200, json!({ "data": data, "has_more": false }))
+                }
+            };
+            Box::pin(async move { Ok(Response::builder().status(status).body(body.to_string().into()).unwrap()) })
+        });
+        let stripe = Stripe::in_process("sk_test_1", counter, "https://shop.example.com").unwrap();
+        let outcome = stripe.refund(order().id, "pi_1", &refund(), Timestamp::UNIX_EPOCH).await;
+        (outcome.unwrap_or_default(), keys.lock().unwrap().clone())
+    }
+
+    #[tokio::test]
+    async fn a_refund_that_failed_is_asked_for_once_more_unless_it_was_made_all_the_same() {
+        let first = format!("{}/refund/1", order().id);
+        let second = format!("{first}/again/2");
+        let succeeded = Some(Outcome::Succeeded { stripe: "re_1".into() });
+        assert_eq!(refunded_after(0, false).await, (succeeded.clone(), vec![first.clone()]));
+        assert_eq!(refunded_after(1, true).await, (succeeded.clone(), vec![first.clone()]));
+        assert_eq!(refunded_after(1, false).await, (succeeded.clone(), vec![first.clone(), second.clone()]));
+        assert_eq!(refunded_after(2, true).await, (succeeded, vec![first.clone(), second.clone()]));
+        assert_eq!(refunded_after(2, false).await, (None, vec![first, second]));
     }
 
     #[test]

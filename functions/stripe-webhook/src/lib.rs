@@ -21,8 +21,8 @@ use waybill_web::{Kind, Problem};
 use event::Event;
 pub use signature::is_signed;
 
-/// Bytes of an event. Stripe's largest are some tens of KB.
-const MAX_EVENT: usize = 512 * 1024;
+/// Bytes of an event. Stripe's largest are some tens of KB; each may come to be kept for a person, in one item of at most 400 KB.
+const MAX_EVENT: usize = 300 * 1024;
 
 #[derive(Clone, FromRef)]
 pub struct App {
@@ -56,7 +56,7 @@ pub struct Received {
     post,
     path = "/v1/stripe/events",
     params(("Stripe-Signature" = String, Header, description = "Of the body, with the endpoint's signing secret.")),
-    request_body(content = Object, description = "An event, as Stripe sends it; at most 512 KiB.", content_type = "application/json"),
+    request_body(content = Object, description = "An event, as Stripe sends it; at most 300 KiB.", content_type = "application/json"),
     responses((status = 200, description = "Taken note of, now or before.", body = Received), (status = 400, description = "bad-request, malformed-json, bad-signature"), (status = 413, description = "too-large")),
 )]
 async fn receive_event(
@@ -64,7 +64,7 @@ async fn receive_event(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Received>, Problem> {
-    let body = body.map_err(|rejection| waybill_web::body::refused(rejection, waybill_web::body::MAX_BODY))?;
+    let body = body.map_err(|rejection| waybill_web::body::refused(rejection, MAX_EVENT))?;
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     // The signature is of the bytes as they came; what is not UTF-8 was not signed by Stripe.
     let payload = std::str::from_utf8(&body).map_err(|_| not_stripe())?;

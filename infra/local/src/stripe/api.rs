@@ -10,7 +10,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::Value;
 use waybill_lambda::clock;
@@ -121,7 +121,7 @@ async fn expire_session(
             let message = format!(
                 "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of `{status}`."
             );
-            Refusal::request(http::StatusCode::BAD_REQUEST, message)
+            Refusal::request(StatusCode::BAD_REQUEST, message)
         })?;
         let answer = show_session(&desk, &checkout, &expand);
         Ok((checkout, answer))
@@ -163,7 +163,7 @@ fn only_expand(encoded: &[u8]) -> Result<Expand, Refusal> {
 }
 
 /// Acts, unless this call's Idempotency-Key was used before: then the first answer is given again.
-/// As at Stripe, a refused call uses up no key.
+/// As at Stripe, a refused call uses up no key, and one that failed does.
 pub fn once<K: Kept>(
     desk: &Desk,
     call: &Call,
@@ -178,13 +178,26 @@ pub fn once<K: Kept>(
         if replay.fingerprint != fingerprint {
             return Err(Refusal::key_reused(&replay.key));
         }
+        let status = if replay.has_failed { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
         let headers = [("idempotent-replayed", "true"), ("original-request", replay.request_id.as_str())];
-        return Ok((headers, Json(replay.answer.clone())).into_response());
+        return Ok((status, headers, Json(replay.answer.clone())).into_response());
+    }
+    let replay = |key, answer, has_failed| Replay {
+        key,
+        fingerprint,
+        request_id: call.id.clone(),
+        answered_at: now,
+        answer,
+        has_failed,
+    };
+    if let Some(key) = call.key.clone().filter(|_| desk.faults().fails_now()) {
+        let failed = Refusal::injected();
+        ledger.keep_failure(replay(key, failed.body(), true));
+        return Err(failed);
     }
     let (mut kept, answer) = act(&ledger, now)?;
     if let Some(key) = call.key.clone() {
-        let request_id = call.id.clone();
-        kept.replays().push(Replay { key, fingerprint, request_id, answered_at: now, answer: answer.clone() });
+        kept.replays().push(replay(key, answer.clone(), false));
     }
     kept.keep_in(&mut ledger).map_err(|error| Refusal::internal(error.to_string()))?;
     desk.news.notify_one();
@@ -194,15 +207,15 @@ pub fn once<K: Kept>(
 /// What every call has in common: the key is checked, faults are played, Stripe's headers are set.
 async fn answer(State(desk): State<Arc<Desk>>, mut request: Request, next: Next) -> Response {
     let id = objects::new_id("req_", 14);
-    let (fails, loses_reply, delay) = {
-        let mut faults = desk.faults();
-        let fails = faults.fails_now();
-        (fails, !fails && faults.loses_reply_now(), Duration::from_millis(faults.delay_ms))
-    };
+    let delay = Duration::from_millis(desk.faults().delay_ms);
     let call = read_call(&desk, &id, request.headers(), request.method());
-    let mut response = match call {
-        _ if fails => Refusal::internal("An injected fault: nothing was done.").into_response(),
+    // Until this call has been answered.
+    let key = call.as_ref().ok().and_then(|call| call.key.clone());
+    let in_use = key.map(|key| InUse::begin(&desk, key)).transpose();
+    let mut response = match in_use.as_ref().map_err(Clone::clone).and(call) {
         Err(refusal) => refusal.into_response(),
+        // With a key it may be one that was answered before.
+        Ok(Call { key: None, .. }) if desk.faults().fails_now() => Refusal::injected().into_response(),
         Ok(call) => {
             let key = call.key.clone();
             request.extensions_mut().insert(call);
@@ -213,6 +226,7 @@ async fn answer(State(desk): State<Arc<Desk>>, mut request: Request, next: Next)
             response
         }
     };
+    let loses_reply = !response.status().is_server_error() && desk.faults().loses_reply_now();
     tokio::select! {
         () = tokio::time::sleep(delay) => {}
         () = desk.stopped() => {}
@@ -233,6 +247,27 @@ async fn answer(State(desk): State<Arc<Desk>>, mut request: Request, next: Next)
     response
 }
 
+/// An Idempotency-Key while its call is under way.
+struct InUse {
+    desk: Arc<Desk>,
+    key: String,
+}
+
+impl InUse {
+    fn begin(desk: &Arc<Desk>, key: String) -> Result<InUse, Refusal> {
+        match desk.keys_in_use().insert(key.clone()) {
+            true => Ok(InUse { desk: desk.clone(), key }),
+            false => Err(Refusal::key_in_use(&key)),
+        }
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.desk.keys_in_use().remove(&self.key);
+    }
+}
+
 fn read_call(desk: &Desk, id: &str, headers: &HeaderMap, method: &Method) -> Result<Call, Refusal> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let key = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
@@ -241,7 +276,7 @@ fn read_call(desk: &Desk, id: &str, headers: &HeaderMap, method: &Method) -> Res
         Some(key) if key != desk.settings.secret_key => return Err(Refusal::wrong_key(key)),
         Some(_) => {}
     }
-    let bad = |message: String| Refusal::request(http::StatusCode::BAD_REQUEST, message);
+    let bad = |message: String| Refusal::request(StatusCode::BAD_REQUEST, message);
     if let Some(version) = text(HeaderName::from_static("stripe-version")).filter(|version| *version != API_VERSION) {
         return Err(bad(format!(
             "Invalid Stripe API version: {version}. The stand-in for Stripe speaks {API_VERSION} only."

@@ -106,13 +106,21 @@ pub struct Payment {
     /// Where the amount is captured later: what has become of it, once the buyer has agreed.
     #[serde(default)]
     pub hold: Option<Hold>,
+    /// Where the bank takes days over it: how far it is.
+    #[serde(default)]
+    pub transfer: Option<Transfer>,
 }
 
 impl Payment {
     fn new(now: Timestamp) -> Payment {
         let id = objects::new_id("pi_3", 23);
         let secret = objects::new_id(&format!("{id}_secret_"), 25);
-        Payment { secret, id, created: now, charges: Vec::new(), hold: None }
+        Payment { secret, id, created: now, charges: Vec::new(), hold: None, transfer: None }
+    }
+
+    fn charge(&mut self, paid: bool, now: Timestamp) {
+        let (id, payment_method) = (objects::new_id("ch_3", 23), objects::new_id("pm_1", 23));
+        self.charges.push(Charge { id, payment_method, created: now, paid });
     }
 }
 
@@ -122,6 +130,15 @@ pub enum Hold {
     Held,
     Captured,
     Released,
+}
+
+/// A payment by a slow method, such as SEPA or ACH.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transfer {
+    UnderWay,
+    Arrived,
+    Bounced,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -196,7 +213,7 @@ pub enum NotRefunded {
     },
 }
 
-/// An answer that is given again to the same request with the same Idempotency-Key.
+/// An answer that is given again to the same request with the same Idempotency-Key, also that it failed.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Replay {
     pub key: String,
@@ -204,7 +221,13 @@ pub struct Replay {
     pub request_id: String,
     pub answered_at: Timestamp,
     pub answer: serde_json::Value,
+    #[serde(default)]
+    pub has_failed: bool,
 }
+
+/// No payment is under way; nothing was changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct NotUnderWay;
 
 /// The payment is not held; nothing was changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -256,6 +279,67 @@ impl Checkout {
         Ok(())
     }
 
+    /// The buyer pays by a slow method: the session is complete and unpaid, and the money, or word that there is none, comes days later.
+    /// Its charge is here once that is known.
+    pub fn transfer(&mut self, now: Timestamp) -> Result<(), NotOpen> {
+        self.must_be_open()?;
+        self.payment.get_or_insert_with(|| Payment::new(now)).transfer = Some(Transfer::UnderWay);
+        self.status = Status::Complete;
+        let intent = objects::payment_intent(self);
+        self.announce("payment_intent.processing", intent, &Cause::default(), now);
+        self.announce_session("completed", now);
+        Ok(())
+    }
+
+    /// The money of a slow payment has come.
+    pub fn arrive(&mut self, now: Timestamp) -> Result<(), NotUnderWay> {
+        self.end_transfer(Transfer::Arrived, now)?;
+        let (intent, charge) = (objects::payment_intent(self), objects::latest_charge(self));
+        self.announce("payment_intent.succeeded", intent, &Cause::default(), now);
+        self.announce("charge.succeeded", charge, &Cause::default(), now);
+        self.announce_session("async_payment_succeeded", now);
+        Ok(())
+    }
+
+    /// The money of a slow payment will not come. Nobody can pay on its page any more; an intent without a page can be paid again.
+    pub fn bounce(&mut self, now: Timestamp) -> Result<(), NotUnderWay> {
+        self.end_transfer(Transfer::Bounced, now)?;
+        if self.order.has_no_page {
+            self.status = Status::Open;
+        }
+        let (intent, charge) = (objects::payment_intent(self), objects::latest_charge(self));
+        self.announce("payment_intent.payment_failed", intent, &Cause::default(), now);
+        self.announce("charge.failed", charge, &Cause::default(), now);
+        self.announce_session("async_payment_failed", now);
+        Ok(())
+    }
+
+    fn end_transfer(&mut self, end: Transfer, now: Timestamp) -> Result<(), NotUnderWay> {
+        match self.payment.as_mut() {
+            Some(payment) if payment.transfer == Some(Transfer::UnderWay) => {
+                payment.transfer = Some(end);
+                payment.charge(end == Transfer::Arrived, now);
+                Ok(())
+            }
+            Some(_) | None => Err(NotUnderWay),
+        }
+    }
+
+    pub fn is_under_way(&self) -> bool {
+        self.transferred() == Some(Transfer::UnderWay)
+    }
+
+    fn transferred(&self) -> Option<Transfer> {
+        self.payment.as_ref().and_then(|payment| payment.transfer)
+    }
+
+    fn announce_session(&mut self, what: &str, now: Timestamp) {
+        if !self.order.has_no_page {
+            let session = objects::session(self, None);
+            self.announce(&format!("checkout.session.{what}"), session, &Cause::default(), now);
+        }
+    }
+
     /// The card is declined: the session stays open and the buyer may try again.
     pub fn decline(&mut self, now: Timestamp) -> Result<(), NotOpen> {
         self.charge(false, now)?;
@@ -295,7 +379,8 @@ impl Checkout {
 
     /// Whether the shop has the money.
     pub fn is_paid(&self) -> bool {
-        self.status == Status::Complete && matches!(self.hold(), None | Some(Hold::Captured))
+        let has_arrived = matches!(self.transferred(), None | Some(Transfer::Arrived));
+        self.status == Status::Complete && has_arrived && matches!(self.hold(), None | Some(Hold::Captured))
     }
 
     /// Ends the session unpaid, or cancels the intent.
@@ -410,12 +495,8 @@ impl Checkout {
     fn charge(&mut self, paid: bool, now: Timestamp) -> Result<(), NotOpen> {
         self.must_be_open()?;
         let payment = self.payment.get_or_insert_with(|| Payment::new(now));
-        payment.charges.push(Charge {
-            id: objects::new_id("ch_3", 23),
-            payment_method: objects::new_id("pm_1", 23),
-            created: now,
-            paid,
-        });
+        payment.transfer = None;
+        payment.charge(paid, now);
         Ok(())
     }
 
@@ -538,6 +619,37 @@ pub mod tests {
         for ended in [&mut held, &mut released] {
             assert_eq!((ended.capture(&by_nobody, now), ended.release(&by_nobody, now)), (Err(NotHeld), Err(NotHeld)));
         }
+    }
+
+    #[test]
+    fn a_slow_payment_arrives_or_bounces_once() {
+        let now = Timestamp::now();
+        let mut slow = Checkout::new(order("usd", 1299, 2), now);
+        assert_eq!(slow.arrive(now), Err(NotUnderWay));
+        slow.transfer(now).unwrap();
+        assert!(!slow.is_paid() && slow.pay(now).is_err());
+        assert_eq!(announced(&slow), ["payment_intent.processing", "checkout.session.completed"]);
+        let mut intent = Checkout::intent(Order { has_no_page: true, ..slow.order.clone() }, now);
+        intent.transfer(now).unwrap();
+        let mut bounced = slow.clone();
+        slow.arrive(now).unwrap();
+        assert!(slow.is_paid());
+        let told = ["payment_intent.succeeded", "charge.succeeded", "checkout.session.async_payment_succeeded"];
+        assert_eq!(announced(&slow)[2..], told);
+        for checkout in [&mut bounced, &mut intent] {
+            checkout.bounce(now).unwrap();
+            assert!(!checkout.is_paid());
+            assert_eq!(objects::payment_intent(checkout)["status"], "requires_payment_method");
+        }
+        let told = ["payment_intent.payment_failed", "charge.failed", "checkout.session.async_payment_failed"];
+        assert_eq!(announced(&bounced)[2..], told);
+        assert_eq!(bounced.events[4].body["data"]["object"]["payment_status"], "unpaid");
+        for ended in [&mut slow, &mut bounced] {
+            let ends = (ended.arrive(now), ended.bounce(now), ended.pay(now));
+            assert_eq!(ends, (Err(NotUnderWay), Err(NotUnderWay), Err(NotOpen(Status::Complete))));
+        }
+        intent.pay(now).unwrap();
+        assert!(intent.is_paid());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use waybill_lambda::clock;
 
-use super::checkout::{Checkout, DisputeStatus, NewRefund, NotHeld, NotOpen, NotRefunded, RefundStatus};
+use super::checkout::{Checkout, DisputeStatus, NewRefund, NotHeld, NotOpen, NotRefunded, NotUnderWay, RefundStatus};
 use super::events::{Cause, Event};
 use super::{Desk, api, objects};
 
@@ -22,8 +22,12 @@ pub fn router() -> Router<Arc<Desk>> {
         .route("/sessions/{id}/pay", post(pay))
         .route("/sessions/{id}/decline", post(decline))
         .route("/sessions/{id}/expire", post(expire))
+        .route("/sessions/{id}/forget", post(forget))
         .route("/sessions/{id}/capture", post(capture))
         .route("/sessions/{id}/release", post(release))
+        .route("/sessions/{id}/transfer", post(transfer))
+        .route("/sessions/{id}/arrive", post(arrive))
+        .route("/sessions/{id}/bounce", post(bounce))
         .route("/sessions/{id}/refund", post(refund))
         .route("/sessions/{id}/refunds/{refund}/{end}", post(settle))
         .route("/sessions/{id}/disputes", post(dispute))
@@ -38,7 +42,7 @@ pub fn router() -> Router<Arc<Desk>> {
 pub struct Faults {
     /// Every API answer comes this much later.
     pub delay_ms: u64,
-    /// So many API calls fail with 500 and have no effect.
+    /// So many API calls fail with 500 and have no effect. Those that an Idempotency-Key was answered before are none of them.
     pub fail_next: u32,
     /// So many API calls have their effect, but the caller gets no answer.
     pub lose_reply_next: u32,
@@ -83,6 +87,7 @@ pub enum StepError {
     Unknown,
     NotOpen(NotOpen),
     NotHeld,
+    NotUnderWay,
     NotRefunded(NotRefunded),
     NotKept(String),
 }
@@ -110,6 +115,7 @@ impl IntoResponse for StepError {
                 (StatusCode::CONFLICT, format!("the session is {}", status.as_str()))
             }
             StepError::NotHeld => (StatusCode::CONFLICT, "the payment is not held".to_owned()),
+            StepError::NotUnderWay => (StatusCode::CONFLICT, "no payment is under way".to_owned()),
             StepError::NotRefunded(refused) => (StatusCode::CONFLICT, format!("{refused:?}")),
             StepError::NotKept(error) => (StatusCode::INTERNAL_SERVER_ERROR, error),
         };
@@ -127,6 +133,14 @@ async fn decline(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Resul
 
 async fn expire(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
     shown(&desk, step(&desk, &id, |checkout, now| checkout.expire(&Cause::default(), now))?)
+}
+
+/// From now on it is not known, as where the shop's key is of another account now, or of the other mode.
+async fn forget(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<StatusCode, StepError> {
+    match desk.ledger().forget(&id).map_err(|error| StepError::NotKept(error.to_string()))? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(StepError::Unknown),
+    }
 }
 
 /// As somebody does it in Stripe's dashboard.
@@ -150,6 +164,33 @@ fn end_hold(
         Ok(())
     })?;
     ended.map_err(|NotHeld| StepError::NotHeld)?;
+    shown(desk, checkout)
+}
+
+/// The buyer pays by a slow method.
+async fn transfer(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
+    shown(&desk, step(&desk, &id, Checkout::transfer)?)
+}
+
+async fn arrive(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
+    end_transfer(&desk, &id, Checkout::arrive)
+}
+
+async fn bounce(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
+    end_transfer(&desk, &id, Checkout::bounce)
+}
+
+fn end_transfer(
+    desk: &Desk,
+    id: &str,
+    end: fn(&mut Checkout, Timestamp) -> Result<(), NotUnderWay>,
+) -> Result<Json<Value>, StepError> {
+    let mut ended = Ok(());
+    let checkout = step(desk, id, |checkout, now| {
+        ended = end(checkout, now);
+        Ok(())
+    })?;
+    ended.map_err(|NotUnderWay| StepError::NotUnderWay)?;
     shown(desk, checkout)
 }
 

@@ -71,6 +71,7 @@ fn not_held(checkout: &Checkout, participle: &str) -> Refusal {
         None if checkout.status == Status::Expired => "canceled",
         Some(Hold::Held | Hold::Captured) => "succeeded",
         None if checkout.is_paid() => "succeeded",
+        None if checkout.is_under_way() => "processing",
         None => "requires_payment_method",
     };
     let message = format!("This PaymentIntent could not be {participle} because it has a status of {status}.");

@@ -29,6 +29,11 @@ impl InProcess {
         router(self.desk.clone())
     }
 
+    /// Whether the next call fails, unless its Idempotency-Key was answered before.
+    pub fn set_failing(&self, is_failing: bool) {
+        self.desk.faults().fail_next = is_failing.into();
+    }
+
     /// The events of which nobody was told yet, as they are sent, the oldest first.
     pub fn take_events(&self) -> Result<Vec<Value>, StoreError> {
         webhooks::expire_overdue(&self.desk);

@@ -25,6 +25,8 @@ pub struct Ledger {
     by_intent: HashMap<String, String>,
     by_event: HashMap<String, String>,
     by_key: HashMap<String, Owner>,
+    /// What failed, by its Idempotency-Key: in memory only, as what made it fail.
+    failed: HashMap<String, Replay>,
 }
 
 /// What was made or changed with an Idempotency-Key.
@@ -84,6 +86,15 @@ impl Ledger {
         Ok(())
     }
 
+    /// Loses a checkout with all that was announced of it; false for one that is not known.
+    pub fn forget(&mut self, id: &str) -> Result<bool, StoreError> {
+        if let Some(folder) = self.folder.as_ref().filter(|_| self.checkouts.contains_key(id)) {
+            let path = folder.join(format!("{id}.json"));
+            std::fs::remove_file(&path).map_err(|source| StoreError::File { path, source })?;
+        }
+        Ok(self.checkouts.remove(id).is_some())
+    }
+
     /// The same, of a customer.
     pub fn keep_customer(&mut self, customer: Customer) -> Result<(), StoreError> {
         if let Some(folder) = &self.folder {
@@ -128,12 +139,19 @@ impl Ledger {
 
     /// What was answered to this Idempotency-Key within the last day.
     pub fn replay(&self, key: &str, now: Timestamp) -> Option<&Replay> {
+        let is_alive = |replay: &&Replay| replay.key == key && now.duration_since(replay.answered_at) < KEYS_LIVE;
+        if let Some(failed) = self.failed.get(key).filter(is_alive) {
+            return Some(failed);
+        }
         let replays = match self.by_key.get(key)? {
             Owner::Checkout(id) => &self.checkouts.get(id)?.replays,
             Owner::Customer(id) => &self.customers.get(id)?.replays,
         };
-        let is_alive = |replay: &&Replay| replay.key == key && now.duration_since(replay.answered_at) < KEYS_LIVE;
         replays.iter().rev().find(is_alive)
+    }
+
+    pub fn keep_failure(&mut self, failed: Replay) {
+        self.failed.insert(failed.key.clone(), failed);
     }
 
     pub fn overdue(&self, now: Timestamp) -> Vec<Checkout> {
@@ -271,6 +289,7 @@ mod tests {
             request_id: "req_1".into(),
             answered_at: now,
             answer,
+            has_failed: false,
         });
         ledger.keep(checkout).unwrap();
         assert!(ledger.replay("k", now + 23.hours()).is_some());

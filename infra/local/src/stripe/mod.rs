@@ -22,6 +22,7 @@ mod refusal;
 mod tests;
 mod webhooks;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -95,6 +96,8 @@ struct Desk {
     settings: Settings,
     ledger: Mutex<Ledger>,
     faults: Mutex<Faults>,
+    /// Idempotency-Keys of calls that have not been answered yet.
+    keys_in_use: Mutex<HashSet<String>>,
     /// There may be something to deliver.
     news: Notify,
     stopping: watch::Receiver<bool>,
@@ -109,19 +112,24 @@ impl Desk {
             settings,
             ledger: Mutex::new(ledger),
             faults: Mutex::new(Faults::default()),
+            keys_in_use: Mutex::default(),
             news: Notify::new(),
             stopping: told,
         };
         Ok((Arc::new(desk), stopping))
     }
 
-    // Neither holds a half-made change when a thread panics: the ledger keeps whole checkouts and customers, the faults are numbers.
+    // None holds a half-made change when a thread panics: the ledger keeps whole checkouts and customers, the faults are numbers.
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn faults(&self) -> MutexGuard<'_, Faults> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys_in_use(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.keys_in_use.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the buyer pays.

@@ -104,6 +104,7 @@ pub fn payment_intent(checkout: &Checkout) -> Value {
     let paid = last.filter(|charge| charge.paid);
     let declined = last.filter(|charge| !charge.paid);
     let (status, capturable, received) = match (payment.hold, paid) {
+        (None, _) if checkout.is_under_way() => ("processing", 0, 0),
         (None, None) if order.has_no_page && checkout.status == Status::Expired => ("canceled", 0, 0),
         (None, None) => ("requires_payment_method", 0, 0),
         (Some(Hold::Held), _) => ("requires_capture", order.total, 0),

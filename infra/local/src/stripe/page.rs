@@ -53,7 +53,9 @@ fn after(step: Result<Checkout, StepError>, id: &str) -> Response {
     match step {
         Ok(checkout) => Redirect::to(&format!("/pay/{}", checkout.id)).into_response(),
         Err(StepError::NotOpen(NotOpen(_))) => Redirect::to(&format!("/pay/{id}?again")).into_response(),
-        Err(StepError::Unknown | StepError::NotHeld | StepError::NotRefunded(_)) => no_such_page(),
+        Err(StepError::Unknown | StepError::NotHeld | StepError::NotUnderWay | StepError::NotRefunded(_)) => {
+            no_such_page()
+        }
         Err(StepError::NotKept(error)) => {
             let text = format!("<h1>Nothing was done</h1><p>{}</p>", escaped(&error));
             (StatusCode::INTERNAL_SERVER_ERROR, page("Nothing was done", &text)).into_response()
@@ -94,6 +96,9 @@ fn paid(checkout: &Checkout, is_again: bool) -> String {
         true => "<p class=\"notice\" role=\"status\">It was paid already. Nothing was charged again.</p>",
         false if checkout.hold() == Some(Hold::Held) => {
             "<p class=\"notice good\" role=\"status\"><strong>Authorised.</strong> The bank holds the amount until the shop captures it.</p>"
+        }
+        false if !checkout.is_paid() => {
+            "<p class=\"notice\" role=\"status\"><strong>Not here yet.</strong> The money of a slow payment comes later, or word that it does not.</p>"
         }
         false => "<p class=\"notice good\" role=\"status\"><strong>Paid.</strong> The shop is being told.</p>",
     };

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// An error answer in Stripe's shape.
 #[derive(Clone, Debug)]
@@ -88,6 +88,18 @@ impl Refusal {
         Refusal { kind: "idempotency_error", ..Refusal::request(StatusCode::BAD_REQUEST, message) }
     }
 
+    pub fn key_in_use(key: &str) -> Refusal {
+        let message = format!(
+            "There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): {key}. Please try again later."
+        );
+        let refusal = Refusal::request(StatusCode::CONFLICT, message);
+        Refusal { kind: "idempotency_error", code: Some("idempotency_key_in_use"), ..refusal }
+    }
+
+    pub fn injected() -> Refusal {
+        Refusal::internal("An injected fault: nothing was done.")
+    }
+
     /// The stand-in's own trouble: an injected fault, or a store that cannot be written.
     pub fn internal(message: impl Into<String>) -> Refusal {
         Refusal { kind: "api_error", ..Refusal::request(StatusCode::INTERNAL_SERVER_ERROR, message) }
@@ -98,16 +110,22 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
+impl Refusal {
+    pub fn body(&self) -> Value {
         let mut error = json!({ "type": self.kind, "message": self.message });
         if let Some(code) = self.code {
             error["code"] = code.into();
             error["doc_url"] = format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-")).into();
         }
-        if let Some(param) = self.param {
-            error["param"] = param.into();
+        if let Some(param) = &self.param {
+            error["param"] = param.as_str().into();
         }
-        (self.status, Json(json!({ "error": error }))).into_response()
+        json!({ "error": error })
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.status, Json(self.body())).into_response()
     }
 }

@@ -43,6 +43,39 @@ async fn an_answer_that_is_given_again_says_so() {
 }
 
 #[tokio::test]
+async fn that_a_call_has_failed_is_saved_under_its_key_and_no_fault_is_used_up_by_telling_so_again() {
+    let street = Street::open().await;
+    let client = street.client(KEY);
+    let ask = |key, cents| order(cents, 2).customize().request_strategy(idempotent(key));
+    assert!(ask("made", 1299).send(&client).await.is_ok());
+    street.faults(json!({ "fail_next": 2 })).await;
+    for _ in 0..3 {
+        assert_eq!(refused(ask("k", 1299).send(&client).await).0, 500);
+        assert!(ask("made", 1299).send(&client).await.is_ok());
+    }
+    assert_eq!(refused(ask("k", 1300).send(&client).await).1.type_.as_str(), "idempotency_error");
+    assert_eq!(refused(ask("other", 1299).send(&client).await).0, 500);
+    assert!(ask("a third", 1299).send(&client).await.is_ok());
+    assert_eq!(refused(ask("k", 1299).send(&client).await).0, 500);
+}
+
+#[tokio::test]
+async fn of_calls_with_one_key_at_the_same_moment_all_but_the_first_are_told_so() {
+    let street = Street::open().await;
+    let client = street.client(KEY);
+    let ask = |key| order(1299, 2).customize().request_strategy(idempotent(key));
+    street.faults(json!({ "delay_ms": 500 })).await;
+    let (one, two, other) = tokio::join!(ask("k").send(&client), ask("k").send(&client), ask("another").send(&client));
+    assert!(other.is_ok());
+    let (made, in_use) = if one.is_ok() { (one, two) } else { (two, one) };
+    let (status, error) = refused(in_use);
+    assert_eq!((status, error.type_.as_str()), (409, "idempotency_error"));
+    assert_eq!(error.code.unwrap().as_str(), "idempotency_key_in_use");
+    // Then it is the first's answer that is given.
+    assert_eq!(ask("k").send(&client).await.unwrap().id, made.unwrap().id);
+}
+
+#[tokio::test]
 async fn calls_without_the_right_key_and_unknown_routes_are_refused_in_stripes_shape() {
     let street = Street::open().await;
     let (status, error) = refused(order(1299, 2).send(&street.client("sk_test_other")).await);
