@@ -1,5 +1,6 @@
 //! What the parts of the house promise each other.
 
+mod alarms;
 mod asvs;
 mod messages;
 mod openapi;
