@@ -2,15 +2,24 @@
 //! written in Latin, Greek or Cyrillic.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
+use miniz_oxide::inflate::decompress_to_vec_zlib;
 use skrifa::charmap::Charmap;
 use skrifa::instance::{LocationRef, Size};
 use skrifa::metrics::GlyphMetrics;
 use skrifa::{FontRef, MetadataProvider};
 use unicode_normalization::UnicodeNormalization;
 
-static REGULAR: &[u8] = include_bytes!("../fonts/DejaVuSansCondensed.ttf");
-static BOLD: &[u8] = include_bytes!("../fonts/DejaVuSansCondensed-Bold.ttf");
+static REGULAR: LazyLock<Vec<u8>> =
+    LazyLock::new(|| inflated(include_bytes!(concat!(env!("OUT_DIR"), "/DejaVuSansCondensed"))));
+static BOLD: LazyLock<Vec<u8>> =
+    LazyLock::new(|| inflated(include_bytes!(concat!(env!("OUT_DIR"), "/DejaVuSansCondensed-Bold"))));
+
+/// What build.rs compressed.
+fn inflated(face: &[u8]) -> Vec<u8> {
+    decompress_to_vec_zlib(face).expect("a face is as it was compressed")
+}
 
 /// What stands at the end of what was cut.
 const ELLIPSIS: &str = "…";
@@ -24,8 +33,8 @@ pub enum Face {
 impl Face {
     pub fn data(self) -> &'static [u8] {
         match self {
-            Face::Regular => REGULAR,
-            Face::Bold => BOLD,
+            Face::Regular => &REGULAR,
+            Face::Bold => &BOLD,
         }
     }
 }
