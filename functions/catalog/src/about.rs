@@ -6,11 +6,16 @@ use axum::extract::OriginalUri;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
+use miniz_oxide::inflate::decompress_to_vec_zlib;
 use serde_json::Value;
 use utoipa::OpenApi;
 use waybill_web::{Kind, Problem};
 
-const DOCUMENT: &str = include_str!("../../../infra/openapi.json");
+/// As build.rs compressed it: read once, and only where somebody asks for it or for what is not there.
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+    let document = decompress_to_vec_zlib(include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json")));
+    document.ok().and_then(|document| String::from_utf8(document).ok()).expect("it is as it was compressed")
+});
 const PAGE: &str = include_str!("docs.html");
 
 const AN_HOUR: (HeaderName, &str) = (CACHE_CONTROL, "public, max-age=3600");
@@ -27,7 +32,7 @@ pub struct Documented;
 /// Read this document
 #[utoipa::path(get, path = "/openapi.json", responses((status = 200, description = "OpenAPI 3.1.", body = Object)))]
 pub async fn read_document() -> impl IntoResponse {
-    ([AN_HOUR, (CONTENT_TYPE, "application/json")], DOCUMENT)
+    ([AN_HOUR, (CONTENT_TYPE, "application/json")], DOCUMENT.as_str())
 }
 
 /// Read this document as a page
@@ -53,8 +58,7 @@ pub async fn unknown(OriginalUri(uri): OriginalUri) -> Response {
 
 /// The methods that some function serves at a path, by the document.
 fn methods_at(path: &str) -> Vec<String> {
-    // Read once, and only where somebody asks for what is not there.
-    static READ: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(DOCUMENT).unwrap_or_default());
+    static READ: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(&DOCUMENT).unwrap_or_default());
     let paths = READ["paths"].as_object();
     let known: Vec<_> = paths.into_iter().flatten().filter(|(template, _)| fits(template, path)).collect();
     // A name that stands in a route hides what takes any name.
