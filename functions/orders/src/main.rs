@@ -10,9 +10,9 @@ use waybill_web::quote::Seal;
 async fn main() -> Result<(), Error> {
     log::start();
     let aws = Aws::from_environment()?;
-    let seal = Seal::new(&aws.secret(&settings::read(|variables| variables.text("QUOTE_KEY_SECRET"))?).await?);
-    let table = aws.table()?;
-    let guard = Guard::start(table.clone(), clock::now()).await?;
+    let (key, table) = (settings::read(|variables| variables.text("QUOTE_KEY_SECRET"))?, aws.table()?);
+    let (key, guard) = tokio::try_join!(aws.secret(&key), Guard::start(table.clone(), clock::now()))?;
+    let seal = Seal::new(&key);
     let limits = Some(guard.limits.clone());
     waybill_web::run(routes(App { table, guard, seal }), limits).await
 }

@@ -22,9 +22,9 @@ async fn main() -> Result<(), Error> {
     })?;
     let aws = Aws::from_environment()?;
     let capture: Capture = capture.parse().map_err(|why| format!("PAYMENT_CAPTURE {why}"))?;
-    let stripe = Stripe::new(&aws.secret(&secret).await?, &url, &shop)?.with_capture(capture);
     let table = aws.table()?;
-    let guard = Guard::start(table.clone(), clock::now()).await?;
+    let (secret, guard) = tokio::try_join!(aws.secret(&secret), Guard::start(table.clone(), clock::now()))?;
+    let stripe = Stripe::new(&secret, &url, &shop)?.with_capture(capture);
     let limits = guard.limits.clone();
     let app = App { table, guard, stripe };
     let requests = waybill_web::app(routes(app.clone()), Some(limits));

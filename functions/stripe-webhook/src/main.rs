@@ -17,10 +17,10 @@ async fn main() -> Result<(), Error> {
             variables.text("SHOP_URL"),
         )
     })?;
-    let secret = aws.secret(&secret).await?.trim().to_owned();
-    let stripe = Stripe::new(&aws.secret(&key).await?, &url, &shop)?;
     let table = aws.table()?;
-    table.warm_up().await?;
+    let connected = async { Ok(table.warm_up().await?) };
+    let (secret, key, ()) = tokio::try_join!(aws.secret(&secret), aws.secret(&key), connected)?;
+    let (secret, stripe) = (secret.trim().to_owned(), Stripe::new(&key, &url, &shop)?);
     // No limits: Stripe sends from few addresses, and a signature is cheap to refuse.
     waybill_web::run(routes(App { table, stripe, secret }), None).await
 }

@@ -19,10 +19,11 @@ async fn main() -> Result<(), Error> {
         )
     })?;
     let aws = Aws::from_environment()?;
-    let stripe = Stripe::new(&aws.secret(&secret).await?, &url, &shop)?;
-    let shop =
-        Shop { table: aws.table()?, stripe, deadline: SignedDuration::from_mins(minutes.parse::<u32>()?.into()) };
-    shop.table.warm_up().await?;
+    let table = aws.table()?;
+    let connected = async { Ok(table.warm_up().await?) };
+    let (secret, ()) = tokio::try_join!(aws.secret(&secret), connected)?;
+    let stripe = Stripe::new(&secret, &url, &shop)?;
+    let shop = Shop { table, stripe, deadline: SignedDuration::from_mins(minutes.parse::<u32>()?.into()) };
     let shop = &shop;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Command>| shop.run(event.payload))).await
 }
