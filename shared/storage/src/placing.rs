@@ -90,11 +90,12 @@ impl Table {
         self.placed(order, quote, fingerprint, Some(session)).await
     }
 
-    /// Places an order as [`Table::place_in_session`] does, for somebody of whom no more is to be asked: 2 units less. From a draft it is the same, and 4 more: that the buyer is still there, and the draft's
-    /// places in two lists. In exchange for what comes back of another order, it is that order's change as well, which is read
-    /// before: both are kept or neither, and again from the start when somebody else changed it in between. A line whose
-    /// stock is spread takes from any bucket; from another when that one is being taken from at the moment; and when too
-    /// little is left in it, from wherever it lies, after a look (one read, and a query for each 64 buckets).
+    /// Places an order as [`Table::place_in_session`] does, for somebody of whom no more is to be asked: 2 units less. From
+    /// a draft it is the same, and 4 more: that the buyer is still there, and the draft's places in two lists. In exchange
+    /// for what comes back of another order, it is that order's change as well, which is read before: both are kept or
+    /// neither, and again from the start when somebody else changed it in between. A line whose stock is spread takes from
+    /// any bucket; from another when that one is being taken from at the moment; and when too little is left in it, from
+    /// wherever it lies, after a look (one read, and a query for each 64 buckets).
     pub async fn place_order(&self, order: &Order, quote: &Quote, fingerprint: &str) -> Result<(), Refused<NotPlaced>> {
         self.placed(order, quote, fingerprint, None).await
     }
