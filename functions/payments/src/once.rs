@@ -36,6 +36,17 @@ impl Keys {
     pub(crate) fn go_on(&mut self, error: &StripeError) -> bool {
         let StripeError::Refused(why, 500..) = error else { return false };
         let is_past = why.is_replayed || !std::mem::replace(&mut self.has_failed, true);
+        self.go_on_if(is_past)
+    }
+
+    /// As `go_on`, for what there may be only one of: past what failed before, and not past a failure that is new, which may
+    /// still come to something.
+    pub(crate) fn go_past(&mut self, error: &StripeError) -> bool {
+        let is_past = matches!(error, StripeError::Refused(why, 500..) if why.is_replayed);
+        self.go_on_if(is_past)
+    }
+
+    fn go_on_if(&mut self, is_past: bool) -> bool {
         let goes_on = is_past && self.place <= KEYS;
         self.place += u32::from(goes_on);
         goes_on

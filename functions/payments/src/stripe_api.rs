@@ -216,8 +216,8 @@ impl Stripe {
                 return Err("it has failed too often today".to_owned());
             };
             match self.ask::<objects::Refund>(Some(key), &request).await {
-                // It may have been made all the same.
-                Err(error) if keys.go_on(&error) => {
+                // It failed some time ago, and may have been made all the same.
+                Err(error) if keys.go_past(&error) => {
                     if let Some(made) = self.refund_made(intent, refund.number).await? {
                         break Ok(made);
                     }
@@ -731,8 +731,9 @@ mod tests {
         assert_eq!(asked.lock().unwrap().len(), 3);
     }
 
-    /// What is posted fails as often as `failures` says; the last of it has made the refund all the same where `is_made`.
-    async fn refunded_after(failures: usize, is_made: bool) -> (Option<Outcome>, Vec<String>) {
+    /// Asks for a refund so often, of a Stripe that fails at as many keys as `failures` says, and says so again to each; the last
+    /// of them has made the refund all the same where `is_made`. What came of it in the end, and the keys it was asked with.
+    async fn refunded_after(failures: usize, is_made: bool, tries: usize) -> (Option<Outcome>, Vec<String>) {
         let made = json!({
             "id": "re_1", "status": "succeeded", "amount": 500, "currency": "usd", "created": 1,
             "metadata": { "order_id": order().id, "refund": "1" },
@@ -741,38 +742,50 @@ mod tests {
         let keep = keys.clone();
         let counter: Counter = Arc::new(move |request| {
             let mut keys = keep.lock().unwrap();
-            let (status, body) = match request.headers().get("idempotency-key") {
+            let is_known = |key: &str| keys.iter().any(|known| known == key);
+            let (status, is_replayed, body) = match request.headers().get("idempotency-key") {
                 Some(key) => {
-                    keys.push(key.to_str().unwrap().to_owned());
-                    if keys.len() > failures {
-                        (200, made.clone())
-                    } else {
-                        (500, json!({ "error": { "type": "api_error" } }))
+                    let key = key.to_str().unwrap().to_owned();
+                    let is_replayed = is_known(&key);
+                    let place = keys.iter().position(|known| *known == key).unwrap_or(keys.len());
+                    if !is_replayed {
+                        keys.push(key);
+                    }
+                    match place < failures {
+                        true => (500, is_replayed, json!({ "error": { "type": "api_error" } })),
+                        false => (200, is_replayed, made.clone()),
                     }
                 }
                 None => {
                     let is_there = is_made && keys.len() == failures;
                     let data = if is_there { vec![made.clone()] } else { Vec::new() };
-                    (200, json!({ "data": data, "has_more": false }))
+                    (200, false, json!({ "data": data, "has_more": false }))
                 }
             };
-            Box::pin(async move { Ok(Response::builder().status(status).body(body.to_string().into()).unwrap()) })
+            let answer = Response::builder().status(status).header("idempotent-replayed", is_replayed.to_string());
+            Box::pin(async move { Ok(answer.body(body.to_string().into()).unwrap()) })
         });
         let stripe = Stripe::in_process("sk_test_1", counter, "https://shop.example.com").unwrap();
-        let outcome = stripe.refund(order().id, "pi_1", &refund(), Timestamp::UNIX_EPOCH).await;
+        let mut outcome = Err(String::new());
+        for _ in 0..tries {
+            outcome = stripe.refund(order().id, "pi_1", &refund(), Timestamp::UNIX_EPOCH).await;
+        }
         (outcome.unwrap_or_default(), keys.lock().unwrap().clone())
     }
 
     #[tokio::test]
-    async fn a_refund_that_failed_is_asked_for_once_more_unless_it_was_made_all_the_same() {
+    async fn a_refund_that_failed_is_asked_for_anew_the_next_time_unless_it_was_made_all_the_same() {
         let first = format!("{}/refund/1", order().id);
-        let second = format!("{first}/again/2");
+        let (second, third) = (format!("{first}/again/2"), format!("{first}/again/3"));
         let succeeded = Some(Outcome::Succeeded { stripe: "re_1".into() });
-        assert_eq!(refunded_after(0, false).await, (succeeded.clone(), vec![first.clone()]));
-        assert_eq!(refunded_after(1, true).await, (succeeded.clone(), vec![first.clone()]));
-        assert_eq!(refunded_after(1, false).await, (succeeded.clone(), vec![first.clone(), second.clone()]));
-        assert_eq!(refunded_after(2, true).await, (succeeded, vec![first.clone(), second.clone()]));
-        assert_eq!(refunded_after(2, false).await, (None, vec![first, second]));
+        assert_eq!(refunded_after(0, false, 1).await, (succeeded.clone(), vec![first.clone()]));
+        assert_eq!(refunded_after(1, true, 1).await, (succeeded.clone(), vec![first.clone()]));
+        // What has just failed may still be made: not at once.
+        assert_eq!(refunded_after(1, false, 1).await, (None, vec![first.clone()]));
+        assert_eq!(refunded_after(1, false, 2).await, (succeeded.clone(), vec![first.clone(), second.clone()]));
+        assert_eq!(refunded_after(2, false, 2).await, (None, vec![first.clone(), second.clone()]));
+        assert_eq!(refunded_after(2, true, 3).await, (succeeded.clone(), vec![first.clone(), second.clone()]));
+        assert_eq!(refunded_after(2, false, 3).await, (succeeded, vec![first, second, third]));
     }
 
     #[test]
