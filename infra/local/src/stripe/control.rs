@@ -92,16 +92,40 @@ pub enum StepError {
     NotKept(String),
 }
 
-/// Takes one step with a session and lets its events be delivered.
-pub fn step(
+impl From<NotOpen> for StepError {
+    fn from(refused: NotOpen) -> Self {
+        StepError::NotOpen(refused)
+    }
+}
+
+impl From<NotHeld> for StepError {
+    fn from(NotHeld: NotHeld) -> Self {
+        StepError::NotHeld
+    }
+}
+
+impl From<NotUnderWay> for StepError {
+    fn from(NotUnderWay: NotUnderWay) -> Self {
+        StepError::NotUnderWay
+    }
+}
+
+impl From<NotRefunded> for StepError {
+    fn from(refused: NotRefunded) -> Self {
+        StepError::NotRefunded(refused)
+    }
+}
+
+/// Takes one step with a session and lets its events be delivered. What is refused changes nothing.
+pub fn step<E: Into<StepError>>(
     desk: &Desk,
     session: &str,
-    take: impl FnOnce(&mut Checkout, Timestamp) -> Result<(), NotOpen>,
+    take: impl FnOnce(&mut Checkout, Timestamp) -> Result<(), E>,
 ) -> Result<Checkout, StepError> {
     let now = clock::now();
     let mut ledger = desk.ledger();
     let mut checkout = ledger.checkout(session, now).ok_or(StepError::Unknown)?;
-    take(&mut checkout, now).map_err(StepError::NotOpen)?;
+    take(&mut checkout, now).map_err(Into::into)?;
     ledger.keep(checkout.clone()).map_err(|error| StepError::NotKept(error.to_string()))?;
     desk.news.notify_one();
     Ok(checkout)
@@ -145,26 +169,12 @@ async fn forget(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result
 
 /// As somebody does it in Stripe's dashboard.
 async fn capture(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
-    end_hold(&desk, &id, Checkout::capture)
+    shown(&desk, step(&desk, &id, |checkout, now| checkout.capture(&Cause::default(), now))?)
 }
 
 /// The bank's time is over, or somebody lets go of it in Stripe's dashboard.
 async fn release(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
-    end_hold(&desk, &id, Checkout::release)
-}
-
-fn end_hold(
-    desk: &Desk,
-    id: &str,
-    end: fn(&mut Checkout, &Cause, Timestamp) -> Result<(), NotHeld>,
-) -> Result<Json<Value>, StepError> {
-    let mut ended = Ok(());
-    let checkout = step(desk, id, |checkout, now| {
-        ended = end(checkout, &Cause::default(), now);
-        Ok(())
-    })?;
-    ended.map_err(|NotHeld| StepError::NotHeld)?;
-    shown(desk, checkout)
+    shown(&desk, step(&desk, &id, |checkout, now| checkout.release(&Cause::default(), now))?)
 }
 
 /// The buyer pays by a slow method.
@@ -173,25 +183,11 @@ async fn transfer(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Resu
 }
 
 async fn arrive(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
-    end_transfer(&desk, &id, Checkout::arrive)
+    shown(&desk, step(&desk, &id, Checkout::arrive)?)
 }
 
 async fn bounce(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<Json<Value>, StepError> {
-    end_transfer(&desk, &id, Checkout::bounce)
-}
-
-fn end_transfer(
-    desk: &Desk,
-    id: &str,
-    end: fn(&mut Checkout, Timestamp) -> Result<(), NotUnderWay>,
-) -> Result<Json<Value>, StepError> {
-    let mut ended = Ok(());
-    let checkout = step(desk, id, |checkout, now| {
-        ended = end(checkout, now);
-        Ok(())
-    })?;
-    ended.map_err(|NotUnderWay| StepError::NotUnderWay)?;
-    shown(desk, checkout)
+    shown(&desk, step(&desk, &id, Checkout::bounce)?)
 }
 
 #[derive(Default, Deserialize)]
@@ -208,15 +204,8 @@ async fn refund(
 ) -> Result<Json<Value>, StepError> {
     let wanted = NewRefund { amount: wanted.amount, ..NewRefund::default() };
     let slowly = desk.faults().slow_refunds;
-    let mut refused = None;
-    let checkout = step(&desk, &id, |checkout, now| {
-        refused = checkout.refund(wanted, slowly, &Cause::default(), now).err();
-        Ok(())
-    })?;
-    match refused {
-        Some(refused) => Err(StepError::NotRefunded(refused)),
-        None => Ok(Json(refunds_of(&checkout))),
-    }
+    let checkout = step(&desk, &id, |checkout, now| checkout.refund(wanted, slowly, &Cause::default(), now).map(drop))?;
+    Ok(Json(refunds_of(&checkout)))
 }
 
 /// The bank's last word on a refund: `succeed` or `fail`.
@@ -229,12 +218,8 @@ async fn settle(
         "fail" => RefundStatus::Failed,
         _ => return Err(StepError::Unknown),
     };
-    let mut is_known = false;
-    let checkout = step(&desk, &id, |checkout, now| {
-        is_known = checkout.settle(&refund, status, now);
-        Ok(())
-    })?;
-    if is_known { Ok(Json(refunds_of(&checkout))) } else { Err(StepError::Unknown) }
+    let checkout = step(&desk, &id, |checkout, now| known(checkout.settle(&refund, status, now)))?;
+    Ok(Json(refunds_of(&checkout)))
 }
 
 #[derive(Deserialize)]
@@ -250,15 +235,8 @@ async fn dispute(
     Path(id): Path<String>,
     Json(BankSays { status, amount }): Json<BankSays>,
 ) -> Result<Json<Value>, StepError> {
-    let mut refused = None;
-    let checkout = step(&desk, &id, |checkout, now| {
-        refused = checkout.dispute(amount, status, now).err();
-        Ok(())
-    })?;
-    match refused {
-        Some(refused) => Err(StepError::NotRefunded(refused)),
-        None => Ok(Json(disputes_of(&checkout))),
-    }
+    let checkout = step(&desk, &id, |checkout, now| checkout.dispute(amount, status, now).map(drop))?;
+    Ok(Json(disputes_of(&checkout)))
 }
 
 /// The bank goes on with a dispute, up to its end.
@@ -267,12 +245,12 @@ async fn move_dispute(
     Path((id, dispute)): Path<(String, String)>,
     Json(BankSays { status, .. }): Json<BankSays>,
 ) -> Result<Json<Value>, StepError> {
-    let mut is_known = false;
-    let checkout = step(&desk, &id, |checkout, now| {
-        is_known = checkout.move_dispute(&dispute, status, now);
-        Ok(())
-    })?;
-    if is_known { Ok(Json(disputes_of(&checkout))) } else { Err(StepError::Unknown) }
+    let checkout = step(&desk, &id, |checkout, now| known(checkout.move_dispute(&dispute, status, now)))?;
+    Ok(Json(disputes_of(&checkout)))
+}
+
+fn known(is_known: bool) -> Result<(), StepError> {
+    if is_known { Ok(()) } else { Err(StepError::Unknown) }
 }
 
 fn disputes_of(checkout: &Checkout) -> Value {
