@@ -179,8 +179,7 @@ struct Whose {
 
 impl From<Caller> for Whose {
     fn from(Caller { account, holder, .. }: Caller) -> Self {
-        let contact = QuotedContact { email: holder.email, language: holder.language };
-        Whose { owner: account.into(), buyer: Some(account), contact: Some(contact), draft: None }
+        Whose { owner: account.into(), buyer: Some(account), contact: Some((*holder).into()), draft: None }
     }
 }
 

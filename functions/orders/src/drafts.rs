@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use waybill_domain::cart::QuotedContact;
 use waybill_domain::id::{DraftId, OrderId};
 use waybill_lambda::clock;
 use waybill_web::query::Idempotency;
@@ -40,10 +39,7 @@ pub async fn place_draft(
     }
     let buyer = app.table.holder(placing.quote.buyer).await?.filter(|holder| holder.leaving_since.is_none());
     match buyer {
-        Some(buyer) => {
-            let contact = QuotedContact { email: buyer.email, language: buyer.language };
-            placing.place(&app.table, contact, staff.caller.actor(), None).await
-        }
+        Some(buyer) => placing.place(&app.table, buyer.into(), staff.caller.actor(), None).await,
         None => placing.before(&app.table, buyer_left()).await,
     }
 }

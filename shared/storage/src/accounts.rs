@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use waybill_domain::Timestamp;
 use waybill_domain::account::{Account, Role};
+use waybill_domain::cart::QuotedContact;
 use waybill_domain::id::{AccountId, SessionId};
 use waybill_domain::language::Language;
 use waybill_domain::text::{Email, Line};
@@ -126,6 +127,12 @@ impl Holder {
     /// The session, if it has not ended.
     pub fn session(&self, id: SessionId, now: Timestamp) -> Option<&Session> {
         self.sessions.get(&id).filter(|session| session.lives(now))
+    }
+}
+
+impl From<Holder> for QuotedContact {
+    fn from(Holder { email, language, .. }: Holder) -> Self {
+        QuotedContact { email, language }
     }
 }
 
