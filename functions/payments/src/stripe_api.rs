@@ -742,18 +742,17 @@ mod tests {
         let keep = keys.clone();
         let counter: Counter = Arc::new(move |request| {
             let mut keys = keep.lock().unwrap();
-            let is_known = |key: &str| keys.iter().any(|known| known == key);
             let (status, is_replayed, body) = match request.headers().get("idempotency-key") {
                 Some(key) => {
                     let key = key.to_str().unwrap().to_owned();
-                    let is_replayed = is_known(&key);
-                    let place = keys.iter().position(|known| *known == key).unwrap_or(keys.len());
-                    if !is_replayed {
+                    let known = keys.iter().position(|known| *known == key);
+                    let place = known.unwrap_or_else(|| {
                         keys.push(key);
-                    }
+                        keys.len() - 1
+                    });
                     match place < failures {
-                        true => (500, is_replayed, json!({ "error": { "type": "api_error" } })),
-                        false => (200, is_replayed, made.clone()),
+                        true => (500, known.is_some(), json!({ "error": { "type": "api_error" } })),
+                        false => (200, known.is_some(), made.clone()),
                     }
                 }
                 None => {

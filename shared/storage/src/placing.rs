@@ -349,27 +349,20 @@ fn placing(
 
 /// That the session stands, and mails go where they did when it was quoted.
 fn is_there(quote: &Quote, session: SessionId, now: Timestamp) -> Write {
-    let condition = "attribute_not_exists(leaving_since) AND #sessions.#session.expires_at > :now \
-                     AND #sessions.#session.created_at > :oldest";
-    let (condition, contact) = match &quote.contact {
-        None => (condition.to_owned(), None),
-        Some(QuotedContact { email, language: None }) => {
-            (format!("{condition} AND #email = :email AND attribute_not_exists(#language)"), Some((email, None)))
-        }
-        Some(QuotedContact { email, language: Some(language) }) => {
-            (format!("{condition} AND #email = :email AND #language = :language"), Some((email, Some(language))))
-        }
-    };
-    let mut write = Write::check(&keys::account(quote.buyer), condition)
+    let stands = "attribute_not_exists(leaving_since) AND #sessions.#session.expires_at > :now \
+                  AND #sessions.#session.created_at > :oldest";
+    let write = Write::check(&keys::account(quote.buyer), stands)
         .name("#sessions", "sessions")
         .name("#session", &session.to_string())
         .number(":now", now.as_second())
         .text(":oldest", now - MAX_AGE);
-    if let Some((email, language)) = contact {
-        write = write.name("#email", "email").name("#language", "language").text(":email", email);
-        write = language.into_iter().fold(write, |write, language| write.text(":language", language));
+    let Some(QuotedContact { email, language }) = &quote.contact else { return write };
+    let write = write.name("#email", "email").name("#language", "language").text(":email", email);
+    let stands = format!("{stands} AND #email = :email");
+    match language {
+        None => write.only_if(format!("{stands} AND attribute_not_exists(#language)")),
+        Some(language) => write.only_if(format!("{stands} AND #language = :language")).text(":language", language),
     }
-    write
 }
 
 /// Why nothing is placed in the session of an account.
