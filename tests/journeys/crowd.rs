@@ -147,7 +147,7 @@ async fn ten_thousand_connections_are_told_once_each_and_without_a_scan() {
     assert_eq!(kinds, BTreeSet::from(["BatchGetItem", "DeleteItem", "GetItem", "Query"]));
     let count = |kind: &str| calls.iter().filter(|call| *call == kind).count();
     // Their accounts in one call; of the others each that is gone is looked at and forgotten.
-    assert_eq!((count("Query"), count("BatchGetItem"), count("DeleteItem")), (6, 1, gone));
+    assert_eq!((count("Query"), count("BatchGetItem"), count("DeleteItem")), (4, 1, gone));
     // Nobody is gone any more, so nobody is met a second time.
     push::push(&browsers, &table, message).await.unwrap();
     assert_eq!(seen.told.lock().unwrap().len(), CROWD - gone);

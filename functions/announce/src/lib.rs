@@ -6,6 +6,7 @@
 mod tests;
 
 mod feeds;
+mod hearers;
 mod webhooks;
 
 use std::collections::HashMap;
@@ -89,7 +90,8 @@ pub struct Queues {
 }
 
 /// Sends what the records announce, in order, and appends to the feeds what is pushed. Answers the first record that some
-/// queue or feed did not take; it and those behind it come again, which consumers expect. A record that cannot be read holds
+/// queue or feed did not take; it and those behind it come again, which consumers expect. What no browser follows is in the
+/// feeds only. A record that cannot be read holds
 /// nobody up: which it was is a dead letter.
 pub async fn relay(
     client: &Client,
@@ -102,6 +104,7 @@ pub async fn relay(
     let mut announced = read(records);
     // What a feed did not take is not pushed, and so comes again; nobody else waits for that.
     let mut untold = feeds::place(table, &mut announced, now).await;
+    hearers::look(table, &mut announced).await;
     untold.extend(webhooks::add(table, endpoints, &mut announced, now).await);
     for batch in announced.chunks(BATCH) {
         let mut refused = Vec::new();

@@ -20,6 +20,14 @@ fn named(message: &Value) -> String {
 
 /// SQS, whose mail queue takes only the first message of each call.
 async fn sqs() -> (Client, Taken) {
+    sqs_refusing(true).await
+}
+
+async fn sqs_that_takes_all() -> (Client, Taken) {
+    sqs_refusing(false).await
+}
+
+async fn sqs_refusing(second_mails: bool) -> (Client, Taken) {
     let taken = Taken::default();
     let noted = taken.clone();
     let send = move |call: String| {
@@ -28,7 +36,7 @@ async fn sqs() -> (Client, Taken) {
         let (mut successful, mut failed) = (Vec::new(), Vec::new());
         for (place, entry) in call["Entries"].as_array().unwrap().iter().enumerate() {
             let message: Value = serde_json::from_str(entry["MessageBody"].as_str().unwrap()).unwrap();
-            if queue == "mail" && place > 0 {
+            if second_mails && queue == "mail" && place > 0 {
                 failed.push(json!({ "Id": entry["Id"], "Code": "InternalError", "SenderFault": false }));
                 continue;
             }
@@ -47,8 +55,14 @@ async fn sqs() -> (Client, Taken) {
     (Client::of_stand_in("sqs", endpoint), taken)
 }
 
-/// A table whose feeds are empty, and take everything or nothing; and that tells of its endpoints, or not.
+/// A table whose feeds are empty, and take everything or nothing; that tells of its endpoints, or not; and somebody follows all
+/// orders.
 async fn table(takes: bool, endpoints: Option<Value>) -> Table {
+    table_heard_by(takes, endpoints, Some("LISTENERS#ALL".into())).await
+}
+
+/// As `table`, with listeners in this partition only; without one, it does not tell.
+async fn table_heard_by(takes: bool, endpoints: Option<Value>, listeners: Option<String>) -> Table {
     let refused = || {
         let error = "com.amazonaws.dynamodb.v20120810#ValidationException";
         (StatusCode::BAD_REQUEST, Json(json!({ "__type": error, "message": "no" })))
@@ -58,6 +72,10 @@ async fn table(takes: bool, endpoints: Option<Value>) -> Table {
         std::future::ready(match (operation.as_str(), takes, &endpoints) {
             ("DynamoDB_20120810.Query", _, endpoints) if body.contains("WEBHOOKS") => match endpoints {
                 Some(endpoints) => (StatusCode::OK, Json(json!({ "Items": endpoints }))),
+                None => refused(),
+            },
+            ("DynamoDB_20120810.Query", ..) if body.contains("LISTENERS#") => match &listeners {
+                Some(partition) => (StatusCode::OK, Json(json!({ "Count": u8::from(body.contains(partition)) }))),
                 None => refused(),
             },
             ("DynamoDB_20120810.Query", ..) => (StatusCode::OK, Json(json!({ "Items": [] }))),
@@ -115,6 +133,35 @@ async fn every_queue_is_told_of_what_comes_before_a_record_that_one_of_them_did_
                 }
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_follows_is_not_pushed() {
+    let changed = read(records()).into_iter().filter_map(|announced| announced.update);
+    let changed: Vec<Message> = changed.map(|message| *message).collect();
+    let (last, others) = changed.split_last().unwrap();
+    assert!(others.iter().any(|other| other.order.id != last.order.id), "some have to be left out");
+    let of = |ids: &[&Message]| ids.iter().map(|message| named(&serde_json::to_value(message).unwrap())).collect();
+    let of_order: Vec<&Message> = changed.iter().filter(|message| message.order.id == last.order.id).collect();
+    let of_buyer =
+        changed.iter().filter(|message| message.order.account_id == last.order.account_id).collect::<Vec<_>>();
+    let all: Vec<String> = of(&changed.iter().collect::<Vec<_>>());
+    for (listeners, pushed) in [
+        (Some("LISTENERS#nobody".to_owned()), Vec::new()),
+        (Some(format!("LISTENERS#{}", last.order.id)), of(&of_order)),
+        (Some(format!("LISTENERS#{}", last.order.account_id)), of(&of_buyer)),
+        (Some("LISTENERS#ALL".to_owned()), all.clone()),
+        // Whoever cannot be asked may be there.
+        (None, all),
+    ] {
+        let (client, taken) = sqs_that_takes_all().await;
+        let (table, endpoints) =
+            (table_heard_by(true, Some(json!([])), listeners.clone()).await, Endpoints::new(SignedDuration::ZERO));
+        relay(&client, &table, &queues(), &endpoints, records(), Timestamp::UNIX_EPOCH).await.unwrap();
+        let taken = taken.lock().unwrap();
+        let found: Vec<_> = of_queue(&taken, "push").cloned().collect();
+        assert_eq!(found, pushed, "with {listeners:?}");
     }
 }
 

@@ -7,23 +7,24 @@ use waybill_domain::Timestamp;
 use waybill_domain::id::{AccountId, OrderId, SessionId};
 
 use crate::keys::{self, EXPIRES_AT};
-use crate::table::{StorageError, Table, from_item, to_item, to_value};
+use crate::operations::{QUERY, QueryInput};
+use crate::table::{StorageError, Table, back_off, from_item, to_item, to_value};
 use crate::transaction::{Refused, Transaction, Write};
 
-/// Orders that a connection may follow at once.
+/// Orders that a connection may follow at once, beside all of them.
 pub const MAX_FOLLOWED: usize = 20;
-/// In how many parts those are kept who follow all orders: 10,000 of them are four queries of some 400 KB.
-const PARTS: u8 = 4;
+/// How often a change of what a connection follows starts again when another frame of its was faster.
+const CHANGES: u32 = 12;
 
 /// What a connection can follow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
     /// The orders of a customer.
     Of(AccountId),
     Order(OrderId),
-    /// All orders; the part is of those who follow, not of what they follow.
-    All(u8),
+    /// All orders. Whoever is told reads all who listen, so more than one partition of them would save nobody a read.
+    All,
 }
 
 /// What staff may ask to follow.
@@ -34,18 +35,12 @@ pub enum Followed {
 }
 
 impl Followed {
-    fn topic(self, connection: &str) -> Topic {
+    fn topic(self) -> Topic {
         match self {
             Followed::Order(order) => Topic::Order(order),
-            Followed::All => Topic::All(part(connection)),
+            Followed::All => Topic::All,
         }
     }
-}
-
-/// API Gateway's ids differ in every letter.
-fn part(connection: &str) -> u8 {
-    let sum = connection.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
-    u8::try_from(sum % u32::from(PARTS)).unwrap_or_default()
 }
 
 /// An open WebSocket, and the session that it was opened for.
@@ -97,7 +92,7 @@ pub struct TicketRefused;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follows {
     Now,
-    /// It follows [`MAX_FOLLOWED`] orders.
+    /// It follows [`MAX_FOLLOWED`] orders, and asks for one more.
     TooMany,
     /// The connection is not known, or not any more.
     Unknown,
@@ -146,7 +141,7 @@ impl Table {
         let followed = |topic| match topic {
             Topic::Of(_) => None,
             Topic::Order(order) => Some(Followed::Order(order)),
-            Topic::All(_) => Some(Followed::All),
+            Topic::All => Some(Followed::All),
         };
         let follows = topics.into_iter().filter_map(followed).collect();
         let ends_at = Timestamp::from_second(expires_at).unwrap_or(Timestamp::MIN);
@@ -156,41 +151,52 @@ impl Table {
     /// Has a connection follow something beside the orders of its account. What is announced after that reaches it.
     pub async fn follow(&self, connection: &str, followed: Followed) -> Result<Follows, StorageError> {
         let key = keys::connection(connection);
-        let Some(item) = self.get(&key, true).await? else { return Ok(Follows::Unknown) };
-        let opened: Opened = from_item(item)?;
-        let topic = followed.topic(connection);
-        if !opened.topics.contains(&topic) {
-            if opened.topics.len() > MAX_FOLLOWED {
+        let topic = followed.topic();
+        let is_order = |topic: &Topic| matches!(topic, Topic::Order(_));
+        for attempt in 0..CHANGES {
+            let Some(item) = self.get(&key, true).await? else { return Ok(Follows::Unknown) };
+            let opened: Opened = from_item(item)?;
+            if opened.topics.contains(&topic) {
+                self.write(listen(topic, connection, &opened)?).await?;
+                return Ok(Follows::Now);
+            }
+            if is_order(&topic) && opened.topics.iter().filter(|topic| is_order(topic)).count() >= MAX_FOLLOWED {
                 return Ok(Follows::TooMany);
             }
             // First what a disconnect forgets it by, so that none is left behind.
             let write = Write::update(&key, "SET topics = list_append(topics, :topic)")
-                .only_if("attribute_exists(pk) AND size(topics) = :present")
-                .number(":present", i64::try_from(opened.topics.len()).unwrap_or(i64::MAX))
+                .only_if("topics = :present")
+                .value(":present", to_value(&opened.topics)?)
                 .value(":topic", AttributeValue::L(vec![to_value(&topic)?]));
-            match self.update(&write).await? {
-                Ok(_) => {}
-                // Frames of one connection come one after the other; one that was sent again has been here.
-                Err(item) if item.is_empty() => return Ok(Follows::Unknown),
-                Err(_) => {}
+            // Another frame was faster, for a client does not wait for one answer before it asks again.
+            if self.update(&write).await?.is_err() {
+                back_off(attempt).await;
+                continue;
             }
+            self.write(listen(topic, connection, &opened)?).await?;
+            return Ok(Follows::Now);
         }
-        self.write(listen(topic, connection, &opened)?).await?;
-        Ok(Follows::Now)
+        Err(StorageError::Busy("what a connection follows changed again and again".into()))
     }
 
     /// Has a connection follow something no more; what it does not follow it need not leave.
     pub async fn unfollow(&self, connection: &str, followed: Followed) -> Result<(), StorageError> {
-        let topic = followed.topic(connection);
+        let topic = followed.topic();
         self.delete(&keys::listener(topic, connection)).await?;
         let key = keys::connection(connection);
-        let Some(item) = self.get(&key, true).await? else { return Ok(()) };
-        let opened: Opened = from_item(item)?;
-        let Some(place) = opened.topics.iter().position(|followed| *followed == topic) else { return Ok(()) };
-        let write = Write::update(&key, format!("REMOVE topics[{place}]"))
-            .only_if(format!("topics[{place}] = :topic"))
-            .value(":topic", to_value(&topic)?);
-        self.update(&write).await.map(drop)
+        for attempt in 0..CHANGES {
+            let Some(item) = self.get(&key, true).await? else { return Ok(()) };
+            let opened: Opened = from_item(item)?;
+            let Some(place) = opened.topics.iter().position(|followed| *followed == topic) else { return Ok(()) };
+            let write = Write::update(&key, format!("REMOVE topics[{place}]"))
+                .only_if(format!("topics[{place}] = :topic"))
+                .value(":topic", to_value(&topic)?);
+            if self.update(&write).await?.is_ok() {
+                return Ok(());
+            }
+            back_off(attempt).await;
+        }
+        Err(StorageError::Busy("what a connection follows changed again and again".into()))
     }
 
     /// Forgets a connection; one that is not known is forgotten already.
@@ -220,7 +226,7 @@ impl Table {
         match listener.topic {
             Topic::Of(_) => self.disconnect(&listener.id).await,
             Topic::Order(order) => self.unfollow(&listener.id, Followed::Order(order)).await,
-            Topic::All(_) => self.unfollow(&listener.id, Followed::All).await,
+            Topic::All => self.unfollow(&listener.id, Followed::All).await,
         }
     }
 
@@ -234,10 +240,22 @@ impl Table {
         self.listeners(Topic::Order(order)).await
     }
 
-    /// Those who follow all orders: a query for each part, all at once.
+    /// Those who follow all orders: one query.
     pub async fn followers_of_all(&self) -> Result<Vec<Listener>, StorageError> {
-        let parts = try_join_all((0..PARTS).map(|part| self.listeners(Topic::All(part)))).await?;
-        Ok(parts.into_iter().flatten().collect())
+        self.listeners(Topic::All).await
+    }
+
+    /// Whether anybody listens to a topic: one read unit, consistent as [`Table::followers_of`] is.
+    pub async fn has_listeners(&self, topic: Topic) -> Result<bool, StorageError> {
+        let first = QueryInput::builder()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(keys::listeners(topic)))
+            .limit(1)
+            .consistent_read(true)
+            .build();
+        let answer = self.client.call(&QUERY, first).await.map_err(StorageError::from_sdk)?;
+        Ok(answer.count > 0)
     }
 
     /// Consistent, so that whoever was told that it follows misses nothing: a read unit for each 4 KB.

@@ -175,7 +175,7 @@ pub fn listeners(topic: Topic) -> String {
     match topic {
         Topic::Of(account) => format!("LISTENERS#{account}"),
         Topic::Order(order) => format!("LISTENERS#{order}"),
-        Topic::All(part) => format!("LISTENERS#ALL#{part}"),
+        Topic::All => "LISTENERS#ALL".into(),
     }
 }
 
@@ -552,15 +552,6 @@ pub fn documents_of(order: OrderNumber) -> String {
 /// The place of a document among its order's, 0 for the first. Fixed width, so that text sorts as numbers do.
 pub fn document(order: OrderNumber, place: usize) -> Key {
     Key { pk: documents_of(order), sk: format!("{DOCUMENT}{place:04}") }
-}
-
-pub fn documents_for(buyer: AccountId) -> String {
-    format!("ACCOUNT#{buyer}#DOCUMENTS")
-}
-
-pub fn own_document(buyer: AccountId, issued_at: Timestamp, order: OrderNumber, place: usize) -> Place {
-    let sk = by_time(issued_at, format_args!("{order}#{place:04}"));
-    Place { index: Index::Gsi1, pk: documents_for(buyer), sk }
 }
 
 pub fn documents_in(series: Series) -> String {
