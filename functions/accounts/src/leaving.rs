@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
 use orders::OrderView;
@@ -29,10 +30,6 @@ use crate::{App, Confirmed, last_administrator, not_changed};
 
 /// Orders that one page of an export has: at the 400 KB that an item can have, within the 6 MB of an answer of Lambda's.
 const EXPORT_PAGE: u8 = 10;
-/// Subscriptions that an export has.
-const EXPORTED_WAITS: u8 = 250;
-/// Documents that an export has.
-const EXPORTED_DOCUMENTS: u8 = 250;
 /// Orders that are listed in one go while an account is deleted.
 const ORDERS_PAGE: u8 = 100;
 /// Orders that are forgotten at once: of a customer with thousands, within the time that a request has.
@@ -51,9 +48,9 @@ pub struct Export {
     /// Who the caller is at the payment provider, where their saved ways to pay are; null until they first begin to pay.
     #[schema(required)]
     payment_customer: Option<String>,
-    /// What the caller waits for to be back in stock: the newest 250.
+    /// What the caller waits for to be back in stock.
     stock_subscriptions: Vec<Wait>,
-    /// Invoices and what corrects them: the newest 250. Those of older orders can be listed by the order.
+    /// Invoices of the page's orders, and what corrects them.
     documents: Vec<DocumentSummary>,
     /// The newest first, ten on a page.
     orders: Vec<OrderView>,
@@ -87,12 +84,16 @@ pub async fn export_account(
     let list = (&app.guard.cursors, list.as_str());
     let cursor = parameters.cursor(list, Cursor::among_orders);
     parameters.finish()?;
-    let (book, cart, waits, documents, orders) = tokio::try_join!(
+    let orders = async {
+        let orders = app.table.orders_in_full(caller.account, EXPORT_PAGE, cursor).await?;
+        let documents = try_join_all(orders.items.iter().map(|order| app.table.documents(order.id.number()))).await?;
+        Ok((orders, documents.concat()))
+    };
+    let (book, cart, stock_subscriptions, (orders, documents)) = tokio::try_join!(
         app.table.address_book(caller.account),
         app.table.cart(caller.account),
-        app.table.waits_of(caller.account, EXPORTED_WAITS, None),
-        app.table.documents_for(caller.account, EXPORTED_DOCUMENTS),
-        app.table.orders_in_full(caller.account, EXPORT_PAGE, cursor)
+        app.table.all_waits_of(caller.account),
+        orders
     )?;
     let (lines, cart_codes, cart_destination) =
         cart.map(|cart| (cart.lines, cart.codes, cart.destination)).unwrap_or_default();
@@ -105,8 +106,8 @@ pub async fn export_account(
         cart_codes,
         cart_destination,
         payment_customer: caller.holder.payer.as_ref().map(|payer| payer.customer.clone()),
-        stock_subscriptions: waits.items,
-        documents,
+        stock_subscriptions,
+        documents: documents.iter().map(DocumentSummary::from).collect(),
         orders,
         next,
     }))

@@ -13,25 +13,26 @@ use waybill_lambda::random;
 /// Keys that come of one secret, each for one use.
 #[derive(Clone)]
 pub struct Vault {
-    /// The present one, and those before it that second factors may still be sealed with.
+    /// Of each, the present one, and those before it that may still be in use.
     sealing: Vec<[u8; 32]>,
-    devices: hmac::Key,
-    refreshes: hmac::Key,
+    devices: Vec<hmac::Key>,
+    refreshes: Vec<hmac::Key>,
 }
 
 const NONCE: usize = 12;
 
 impl Vault {
-    /// Of a secret, and after it, apart by spaces, those that it replaced: what they sealed still opens.
+    /// Of a secret, and after it, apart by spaces, those that it replaced: what they sealed still opens, and what they signed
+    /// is still good.
     pub fn new(secrets: &str) -> Self {
         let key = |purpose: &str, secret: &str| {
             let mut key = [0; 32];
             key.copy_from_slice(digest(&SHA256, format!("{purpose}\n{secret}").as_bytes()).as_ref());
             key
         };
-        let present = secrets.split_whitespace().next().unwrap_or_default();
-        let signing = |purpose| hmac::Key::new(hmac::HMAC_SHA256, &key(purpose, present));
-        let sealing = secrets.split_whitespace().map(|secret| key("second factor", secret)).collect();
+        let of_each = |purpose: &'static str| secrets.split_whitespace().map(move |secret| key(purpose, secret));
+        let signing = |purpose| of_each(purpose).map(|key| hmac::Key::new(hmac::HMAC_SHA256, &key)).collect();
+        let sealing = of_each("second factor").collect();
         Vault { sealing, devices: signing("device"), refreshes: signing("refresh") }
     }
 
@@ -60,43 +61,50 @@ impl Vault {
     /// `password_at`: with a new one it is worth nothing. It opens nothing.
     pub fn device_token(&self, account: AccountId, password_at: i64) -> String {
         let device = random::secret()[..22].to_owned();
-        let tag = hmac::sign(&self.devices, format!("{account} {password_at} {device}").as_bytes());
-        format!("{device}.{}", BASE64_URL_SAFE_NO_PAD.encode(tag))
+        signed(self.devices.first(), &device, &format!("{account} {password_at} {device}"))
     }
 
     /// Whether this shop made the device token for this account with its present password.
     pub fn is_device_of(&self, account: AccountId, password_at: i64, token: &str) -> bool {
-        let parts =
-            token.split_once('.').and_then(|(device, tag)| Some((device, BASE64_URL_SAFE_NO_PAD.decode(tag).ok()?)));
-        parts.is_some_and(|(device, tag)| {
-            hmac::verify(&self.devices, format!("{account} {password_at} {device}").as_bytes(), &tag).is_ok()
-        })
+        signer(&self.devices, token, |device| format!("{account} {password_at} {device}")).is_some()
     }
 
     /// A refresh token's secret for a session.
     pub fn secret(&self, session: SessionId) -> String {
-        self.signed(session, &random::secret())
+        let seed = random::secret();
+        signed(self.refreshes.first(), &seed, &format!("{session} {seed}"))
     }
 
-    /// The one that follows another: the same for the same attempt, so that a reply that was lost can be given again.
+    /// The one that follows another: the same for the same attempt, so that a reply that was lost can be given again, also
+    /// while the vault's secret is renewed. So it is signed with what the other one was.
     pub fn next_secret(&self, session: SessionId, secret: &str, attempt: &IdempotencyKey) -> String {
-        let tag = hmac::sign(&self.refreshes, format!("{secret}\n{}", attempt.as_str()).as_bytes());
-        self.signed(session, &BASE64_URL_SAFE_NO_PAD.encode(tag))
+        let key = self.signer_of(session, secret).or(self.refreshes.first());
+        let tag = key.map(|key| hmac::sign(key, format!("{secret}\n{}", attempt.as_str()).as_bytes()));
+        let seed = tag.map(|tag| BASE64_URL_SAFE_NO_PAD.encode(tag)).unwrap_or_default();
+        signed(key, &seed, &format!("{session} {seed}"))
     }
 
     /// Whether a secret was made for this session, be it used or not: what was never one ends no session.
     pub fn is_secret_of(&self, session: SessionId, secret: &str) -> bool {
-        let parts =
-            secret.split_once('.').and_then(|(seed, tag)| Some((seed, BASE64_URL_SAFE_NO_PAD.decode(tag).ok()?)));
-        parts.is_some_and(|(seed, tag)| {
-            hmac::verify(&self.refreshes, format!("{session} {seed}").as_bytes(), &tag).is_ok()
-        })
+        self.signer_of(session, secret).is_some()
     }
 
-    fn signed(&self, session: SessionId, seed: &str) -> String {
-        let tag = hmac::sign(&self.refreshes, format!("{session} {seed}").as_bytes());
-        format!("{seed}.{}", BASE64_URL_SAFE_NO_PAD.encode(tag))
+    fn signer_of(&self, session: SessionId, secret: &str) -> Option<&hmac::Key> {
+        signer(&self.refreshes, secret, |seed| format!("{session} {seed}"))
     }
+}
+
+/// A token of what it begins with, which says what only the holder of the key can say.
+fn signed(key: Option<&hmac::Key>, beginning: &str, saying: &str) -> String {
+    let tag = key.map(|key| BASE64_URL_SAFE_NO_PAD.encode(hmac::sign(key, saying.as_bytes())));
+    format!("{beginning}.{}", tag.unwrap_or_default())
+}
+
+/// The key that a token was signed with.
+fn signer<'a>(keys: &'a [hmac::Key], token: &str, saying: impl Fn(&str) -> String) -> Option<&'a hmac::Key> {
+    let (beginning, tag) = token.split_once('.')?;
+    let (tag, saying) = (BASE64_URL_SAFE_NO_PAD.decode(tag).ok()?, saying(beginning));
+    keys.iter().find(|key| hmac::verify(key, saying.as_bytes(), &tag).is_ok())
 }
 
 #[cfg(test)]
@@ -128,6 +136,34 @@ mod tests {
         let sealed = renewed.seal(account(1), b"other bytes").unwrap();
         assert_eq!(Vault::new("one").open(account(1), &sealed), None);
         assert_eq!(Vault::new("two").open(account(1), &sealed).unwrap(), b"other bytes");
+    }
+
+    #[test]
+    fn what_a_replaced_secret_signed_is_still_good() {
+        let (replaced, renewed, other) = (Vault::new("one"), Vault::new("two one"), Vault::new("two"));
+        let device = replaced.device_token(account(1), 7);
+        assert!(renewed.is_device_of(account(1), 7, &device) && !other.is_device_of(account(1), 7, &device));
+        let device = renewed.device_token(account(1), 7);
+        assert!(other.is_device_of(account(1), 7, &device) && !replaced.is_device_of(account(1), 7, &device));
+        let session = "ses_00000000000000000000000001".parse().unwrap();
+        let secret = replaced.secret(session);
+        assert!(renewed.is_secret_of(session, &secret) && !other.is_secret_of(session, &secret));
+        // Whichever instance is asked while they are replaced, the same attempt gets the same token, which both know.
+        let attempt = "an-attempt".parse().unwrap();
+        let next = renewed.next_secret(session, &secret, &attempt);
+        assert_eq!(replaced.next_secret(session, &secret, &attempt), next);
+        assert!(renewed.is_secret_of(session, &next) && replaced.is_secret_of(session, &next));
+        let begun = renewed.secret(session);
+        assert!(other.is_secret_of(session, &renewed.next_secret(session, &begun, &attempt)));
+    }
+
+    #[test]
+    fn nothing_is_good_without_a_secret() {
+        let nothing = Vault::new(" ");
+        let session = "ses_00000000000000000000000001".parse().unwrap();
+        let (device, secret) = (nothing.device_token(account(1), 7), nothing.secret(session));
+        assert!(!nothing.is_device_of(account(1), 7, &device) && !nothing.is_secret_of(session, &secret));
+        assert_eq!(nothing.seal(account(1), b"twenty bytes of it.."), None);
     }
 
     #[test]

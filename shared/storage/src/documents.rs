@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use waybill_domain::Timestamp;
 use waybill_domain::document::{self, Document, DocumentSummary, Letterhead, NotDue, Series};
-use waybill_domain::id::{AccountId, OrderId, OrderNumber};
+use waybill_domain::id::{OrderId, OrderNumber};
 use waybill_domain::order::Order;
 
 use crate::keys::{self, Index, Item, SUMMARY};
@@ -53,8 +53,8 @@ enum Overtaken {
 
 impl Table {
     /// Issues all documents that an order is due as it stands, and answers those that it issued: a query and a read where
-    /// there are none; for each one more read and a transaction, of two units each for the number, the document and its
-    /// places in two lists.
+    /// there are none; for each one more read and a transaction, of two units each for the number and each KB of the document, and one
+    /// for its place in the series.
     pub async fn issue_documents(
         &self,
         id: OrderId,
@@ -120,11 +120,6 @@ impl Table {
         self.page(Index::Gsi2, &keys::documents_in(series), limit, cursor).await
     }
 
-    /// A customer's documents, the newest first, `limit` at most.
-    pub async fn documents_for(&self, buyer: AccountId, limit: u8) -> Result<Vec<DocumentSummary>, StorageError> {
-        Ok(self.page(Index::Gsi1, &keys::documents_for(buyer), limit, None).await?.items)
-    }
-
     async fn last(&self, series: Series) -> Result<Last, StorageError> {
         self.get(&keys::series(series), true).await?.map_or(Ok(Last::NONE), from_item)
     }
@@ -143,7 +138,6 @@ impl Table {
         let mut item = Item::from([(DOCUMENT.to_owned(), AttributeValue::M(to_item(document)?))]);
         item.insert(SUMMARY.to_owned(), AttributeValue::M(to_item(&summary)?));
         item.extend(keys::document(number, place).item());
-        item.extend(keys::own_document(order.buyer, document.issued_at, number, place).item());
         item.extend(keys::document_by_number(series, document.serial, number, place).item());
         let next = Last { last: document.serial, issued_at: document.issued_at };
         let count = Write::update(&keys::series(series), "SET #last = :next, issued_at = :now")

@@ -126,19 +126,26 @@ impl Table {
         self.page(Index::Gsi1, &keys::waits_of(account), limit, cursor).await
     }
 
-    /// Waits no longer for SKUs of this name, whatever product they were of; or, without a name, for nothing at all.
-    pub async fn end_waits(&self, account: AccountId, only: Option<&Sku>) -> Result<(), StorageError> {
-        let mut cursor = None;
+    /// All that an account waits for: a query for each 250.
+    pub async fn all_waits_of(&self, account: AccountId) -> Result<Vec<Wait>, StorageError> {
+        let (mut waits, mut cursor) = (Vec::new(), None);
         loop {
             let page = self.waits_of(account, u8::MAX, cursor).await?;
-            for wait in page.items.iter().filter(|wait| only.is_none_or(|sku| *sku == wait.sku)) {
-                self.wait_no_longer(account, wait.product_id, &wait.sku).await?;
-            }
+            waits.extend(page.items);
             match page.next {
                 Some(next) => cursor = Some(next),
-                None => return Ok(()),
+                None => return Ok(waits),
             }
         }
+    }
+
+    /// Waits no longer for SKUs of this name, whatever product they were of; or, without a name, for nothing at all.
+    pub async fn end_waits(&self, account: AccountId, only: Option<&Sku>) -> Result<(), StorageError> {
+        let waits = self.all_waits_of(account).await?;
+        for wait in waits.iter().filter(|wait| only.is_none_or(|sku| *sku == wait.sku)) {
+            self.wait_no_longer(account, wait.product_id, &wait.sku).await?;
+        }
+        Ok(())
     }
 
     /// Tells whoever waits for a SKU what there is to tell at this moment: a read, a query, and a write or two for each
