@@ -138,7 +138,7 @@ pub async fn read_top(
     parameters.finish()?;
     let Some(range) = range else { return Err(Problem::internal("a report is about no days")) };
     let sales = match &open.generation {
-        Some(generation) => app.table.sales_of(generation, open.currency, range).await?,
+        Some(generation) => app.table.sales_of(generation, open.currency, range, MAX_SOLD).await?,
         None => Some(Vec::new()),
     };
     let Some(sales) = sales else {

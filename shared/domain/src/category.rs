@@ -14,6 +14,8 @@ use crate::text::Slug;
 pub const MAX_CATEGORIES: usize = 1_000;
 /// Levels of the tree; a category at the top is on the first.
 pub const MAX_DEPTH: usize = 6;
+/// Bytes of all categories of a shop as JSON, for the tree is read and answered whole: one query of DynamoDB's.
+pub const MAX_TREE: usize = 1_000_000;
 /// Places among the children of one category.
 pub const MAX_POSITION: u32 = 1_000_000;
 
@@ -42,6 +44,8 @@ pub struct Category {
 pub enum Misplaced {
     /// The shop has [`MAX_CATEGORIES`].
     TooMany,
+    /// Together they would be larger than [`MAX_TREE`].
+    TooLarge,
     /// There is no such category to stand below.
     UnknownParent,
     /// It would stand below itself.
@@ -76,6 +80,10 @@ impl Tree {
         if tree.by_id.len() > MAX_CATEGORIES {
             return Err(Misplaced::TooMany);
         }
+        // What makes it smaller is never refused.
+        if tree.size() > MAX_TREE.max(self.size()) {
+            return Err(Misplaced::TooLarge);
+        }
         if category.parent_id.is_some_and(|parent| !tree.by_id.contains_key(&parent)) {
             return Err(Misplaced::UnknownParent);
         }
@@ -87,6 +95,12 @@ impl Tree {
             return Err(Misplaced::TooDeep);
         }
         Ok(tree)
+    }
+
+    /// Bytes of all categories as JSON.
+    fn size(&self) -> usize {
+        let of = |category: &Category| serde_json::to_vec(category).map_or(0, |text| text.len());
+        self.by_id.values().map(of).sum()
     }
 
     /// Those above a category, the nearest first.
@@ -223,5 +237,28 @@ mod tests {
         let tree = Tree::of((0..MAX_CATEGORIES as u128).map(|number| category(number, None, 0)));
         assert_eq!(tree.with(category(5_000, None, 0)), Err(Misplaced::TooMany));
         assert!(tree.with(category(5, Some(6), 0)).is_ok());
+    }
+
+    #[test]
+    fn the_texts_of_all_categories_are_a_megabyte_and_no_more() {
+        const LONGEST: usize = 5_000;
+        let described = |number, length| {
+            let mut category = category(number, None, 0);
+            category.description = "x".repeat(length).parse().unwrap();
+            category
+        };
+        let of = |count: u128| Tree::of((0..count).map(|number| described(number, LONGEST)));
+        let each = of(1).size();
+        let most = (MAX_TREE / each) as u128;
+        let tree = of(most);
+        let left = MAX_TREE - tree.size();
+        let less = each - LONGEST;
+        assert!(left > less, "choose another length");
+        assert_eq!(tree.with(described(most, left - less)).unwrap().size(), MAX_TREE);
+        assert_eq!(tree.with(described(most, left - less + 1)), Err(Misplaced::TooLarge));
+        // A shop that has more may have less.
+        let larger = of(most + 2);
+        assert!(larger.with(described(0, 10)).is_ok());
+        assert_eq!(larger.with(described(most + 2, 10)), Err(Misplaced::TooLarge));
     }
 }

@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 use waybill_domain::cart::MAX_LINES;
-use waybill_domain::category::{MAX_CATEGORIES, MAX_DEPTH, Misplaced};
+use waybill_domain::category::{MAX_CATEGORIES, MAX_DEPTH, MAX_TREE, Misplaced};
 use waybill_domain::order::{
     MAX_REFUNDS, MAX_RETURNS, MAX_SHIPMENTS, Refusal, UnitsRefused, refund, returns, shipping,
 };
@@ -361,6 +361,10 @@ impl From<CategoryRefused> for Problem {
             CategoryRefused::HasProducts => in_use("Products stand in it; move or archive them first."),
             CategoryRefused::Misplaced(Misplaced::TooMany) => {
                 Problem::new(Kind::TooMany, format!("A shop has at most {MAX_CATEGORIES} categories."))
+            }
+            CategoryRefused::Misplaced(Misplaced::TooLarge) => {
+                let detail = format!("The texts of all categories together would be more than {MAX_TREE} bytes.");
+                Problem::new(Kind::TooMany, detail)
             }
             CategoryRefused::Misplaced(Misplaced::UnknownParent) => {
                 Problem::invalid_field("/parent_id", "there is no such category")

@@ -75,7 +75,8 @@ impl Range {
     pub fn moments(&self, zone: &TimeZone) -> (Timestamp, Timestamp) {
         let begins = |day: Date| day.to_zoned(zone.clone()).map(|begins| begins.timestamp());
         let over = self.last.tomorrow().and_then(begins);
-        (begins(self.first).unwrap_or(Timestamp::MIN), over.unwrap_or(Timestamp::MAX))
+        let beyond = if self.first.year() < 0 { Timestamp::MIN } else { Timestamp::MAX };
+        (begins(self.first).unwrap_or(beyond), over.unwrap_or(Timestamp::MAX))
     }
 
     pub fn has(&self, day: Date) -> bool {

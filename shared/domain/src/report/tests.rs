@@ -214,6 +214,11 @@ fn a_range_begins_and_ends_at_the_shops_midnight() {
     );
     let all = Range::new(date(9999, 12, 31), date(9999, 12, 31)).unwrap();
     assert_eq!(all.moments(&zone("America/New_York").unwrap()).1, Timestamp::MAX);
+    // Beyond the last moment that there is, it is empty, and not all of time.
+    let (from, before) = all.moments(&zone("America/New_York").unwrap());
+    assert!(from >= "9999-12-30T22:00:00Z".parse().unwrap() && before == Timestamp::MAX, "{from}");
+    let first = Range::new(date(-9999, 1, 1), date(-9999, 1, 1)).unwrap();
+    assert_eq!(first.moments(&zone("Asia/Tokyo").unwrap()).0, Timestamp::MIN);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use waybill_domain::Date;
 use waybill_domain::id::{CategoryId, ProductId};
 use waybill_domain::money::Currency;
@@ -19,6 +19,8 @@ use crate::table::{StorageError, Table, from_item};
 
 /// SKUs of a month, in all months that a report touches, that it may add up.
 pub const MAX_SOLD: usize = 100_000;
+/// Months that are read at the same time.
+const MONTHS: usize = 4;
 
 /// What sold of a SKU.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,23 +56,26 @@ impl Table {
     }
 
     /// What sold in a range, in no order: for each month one query for each 1 MB, which are some three thousand SKUs, and half
-    /// a read unit for each 4 KB. None where more than [`MAX_SOLD`] are to be added up.
+    /// a read unit for each 4 KB. None where more than `at_most` SKUs of a month are to be added up, which is found out without
+    /// reading many more.
     pub async fn sales_of(
         &self,
         generation: &Generation,
         currency: Currency,
         range: Range,
+        at_most: usize,
     ) -> Result<Option<Vec<SkuSales>>, StorageError> {
         let months = range.months().map(async |month| {
             let pk = keys::sales_in(generation.number, currency, month);
             Ok::<_, StorageError>((month, self.partition(&pk, false).await?))
         });
-        let months = try_join_all(months).await?;
-        if months.iter().map(|(_, items)| items.len()).sum::<usize>() > MAX_SOLD {
-            return Ok(None);
-        }
-        let mut sales: BTreeMap<(ProductId, Sku), SkuSales> = BTreeMap::new();
-        for (month, items) in months {
+        let mut months = stream::iter(months).buffered(MONTHS);
+        let (mut sales, mut read) = (BTreeMap::<(ProductId, Sku), SkuSales>::new(), 0);
+        while let Some((month, items)) = months.try_next().await? {
+            read += items.len();
+            if read > at_most {
+                return Ok(None);
+            }
             for item in items {
                 let Some(sold) = sold(&item, month, range)? else { continue };
                 let key = (sold.product_id, sold.sku.clone());

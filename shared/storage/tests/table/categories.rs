@@ -1,6 +1,6 @@
 //! The tree of categories.
 
-use waybill_domain::category::{Category, Misplaced, Tree};
+use waybill_domain::category::{Category, MAX_TREE, Misplaced, Tree};
 use waybill_domain::text::Slug;
 use waybill_storage::categories::CategoryRefused;
 
@@ -50,14 +50,22 @@ async fn a_change_is_for_the_version_that_was_read() {
 }
 
 #[tokio::test]
-async fn categories_are_all_read_also_where_they_are_more_than_one_answer_holds() {
+async fn categories_are_read_by_one_query_however_long_their_texts() {
     let shop = Shop::open().await;
-    for number in 0..60 {
+    let described = |number| {
         let mut category = category(&format!("category-{number:02}"));
         category.description = "🍵".repeat(5000).parse().unwrap();
-        shop.table.create_category(&category).await.unwrap();
+        category
+    };
+    let most = MAX_TREE / serde_json::to_vec(&described(0)).unwrap().len();
+    for number in 0..most {
+        shop.table.create_category(&described(number)).await.unwrap();
     }
-    assert_eq!(tree(&shop).await.in_order().len(), 60);
+    let refused = reasons(shop.table.create_category(&described(most)).await);
+    assert_eq!(refused, [CategoryRefused::Misplaced(Misplaced::TooLarge)]);
+    shop.wire.calls();
+    assert_eq!(tree(&shop).await.in_order().len(), most);
+    assert_eq!(shop.wire.calls(), ["Query"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ mod orders;
 mod recounting;
 
 use waybill_domain::report::Counts;
-use waybill_storage::tallies::{SkuSales, Told};
+use waybill_storage::tallies::{MAX_SOLD, SkuSales, Told};
 
 use self::orders::{added_up, always, counted, counting, invented, later, stream};
 use self::recounting::recount;
@@ -119,7 +119,8 @@ async fn the_stream_tells_of_orders_carts_and_customers_and_of_nothing_else() {
     (day.carts, day.customers) = (1, 1);
     assert_eq!((days.len(), days.pop_first(), sales), (1, expected.pop_first(), sold));
     let generation = shop.table.current_tally().await.unwrap().unwrap();
-    let sold: Vec<SkuSales> = shop.table.sales_of(&generation, usd(0).currency, always()).await.unwrap().unwrap();
+    let sold: Vec<SkuSales> =
+        shop.table.sales_of(&generation, usd(0).currency, always(), MAX_SOLD).await.unwrap().unwrap();
     assert_eq!((&sold[0].category_ids, &sold[0].title), (&tea.category_ids, &tea.title));
     assert!(!sold[0].category_ids.is_empty());
 }

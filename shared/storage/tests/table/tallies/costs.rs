@@ -1,7 +1,7 @@
 //! What counting and reading cost.
 
 use waybill_domain::report::Range;
-use waybill_storage::tallies::Told;
+use waybill_storage::tallies::{MAX_SOLD, Told};
 
 use super::orders::{counting, invented};
 use crate::shop::{Shop, at, usd};
@@ -69,9 +69,13 @@ async fn a_report_costs_the_same_at_ten_orders_and_at_a_thousand() {
         let placed: i64 = days.values().map(|counts| counts.placed).sum();
         assert_eq!((placed, days.len(), shop.wire.calls()), (orders as i64, 10, vec!["Query".to_owned()]));
         let of_days = shop.wire.units();
-        let sold = shop.table.sales_of(&generation, usd(0).currency, month).await.unwrap().unwrap();
+        let sold = shop.table.sales_of(&generation, usd(0).currency, month, MAX_SOLD).await.unwrap().unwrap();
         assert_eq!((sold.len(), shop.wire.calls()), (10, vec!["Query".to_owned(); 2]));
         costs.push((of_days, shop.wire.units()));
+        let at_most = async |most| shop.table.sales_of(&generation, usd(0).currency, month, most).await.unwrap();
+        assert_eq!(at_most(10).await.unwrap().len(), 10);
+        assert_eq!(at_most(9).await, None);
+        shop.wire.units();
         assert!(shop.is_elsewhere() || of_days <= 1.0, "{of_days}");
     }
     assert_eq!(costs[0], costs[1]);

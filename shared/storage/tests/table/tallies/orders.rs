@@ -12,7 +12,7 @@ use waybill_domain::order::{Command, Order};
 use waybill_domain::report::{Counts, Range, Sale, steps};
 use waybill_domain::totals::{Discounts, Shipping, Tax, Totals};
 use waybill_domain::{SignedDuration, Timestamp, report};
-use waybill_storage::tallies::Counting;
+use waybill_storage::tallies::{Counting, MAX_SOLD};
 
 use crate::shop::{Shop, at, cart_id, customer, pay, start_payment, usd};
 
@@ -34,7 +34,7 @@ pub fn always() -> Range {
 pub async fn counted(shop: &Shop) -> (BTreeMap<String, Counts>, BTreeMap<String, Sale>) {
     let Some(generation) = shop.table.current_tally().await.unwrap() else { return Default::default() };
     let days = shop.table.tally_of(&generation, usd(0).currency, always()).await.unwrap();
-    let sales = shop.table.sales_of(&generation, usd(0).currency, always()).await.unwrap().unwrap();
+    let sales = shop.table.sales_of(&generation, usd(0).currency, always(), MAX_SOLD).await.unwrap().unwrap();
     let nothing = Counts::default();
     let days = days.into_iter().filter(|(_, counts)| *counts != nothing).map(|(day, counts)| (day.to_string(), counts));
     let sales = sales.into_iter().filter(|sold| sold.sale != Sale::default());
