@@ -118,7 +118,15 @@ async fn an_ended_session_is_refused_at_once_here_there_and_everywhere() {
     here.delete(&path).await.assert_problem(404, "not-found");
 
     assert_eq!(elsewhere.delete("/v1/sessions/current").await.status, 204);
-    elsewhere.get("/v1/cart").await.assert_problem(401, "unauthorized");
+    // Whatever else is wrong, also where something is read while the session is looked for.
+    for path in ["/v1/cart", "/v1/orders?limit=x", "/v1/orders/x"] {
+        elsewhere.get(path).await.assert_problem(401, "unauthorized");
+    }
+    let wrong =
+        [("TEA", json!({ "quantity": "x" })), ("NONE", json!({ "quantity": 1 })), ("TEA", json!({ "quantity": 0 }))];
+    for (sku, line) in wrong {
+        elsewhere.put(&format!("/v1/cart/lines/{sku}"), line).await.assert_problem(401, "unauthorized");
+    }
     let third = log_in(&shop, &here).await;
     assert_eq!(here.delete("/v1/sessions").await.status, 204);
     for ended in [&here, &third] {

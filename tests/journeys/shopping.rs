@@ -44,6 +44,21 @@ async fn the_catalogue_is_read_in_pages_without_gaps_or_doubles() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sku_goes_into_the_cart_as_the_product_has_it_that_it_is_of_by_now() {
+    let shop = TestShop::open().await;
+    let category = shop.category().await;
+    let first = shop.product_in(&category, &[("TEA", 450, 10)]).await.text("/id");
+    let customer = shop.customer().await;
+    assert_eq!(customer.put_line("TEA", 1).await.body["total"]["amount"], 450);
+    let deleted = shop.administrator().await.delete(&format!("/v1/admin/products/{first}")).await;
+    assert_eq!(deleted.status, 204, "{}", deleted.body);
+    let second = shop.product_in(&category, &[("TEA", 999, 10)]).await.text("/id");
+    let cart = customer.put_line("TEA", 2).await;
+    assert_eq!((&cart.body["total"]["amount"], &cart.body["lines"][0]["product_id"]), (&json!(1998), &json!(second)));
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cart_is_priced_anew_each_time_it_is_looked_at() {
     let shop = TestShop::open().await;
     let category = shop.category().await;

@@ -455,6 +455,7 @@ fn api(table: &Table, guard: &Guard, stripe: &Stripe) -> Router {
         guard: guard.clone(),
         seal: seal.clone(),
         currency: "USD".parse().unwrap(),
+        owners: carts::Owners::default(),
         shelf,
     };
     let orders = orders::App { table: table.clone(), guard: guard.clone(), seal };

@@ -4,6 +4,7 @@
 mod change;
 mod drafts;
 mod guest;
+mod owners;
 mod view;
 
 use std::collections::{BTreeMap, HashMap};
@@ -25,9 +26,10 @@ use waybill_storage::drafts::Draft;
 use waybill_storage::pricing::Shelf;
 use waybill_web::Guard;
 use waybill_web::quote::Seal;
-use waybill_web::{Body, Caller, Fields, Problem, Segment};
+use waybill_web::{Bearer, Body, Caller, Fields, Problem, Segment};
 
 use change::CartChange;
+pub use owners::Owners;
 use view::CartView;
 
 #[derive(Clone, FromRef)]
@@ -37,6 +39,7 @@ pub struct App {
     pub seal: Seal,
     /// What carts are priced in.
     pub currency: Currency,
+    pub owners: Owners,
     /// The promotions, shipping methods and taxes that they are reckoned by.
     pub shelf: Shelf,
 }
@@ -91,8 +94,10 @@ pub fn routes(app: App) -> Router {
     responses((status = 200, description = "The whole cart at today's prices.", body = CartView)),
     security(("bearer" = [])),
 )]
-async fn read_cart(State(app): State<App>, caller: Caller) -> Result<Json<CartView>, Problem> {
-    app.look_at(&caller.into()).await
+async fn read_cart(State(app): State<App>, bearer: Bearer) -> Result<Json<CartView>, Problem> {
+    let cart = async { Ok(app.table.cart(bearer.account).await?) };
+    let (caller, cart) = bearer.beside(&app.guard, cart).await?;
+    app.seen(cart, &caller.into()).await
 }
 
 /// Change what the cart says beside its lines
@@ -146,11 +151,13 @@ pub struct Line {
 )]
 async fn set_line(
     State(app): State<App>,
-    caller: Caller,
+    bearer: Bearer,
     Segment(sku): Segment,
-    Body(body): Body<Line>,
+    body: Result<Body<Line>, Problem>,
 ) -> Result<Json<CartView>, Problem> {
-    app.set_line(&caller.into(), &sku, body).await
+    let found = async { app.find(bearer.account.into(), &sku, body?.0).await };
+    let (caller, found) = bearer.beside(&app.guard, found).await?;
+    app.put(&caller.into(), found).await
 }
 
 /// Take a SKU out of the cart
@@ -196,10 +203,24 @@ impl From<&Draft> for Whose {
     }
 }
 
+/// What a line is to be put in by.
+struct Found {
+    sku: Sku,
+    quantity: Quantity,
+    product_id: ProductId,
+    offer: Option<Offer>,
+    /// As it was before.
+    cart: Option<Cart>,
+}
+
 impl App {
     /// A cart as its owner sees it.
     async fn look_at(&self, whose: &Whose) -> Result<Json<CartView>, Problem> {
-        match self.table.cart(whose.owner).await? {
+        self.seen(self.table.cart(whose.owner).await?, whose).await
+    }
+
+    async fn seen(&self, cart: Option<Cart>, whose: &Whose) -> Result<Json<CartView>, Problem> {
+        match cart {
             Some(cart) => self.used(&cart, whose).await,
             None => Ok(Json(CartView::empty())),
         }
@@ -220,21 +241,50 @@ impl App {
     }
 
     async fn set_line(&self, whose: &Whose, sku: &str, body: Line) -> Result<Json<CartView>, Problem> {
+        let found = self.find(whose.owner, sku, body).await?;
+        self.put(whose, found).await
+    }
+
+    /// What a line is to be put in by: two reads at once.
+    async fn find(&self, owner: CartOwner, sku: &str, body: Line) -> Result<Found, Problem> {
         let mut fields = Fields::default();
         let quantity = fields.take("/quantity", body.quantity.try_into());
         let quantity = fields.finish(|| quantity)?;
         let unknown = || Problem::not_found("SKU");
         let sku: Sku = sku.parse().map_err(|_| unknown())?;
-        let (product_id, known) = tokio::try_join!(self.table.owner_of(&sku), self.table.cart(whose.owner))?;
-        let product_id = product_id.ok_or_else(unknown)?;
+        let cart = async { Ok(self.table.cart(owner).await?) };
+        let (sold, cart) = tokio::try_join!(self.sold(&sku), cart)?;
+        let (product_id, offer) = sold.ok_or_else(unknown)?;
+        Ok(Found { sku, quantity, product_id, offer, cart })
+    }
+
+    /// Whose a SKU is, and its offer: one read, and another one before where this process has not met the SKU.
+    async fn sold(&self, sku: &Sku) -> Result<Option<(ProductId, Option<Offer>)>, Problem> {
+        let offer =
+            async |product| self.table.offers(&[(sku.clone(), product)]).await.map(|mut found| found.remove(sku));
+        if let Some(product) = self.owners.of(sku)
+            && let Some(offer) = offer(product).await?
+        {
+            return Ok(Some((product, Some(offer))));
+        }
+        let Some(product) = self.table.owner_of(sku).await? else { return Ok(None) };
+        self.owners.note(sku.clone(), product);
+        Ok(Some((product, offer(product).await?)))
+    }
+
+    /// Puts the line in, and meanwhile reads what else is in the cart.
+    async fn put(&self, whose: &Whose, found: Found) -> Result<Json<CartView>, Problem> {
+        let Found { sku, quantity, product_id, offer, cart: known } = found;
         let (currency, mut skus) =
             known.map_or((self.currency, BTreeMap::new()), |cart| (cart.currency, products_of(&cart)));
-        skus.insert(sku.clone(), product_id);
-        let offers = self.offers(&skus).await?;
+        skus.remove(&sku);
         // A line says what its SKU cost when it was set.
-        let price = offers.get(&sku).and_then(|offer| offer.price_in(currency)).map(|price| price.amount);
+        let price = offer.as_ref().and_then(|offer| offer.price_in(currency)).map(|price| price.amount);
         let line = CartLine { product_id, quantity, price };
-        let cart = self.table.set_cart_line(whose.owner, &sku, line, self.fresh_cart()).await?;
+        let put = async { Ok(self.table.set_cart_line(whose.owner, &sku, line, self.fresh_cart()).await?) };
+        let (cart, mut offers) = tokio::try_join!(put, self.offers(&skus))?;
+        offers.extend(offer.map(|offer| (sku.clone(), offer)));
+        skus.insert(sku, product_id);
         // Another device may have put in what was not looked at.
         let is_known = products_of(&cart).iter().all(|(sku, product)| skus.get(sku) == Some(product));
         if is_known { self.shown_at(&cart, offers, whose).await } else { self.shown(&cart, whose).await }

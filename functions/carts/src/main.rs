@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use carts::{App, routes};
+use carts::{App, Owners, routes};
 use waybill_domain::money::Currency;
 use waybill_lambda::aws::Aws;
 use waybill_lambda::{Error, clock, log, settings};
@@ -17,13 +17,14 @@ async fn main() -> Result<(), Error> {
     let (key, currency, seconds) = settings::read(|variables| {
         (variables.text("QUOTE_KEY_SECRET"), variables.text("SHOP_CURRENCY"), variables.text("PRICING_SECONDS"))
     })?;
-    let (seal, currency) = (Seal::new(&aws.secret(&key).await?), currency.parse::<Currency>()?);
+    let currency = currency.parse::<Currency>()?;
     if !currency.is_charged_as_counted() {
         return Err(format!("a shop cannot sell in {currency}: Stripe counts other minor units of it").into());
     }
     let table = aws.table()?;
-    let guard = Guard::start(table.clone(), clock::now()).await?;
+    let (key, guard) = tokio::try_join!(aws.secret(&key), Guard::start(table.clone(), clock::now()))?;
+    let (seal, owners) = (Seal::new(&key), Owners::default());
     let shelf = Shelf::new(table.clone(), Duration::from_secs(seconds.parse()?));
     let limits = Some(guard.limits.clone());
-    waybill_web::run(routes(App { table, guard, seal, currency, shelf }), limits).await
+    waybill_web::run(routes(App { table, guard, seal, currency, owners, shelf }), limits).await
 }

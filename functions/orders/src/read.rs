@@ -13,7 +13,7 @@ use waybill_storage::orders::OrderSummary;
 use waybill_storage::{Cursor, Table};
 use waybill_web::openapi::Paging;
 use waybill_web::query::{List, Parameters};
-use waybill_web::{Caller, Guard, Problem, Segment, Staff, may};
+use waybill_web::{Bearer, Guard, Problem, Segment, Staff, may};
 
 use crate::view::OrderView;
 
@@ -46,11 +46,13 @@ fn placed(parameters: &mut Parameters) -> Placed {
 pub async fn list_own_orders(
     State(table): State<Table>,
     State(guard): State<Guard>,
-    caller: Caller,
+    bearer: Bearer,
     mut parameters: Parameters,
 ) -> Result<Json<List<OrderSummary>>, Problem> {
     let placed = placed(&mut parameters);
-    page(&table, &guard, Orders::Of(caller.account), placed, parameters).await
+    let page = page(&table, &guard, Orders::Of(bearer.account), placed, parameters);
+    let (_, page) = bearer.beside(&guard, page).await?;
+    Ok(page)
 }
 
 /// List orders
@@ -139,15 +141,19 @@ async fn page(
 )]
 pub async fn read_order(
     State(table): State<Table>,
-    caller: Caller,
+    State(guard): State<Guard>,
+    bearer: Bearer,
     Segment(id): Segment,
 ) -> Result<Json<OrderView>, Problem> {
     let unknown = || Problem::not_found("order");
-    let order = match (id.parse::<OrderId>(), id.parse::<OrderNumber>()) {
-        (Ok(id), _) => table.order(id).await?,
-        (Err(_), Ok(number)) => table.order_numbered(number).await?,
-        (Err(_), Err(_)) => None,
+    let order = async {
+        Ok(match (id.parse::<OrderId>(), id.parse::<OrderNumber>()) {
+            (Ok(id), _) => table.order(id).await?,
+            (Err(_), Ok(number)) => table.order_numbered(number).await?,
+            (Err(_), Err(_)) => None,
+        })
     };
+    let (caller, order) = bearer.beside(&guard, order).await?;
     let order = order.filter(|order| caller.may_see(order)).ok_or_else(unknown)?;
     Ok(Json(order.into()))
 }

@@ -112,6 +112,17 @@ impl Bearer {
         }
     }
 
+    /// The caller, and what is read for them meanwhile: in the time of one read, not of two. For reading only, since nobody
+    /// knows yet whether the session stands; whoever is no caller is told of nothing else.
+    pub async fn beside<T>(
+        self,
+        guard: &Guard,
+        reading: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<(Caller, T), Problem> {
+        let (caller, read) = tokio::join!(self.caller(guard), reading);
+        Ok((caller?, read?))
+    }
+
     /// The token says who opened the session; whether it still stands, and what its holder may do, the table says.
     async fn leaver(self, guard: &Guard) -> Result<Caller, Problem> {
         let (Bearer { account, session }, now) = (self, clock::now());
