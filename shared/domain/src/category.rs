@@ -248,14 +248,11 @@ mod tests {
             category
         };
         let of = |count: u128| Tree::of((0..count).map(|number| described(number, LONGEST)));
-        let each = of(1).size();
-        let most = (MAX_TREE / each) as u128;
+        let most = (1..).find(|most| of(*most + 1).size() > MAX_TREE).unwrap();
         let tree = of(most);
-        let left = MAX_TREE - tree.size();
-        let less = each - LONGEST;
-        assert!(left > less, "choose another length");
-        assert_eq!(tree.with(described(most, left - less)).unwrap().size(), MAX_TREE);
-        assert_eq!(tree.with(described(most, left - less + 1)), Err(Misplaced::TooLarge));
+        let left = MAX_TREE - tree.size() - Tree::of([described(most, 0)]).size();
+        assert_eq!(tree.with(described(most, left)).unwrap().size(), MAX_TREE);
+        assert_eq!(tree.with(described(most, left + 1)), Err(Misplaced::TooLarge));
         // A shop that has more may have less.
         let larger = of(most + 2);
         assert!(larger.with(described(0, 10)).is_ok());
