@@ -172,7 +172,6 @@ async fn live(shop: &TestShop, is_watched: bool) -> Vec<(&'static str, Usage)> {
         assert_eq!(socket.next().await["type"], "order.placed", "it has seen all of it");
         socket.close().await;
     }
-    quiet(shop).await;
     steps
 }
 

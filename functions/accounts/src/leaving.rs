@@ -87,7 +87,7 @@ pub async fn export_account(
     let orders = async {
         let orders = app.table.orders_in_full(caller.account, EXPORT_PAGE, cursor).await?;
         let documents = try_join_all(orders.items.iter().map(|order| app.table.documents(order.id.number()))).await?;
-        Ok((orders, documents.concat()))
+        Ok((orders, documents))
     };
     let (book, cart, stock_subscriptions, (orders, documents)) = tokio::try_join!(
         app.table.address_book(caller.account),
@@ -107,7 +107,7 @@ pub async fn export_account(
         cart_destination,
         payment_customer: caller.holder.payer.as_ref().map(|payer| payer.customer.clone()),
         stock_subscriptions,
-        documents: documents.iter().map(DocumentSummary::from).collect(),
+        documents: documents.iter().flatten().map(DocumentSummary::from).collect(),
         orders,
         next,
     }))

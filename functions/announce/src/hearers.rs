@@ -1,8 +1,9 @@
 //! Leaves unsent what nobody would be pushed: most orders change while no browser follows them.
 
 use std::collections::BTreeSet;
+use std::future::ready;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use waybill_storage::connections::Topic;
 use waybill_storage::{StorageError, Table};
 
@@ -43,13 +44,7 @@ async fn heard(table: &Table, topics: BTreeSet<Topic>) -> Result<Option<BTreeSet
     if table.has_listeners(Topic::All).await? {
         return Ok(None);
     }
-    let mut asked = stream::iter(topics.into_iter().map(async |topic| (topic, table.has_listeners(topic).await)))
-        .buffer_unordered(AT_ONCE);
-    let mut heard = BTreeSet::new();
-    while let Some((topic, has_listeners)) = asked.next().await {
-        if has_listeners? {
-            heard.insert(topic);
-        }
-    }
-    Ok(Some(heard))
+    let asked = topics.into_iter().map(async |topic| Ok(table.has_listeners(topic).await?.then_some(topic)));
+    let heard = stream::iter(asked).buffer_unordered(AT_ONCE).try_filter_map(|heard| ready(Ok(heard)));
+    heard.try_collect().await.map(Some)
 }

@@ -91,8 +91,7 @@ pub struct Queues {
 
 /// Sends what the records announce, in order, and appends to the feeds what is pushed. Answers the first record that some
 /// queue or feed did not take; it and those behind it come again, which consumers expect. What no browser follows is in the
-/// feeds only. A record that cannot be read holds
-/// nobody up: which it was is a dead letter.
+/// feeds only. A record that cannot be read holds nobody up: which it was is a dead letter.
 pub async fn relay(
     client: &Client,
     table: &Table,

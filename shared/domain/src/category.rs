@@ -81,7 +81,8 @@ impl Tree {
             return Err(Misplaced::TooMany);
         }
         // What makes it smaller is never refused.
-        if tree.size() > MAX_TREE.max(self.size()) {
+        let size = tree.size();
+        if size > MAX_TREE && size > self.size() {
             return Err(Misplaced::TooLarge);
         }
         if category.parent_id.is_some_and(|parent| !tree.by_id.contains_key(&parent)) {

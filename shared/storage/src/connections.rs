@@ -156,22 +156,20 @@ impl Table {
         for attempt in 0..CHANGES {
             let Some(item) = self.get(&key, true).await? else { return Ok(Follows::Unknown) };
             let opened: Opened = from_item(item)?;
-            if opened.topics.contains(&topic) {
-                self.write(listen(topic, connection, &opened)?).await?;
-                return Ok(Follows::Now);
-            }
-            if is_order(&topic) && opened.topics.iter().filter(|topic| is_order(topic)).count() >= MAX_FOLLOWED {
-                return Ok(Follows::TooMany);
-            }
-            // First what a disconnect forgets it by, so that none is left behind.
-            let write = Write::update(&key, "SET topics = list_append(topics, :topic)")
-                .only_if("topics = :present")
-                .value(":present", to_value(&opened.topics)?)
-                .value(":topic", AttributeValue::L(vec![to_value(&topic)?]));
-            // Another frame was faster, for a client does not wait for one answer before it asks again.
-            if self.update(&write).await?.is_err() {
-                back_off(attempt).await;
-                continue;
+            if !opened.topics.contains(&topic) {
+                if is_order(&topic) && opened.topics.iter().filter(|topic| is_order(topic)).count() >= MAX_FOLLOWED {
+                    return Ok(Follows::TooMany);
+                }
+                // First what a disconnect forgets it by, so that none is left behind.
+                let write = Write::update(&key, "SET topics = list_append(topics, :topic)")
+                    .only_if("topics = :present")
+                    .value(":present", to_value(&opened.topics)?)
+                    .value(":topic", AttributeValue::L(vec![to_value(&topic)?]));
+                // Another frame was faster, for a client does not wait for one answer before it asks again.
+                if self.update(&write).await?.is_err() {
+                    back_off(attempt).await;
+                    continue;
+                }
             }
             self.write(listen(topic, connection, &opened)?).await?;
             return Ok(Follows::Now);

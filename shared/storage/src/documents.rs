@@ -53,8 +53,8 @@ enum Overtaken {
 
 impl Table {
     /// Issues all documents that an order is due as it stands, and answers those that it issued: a query and a read where
-    /// there are none; for each one more read and a transaction, of two units each for the number and each KB of the document, and one
-    /// for its place in the series.
+    /// there are none; for each one more read and a transaction, of two units each for the number and each KB of the
+    /// document, and one for its place in the series.
     pub async fn issue_documents(
         &self,
         id: OrderId,

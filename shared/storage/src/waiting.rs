@@ -126,7 +126,7 @@ impl Table {
         self.page(Index::Gsi1, &keys::waits_of(account), limit, cursor).await
     }
 
-    /// All that an account waits for: a query for each 250.
+    /// All that an account waits for: a query for each 255.
     pub async fn all_waits_of(&self, account: AccountId) -> Result<Vec<Wait>, StorageError> {
         let (mut waits, mut cursor) = (Vec::new(), None);
         loop {
