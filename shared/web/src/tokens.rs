@@ -1,6 +1,7 @@
 //! Access tokens: Ed25519 JWTs that any function can verify and only `accounts` can sign.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use jsonwebtoken::errors::ErrorKind;
@@ -15,12 +16,14 @@ pub const AUDIENCE: &str = "waybill-api";
 /// Seconds that an access token lives.
 pub const ACCESS_LIFETIME: i64 = 15 * 60;
 /// Clocks may differ by this many seconds.
-const LEEWAY: u64 = 5;
+const LEEWAY: u32 = 5;
 /// Seconds between two looks for a key that is not known, so that forged tokens cannot make us read the table.
 const REFRESH_PAUSE: i64 = 10;
 
 /// Seconds after which the keys are read again, so that one that is not published any more dies everywhere.
 const KEYS_LIFETIME: i64 = 5 * 60;
+/// Tokens that a process knows again, some 600 bytes of each.
+const MOST: usize = 1_000;
 /// What the header of an access token says that it is (RFC 9068).
 pub const TOKEN_TYPE: &str = "at+jwt";
 
@@ -80,7 +83,7 @@ impl Keys {
         rules.set_audience(&[AUDIENCE]);
         rules.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
         rules.validate_nbf = true;
-        rules.leeway = LEEWAY;
+        rules.leeway = LEEWAY.into();
         match decode::<Claims>(token, key, &rules) {
             Ok(token) => Ok(token.claims),
             Err(error) if *error.kind() == ErrorKind::ExpiredSignature => Err(Rejected::Expired),
@@ -90,30 +93,49 @@ impl Keys {
 }
 
 /// Knows the published keys, and looks again when a token names one that it does not know, or after
-/// [`KEYS_LIFETIME`] seconds.
+/// [`KEYS_LIFETIME`] seconds. Until then it knows a token again that it has verified: who is in a shop asks for many things.
 #[derive(Clone)]
 pub struct Verifier {
     table: Table,
-    known: Arc<RwLock<Known>>,
+    known: Arc<Mutex<Known>>,
 }
 
 struct Known {
     keys: Keys,
     read_at: Timestamp,
+    /// Tokens that one of these keys has signed.
+    good: HashMap<String, Claims>,
+}
+
+impl Known {
+    fn verify(&mut self, token: &str, now: Timestamp) -> Result<Claims, Rejected> {
+        if let Some(claims) = self.good.get(token) {
+            let is_over = claims.exp < now.as_second() - i64::from(LEEWAY);
+            return if is_over { Err(Rejected::Expired) } else { Ok(claims.clone()) };
+        }
+        let claims = self.keys.verify(token)?;
+        if self.good.len() >= MOST {
+            self.good.clear();
+        }
+        self.good.insert(token.to_owned(), claims.clone());
+        Ok(claims)
+    }
 }
 
 impl Verifier {
     pub fn new(table: Table, keys: Vec<SigningKey>, now: Timestamp) -> Self {
-        Verifier { table, known: Arc::new(RwLock::new(Known { keys: Keys::new(keys), read_at: now })) }
+        let known = Known { keys: Keys::new(keys), read_at: now, good: HashMap::new() };
+        Verifier { table, known: Arc::new(Mutex::new(known)) }
     }
 
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
         let (mut verdict, age) = {
-            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            (known.keys.verify(token), now.as_second() - known.read_at.as_second())
+            let mut known = self.known();
+            (known.verify(token, now), now.as_second() - known.read_at.as_second())
         };
         if age >= KEYS_LIFETIME || (verdict == Err(Rejected::UnknownKey) && age >= REFRESH_PAUSE) {
-            verdict = self.look_again(now).await?.verify(token);
+            self.look_again(now).await?;
+            verdict = self.known().verify(token, now);
         }
         verdict.map_err(|rejected| match rejected {
             Rejected::UnknownKey | Rejected::Invalid => TokenError::Invalid,
@@ -121,12 +143,16 @@ impl Verifier {
         })
     }
 
-    async fn look_again(&self, now: Timestamp) -> Result<Keys, StorageError> {
+    async fn look_again(&self, now: Timestamp) -> Result<(), StorageError> {
         // Others who ask in the meantime do not read too.
-        self.known.write().unwrap_or_else(PoisonError::into_inner).read_at = now;
+        self.known().read_at = now;
         let keys = Keys::new(self.table.shared_keys().await?.signing_keys);
-        self.known.write().unwrap_or_else(PoisonError::into_inner).keys = keys.clone();
-        Ok(keys)
+        *self.known() = Known { keys, read_at: now, good: HashMap::new() };
+        Ok(())
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -136,6 +162,7 @@ mod tests {
     use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
     use base64::Engine;
     use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+    use jiff::SignedDuration;
     use jsonwebtoken::{EncodingKey, Header};
     use serde_json::{Value, json};
     use waybill_lambda::clock;
@@ -232,5 +259,37 @@ mod tests {
         let both = Keys::new(vec![new.public.clone(), old.public.clone()]);
         assert!(both.verify(&sign(&old)).is_ok() && both.verify(&sign(&new)).is_ok());
         assert_eq!(Keys::new(vec![new.public.clone()]).verify(&sign(&old)), Err(Rejected::UnknownKey));
+    }
+
+    #[test]
+    fn a_token_that_is_known_again_ends_as_any_other_and_no_forged_one_is_known() {
+        let ours = pair("ours", 1);
+        let now = clock::now();
+        let mut known = Known { keys: Keys::new(vec![ours.public.clone()]), read_at: now, good: HashMap::new() };
+        let token = jsonwebtoken::encode(&header("ours"), &claims(), &ours.private).unwrap();
+        let first = known.verify(&token, now).unwrap();
+        let forged = format!("{}AA", &token[..token.len() - 2]);
+        for _ in 0..2 {
+            assert_eq!(known.verify(&token, now), Ok(first.clone()));
+            assert_eq!(known.verify(&forged, now), Err(Rejected::Invalid));
+        }
+        assert_eq!(known.good.len(), 1);
+        let last = Timestamp::from_second(first.exp + i64::from(LEEWAY)).unwrap();
+        assert_eq!(known.verify(&token, last), Ok(first));
+        assert_eq!(known.verify(&token, last + SignedDuration::from_secs(1)), Err(Rejected::Expired));
+    }
+
+    #[test]
+    fn so_many_tokens_are_known_again_and_no_more() {
+        let ours = pair("ours", 1);
+        let now = clock::now();
+        let mut known = Known { keys: Keys::new(vec![ours.public.clone()]), read_at: now, good: HashMap::new() };
+        for number in 0..=MOST {
+            let sid = format!("ses_{number:026}");
+            let token = jsonwebtoken::encode(&header("ours"), &with("sid", json!(sid)), &ours.private).unwrap();
+            known.verify(&token, now).unwrap();
+            assert!(known.good.len() <= MOST);
+        }
+        assert_eq!(known.good.len(), 1);
     }
 }
