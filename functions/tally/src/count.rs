@@ -7,8 +7,8 @@ use serde_json::Value;
 use waybill_domain::{SignedDuration, Timestamp};
 use waybill_lambda::{Error, clock};
 use waybill_storage::Table;
-use waybill_storage::order_counts::Standing;
 use waybill_storage::order_lists::{Orders, Placed};
+use waybill_storage::tallies::{Counting, Told};
 
 use crate::LONGEST;
 
@@ -47,7 +47,7 @@ impl Command {
         Some(Command::deserialize(payload).map_err(Into::into))
     }
 
-    pub async fn run(self, table: &Table) -> Result<Value, Error> {
+    pub async fn run(self, table: &Table, shop: &Counting) -> Result<Value, Error> {
         let begun_at = clock::now();
         let placed = Placed { from: None, before: self.count_orders.placed_before };
         let (mut from, mut done) = (None, Counted { orders: 0, counted: 0, next: None });
@@ -57,9 +57,9 @@ impl Command {
             let last = page.items.last().map(|order| order.placed_at);
             let ids = page.items.into_iter().map(|order| order.id);
             let orders = stream::iter(ids).map(|id| table.order(id)).buffer_unordered(AT_ONCE);
-            let standings = orders.try_filter_map(async |order| Ok(order.as_ref().map(Standing::from)));
-            let standings: Vec<_> = standings.try_collect().await?;
-            done.counted += table.count_orders(standings).await?;
+            let told = orders.try_filter_map(async |order| Ok(order.as_ref().map(Told::from)));
+            let told: Vec<_> = told.try_collect().await?;
+            done.counted += table.tally(told, shop, clock::now()).await?;
             from = page.next;
             if from.is_none() {
                 break;

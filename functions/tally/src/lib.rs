@@ -6,10 +6,8 @@ pub mod recount;
 use std::collections::BTreeSet;
 
 use waybill_domain::id::ProductId;
-use waybill_domain::order::Order;
 use waybill_domain::{SignedDuration, Timestamp};
 use waybill_lambda::stream::Record;
-use waybill_storage::order_counts::{Standing, order_of};
 use waybill_storage::search::product_of;
 use waybill_storage::tallies::{Counting, Told};
 use waybill_storage::{StorageError, Table};
@@ -19,28 +17,23 @@ const TOGETHER: usize = 25;
 /// How long a run that somebody asked for goes on, well below the function's timeout.
 const LONGEST: SignedDuration = SignedDuration::from_secs(240);
 
-/// Indexes the products that the records are about, as they are by now, counts where their orders stand, and counts for reports
-/// what they tell: each to its end, whatever becomes of the others. Answers the first record when something could not be done;
-/// what was done before is found done when they come again.
+/// Indexes the products that the records are about, as they are by now, and counts what orders, carts and accounts tell: each to
+/// its end, whatever becomes of the other. Answers the first record when something could not be done; what was done before is
+/// found done when they come again.
 pub async fn follow(table: &Table, shop: &Counting, records: Vec<Record>, now: Timestamp) -> Result<(), String> {
     let Some(first) = records.first().map(|record| record.sequence_number.clone()) else { return Ok(()) };
-    let (mut products, mut standings, mut told) = (BTreeSet::new(), Vec::new(), Vec::new());
+    let (mut products, mut told) = (BTreeSet::new(), Vec::new());
     for subject in records.into_iter().filter_map(subject) {
         match subject {
             Subject::Product(product) => {
                 products.insert(product);
             }
-            Subject::Order(order) => {
-                standings.push(Standing::from(&*order));
-                told.push(Told::from(&*order));
-            }
-            Subject::New(new) => told.push(new),
+            Subject::Counts(new) => told.push(new),
         }
     }
-    let (indexed, counted, tallied) =
-        tokio::join!(index(table, products), count_orders(table, standings), tally(table, told, shop, now));
+    let (indexed, tallied) = tokio::join!(index(table, products), tally(table, told, shop, now));
     let mut is_done = true;
-    for (what, done) in [("the index", indexed), ("the counts of orders", counted), ("the reports", tallied)] {
+    for (what, done) in [("the index", indexed), ("the counts", tallied)] {
         if let Err(error) = done {
             tracing::warn!(what, %error, "something does not follow the table");
             is_done = false;
@@ -58,19 +51,11 @@ async fn index(table: &Table, products: BTreeSet<ProductId>) -> Result<(), Stora
     Ok(())
 }
 
-async fn count_orders(table: &Table, standings: Vec<Standing>) -> Result<(), StorageError> {
-    if !standings.is_empty() {
-        let (told, counted) = (standings.len(), table.count_orders(standings).await?);
-        tracing::info!(told, counted, "orders were counted");
-    }
-    Ok(())
-}
-
 /// All of it in as few writes as that takes.
 async fn tally(table: &Table, told: Vec<Told>, shop: &Counting, now: Timestamp) -> Result<(), StorageError> {
     if !told.is_empty() {
-        let (records, steps) = (told.len(), table.tally(told, shop, now).await?);
-        tracing::info!(records, steps, "counted for reports");
+        let (records, news) = (told.len(), table.tally(told, shop, now).await?);
+        tracing::info!(records, news, "orders, carts and accounts were counted");
     }
     Ok(())
 }
@@ -78,9 +63,8 @@ async fn tally(table: &Table, told: Vec<Told>, shop: &Counting, now: Timestamp) 
 /// What a record is about.
 enum Subject {
     Product(ProductId),
-    Order(Box<Order>),
-    /// A cart or an account, which counts for reports.
-    New(Told),
+    /// An order, a cart or an account.
+    Counts(Told),
 }
 
 /// None where a record cannot be read: it could not be the next time, and those behind it wait. A count or a recount finds what
@@ -89,12 +73,9 @@ fn subject(record: Record) -> Option<Subject> {
     let sequence_number = record.sequence_number;
     let read = record.content.map_err(|error| error.to_string()).and_then(|record| {
         let (keys, image) = (&record.change.keys, &record.change.new_image);
-        let subject = if let Some(order) = order_of(image) {
-            order.map(|order| Some(Subject::Order(Box::new(order))))
-        } else if let Some(told) = Told::of(image) {
-            told.map(|told| Some(Subject::New(told)))
-        } else {
-            Ok(product_of(keys, image).map(Subject::Product))
+        let subject = match Told::of(image) {
+            Some(told) => told.map(|told| Some(Subject::Counts(told))),
+            None => Ok(product_of(keys, image).map(Subject::Product)),
         };
         subject.map_err(|error| error.to_string())
     });

@@ -18,7 +18,7 @@ async fn main() -> Result<(), Error> {
     let table = &Aws::from_environment()?.table()?;
     let serve = service_fn(|event: LambdaEvent<Value>| async move {
         if let Some(command) = count::Command::read(&event.payload) {
-            return command?.run(table).await;
+            return command?.run(table, shop).await;
         }
         if let Some(command) = recount::Command::read(&event.payload) {
             return command?.run(table, shop).await;

@@ -451,20 +451,15 @@ pub fn order_counts() -> Key {
     Key { pk: "ORDER_COUNTS".into(), sk: "ORDER_COUNTS".into() }
 }
 
-/// What an order was counted as.
-pub fn counted_order(number: OrderNumber) -> Key {
-    Key { pk: format!("COUNTED#{number}"), sk: "COUNTED".into() }
-}
-
 /// Which generation of the counts behind reports is in force, and which is being made.
 pub fn generations() -> Key {
     Key { pk: "TALLY".into(), sk: "TALLY".into() }
 }
 
-/// The sort key of every note of what was counted for reports.
+/// The sort key of every note of what was counted.
 pub const TALLIED: &str = "TALLIED";
 
-/// What of an order, a cart or an account was counted for reports.
+/// What of an order, a cart or an account was counted.
 pub fn tallied(subject: &str) -> Key {
     Key { pk: format!("{TALLIED}#{subject}"), sk: TALLIED.into() }
 }

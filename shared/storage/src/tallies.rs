@@ -1,6 +1,6 @@
-//! The counts behind reports. The stream tells of orders, carts and accounts; beside the counts lies how much of each was
-//! counted, and both are written in one transaction, so that everything counts once however often, in whatever order and in
-//! whatever batches it is told of.
+//! The counts behind reports, and how many orders stand where. The stream tells of orders, carts and accounts; beside the counts
+//! lies a note of each, how much of it was counted, and both are written in one transaction, so that everything counts once
+//! however often, in whatever order and in whatever batches it is told of.
 
 mod bundle;
 mod read;
@@ -10,6 +10,7 @@ mod told;
 use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use waybill_domain::id::{CategoryId, ProductId};
 use waybill_domain::money::Currency;
@@ -19,6 +20,8 @@ use waybill_domain::text::Sku;
 use waybill_domain::{TimeZone, Timestamp};
 
 use crate::keys::{self, Item};
+use crate::order_counts::{Moves, Standing};
+use crate::order_lists::selling;
 use crate::table::{StorageError, Table, back_off, from_item, to_item};
 use crate::transaction::{Refused, Transaction, Write};
 
@@ -26,13 +29,16 @@ pub use read::{MAX_SOLD, SkuSales};
 pub use recount::{NotBegun, Place, Recounted};
 pub use told::Told;
 
-use bundle::{Bundle, noted};
-use told::{Kind, longest};
+use bundle::{Bundle, Piece};
+use told::{Kind, latest};
 
-/// Writes of one transaction, which DynamoDB limits to 100; one is kept for the check of the generations.
-const MOST_WRITES: usize = 99;
+/// Writes of one transaction, which DynamoDB limits to 100; one is kept for the check of the generations, and one for where
+/// orders stand.
+const MOST_WRITES: usize = 98;
 /// What is looked at together, which is what one BatchGetItem reads.
 const TOGETHER: usize = 100;
+/// Items that are written at once.
+const AT_ONCE: usize = 16;
 /// How often counting starts again when others counted the same.
 const TRIES: u32 = 8;
 
@@ -81,27 +87,45 @@ impl Generation {
     }
 }
 
+/// What is noted of an order, a cart or an account.
+#[derive(Clone, Copy, Default)]
+struct Noted {
+    /// How many of its steps were counted.
+    steps: usize,
+    /// Where an order was counted as standing.
+    standing: Option<Standing>,
+}
+
+/// What of that which was told is news.
+struct News<'a> {
+    told: &'a Told,
+    noted: Noted,
+    pieces: Vec<Piece>,
+}
+
 impl Table {
-    /// Counts what was told, but for what was counted already, and answers how many steps were news. Of each hundred that
-    /// are told of: a BatchGetItem of half a read unit each, one of the offers that were sold; and transactions of two write
-    /// units for each subject that counts, for each day and for each SKU that was sold. The generations are one read unit.
+    /// Counts what was told, but for what was counted already, and answers of how many there was news; an order of which
+    /// there was none before can be found by its SKUs from now on. The generations are one read unit; of each hundred that
+    /// are told of: a BatchGetItem of half a read unit each, and one of the offers that were sold; a PutItem of one write unit
+    /// for each SKU of an order that is new; and transactions of two write units for each of which there is news, for each
+    /// day, for each SKU that was sold, and for where orders stand. A single write, as for an order that goes on and stands
+    /// where it stood, is one.
     pub async fn tally(
         &self,
         told: impl IntoIterator<Item = Told>,
         shop: &Counting,
         now: Timestamp,
     ) -> Result<usize, StorageError> {
-        let told = longest(told);
+        let told = latest(told);
         if told.is_empty() {
             return Ok(0);
         }
         // Read after it was told: whatever changed since a recount began is counted by it, or here.
         let generations = self.generations(shop, now).await?;
-        let mut counted = 0;
-        for generation in [Some(&generations.current), generations.building.as_ref()].into_iter().flatten() {
-            counted = self.tally_into(generation, &generations, &told, shop).await?;
+        if let Some(building) = &generations.building {
+            self.tally_into(building, &generations, &told, shop).await?;
         }
-        Ok(counted)
+        self.tally_into(&generations.current, &generations, &told, shop).await
     }
 
     async fn tally_into(
@@ -117,9 +141,9 @@ impl Table {
             let mut attempt = 0;
             loop {
                 match self.tally_together(generation, generations, &zone, together, shop).await? {
-                    Ok(steps) => break counted += steps,
-                    Err(steps) if attempt + 1 < TRIES => {
-                        counted += steps;
+                    Ok(news) => break counted += news,
+                    Err(news) if attempt + 1 < TRIES => {
+                        counted += news;
                         back_off(attempt).await;
                     }
                     Err(_) => return Err(StorageError::Busy("others count the same again and again".into())),
@@ -130,7 +154,7 @@ impl Table {
         Ok(counted)
     }
 
-    /// Answers how many steps were counted: all that were news, or as an error those before somebody else stood in the way.
+    /// Answers of how many the news was counted: of all, or as an error of those before somebody else stood in the way.
     async fn tally_together(
         &self,
         generation: &Generation,
@@ -139,32 +163,39 @@ impl Table {
         told: &[Told],
         shop: &Counting,
     ) -> Result<Result<usize, usize>, StorageError> {
-        let before = self.tallied(generation, told).await?;
-        let from = |told: &Told| before.get(&told.subject).copied().unwrap_or_default();
-        let is_news = |told: &Told, place: &usize| *place >= from(told) && !told.steps[*place].is_empty();
-        let news: Vec<(&Told, usize)> = told
-            .iter()
-            .flat_map(|told| {
-                (0..told.steps.len()).filter(move |place| is_news(told, place)).map(move |place| (told, place))
-            })
-            .collect();
+        let noted = self.noted(generation, told).await?;
+        // Where orders stand is counted once, and not by generations.
+        let is_current = generation == &generations.current;
+        let news = told.iter().filter_map(|told| {
+            let noted = noted.get(&told.subject).copied().unwrap_or_default();
+            let currency = told.currency.unwrap_or(shop.currency);
+            let steps = told.steps.iter().enumerate().skip(noted.steps).filter(|(_, step)| !step.is_empty());
+            let steps = steps.map(|(place, step)| Piece::Step { place, currency, day: day_of(step.at, zone) });
+            let version = |standing: &Standing| standing.version;
+            let standing = told.ordered.as_ref().map(|order| &order.standing).filter(|_| is_current);
+            let standing = standing.filter(|standing| Some(standing.version) > noted.standing.as_ref().map(version));
+            let pieces: Vec<_> = steps.chain(standing.map(|standing| Piece::Standing(*standing))).collect();
+            (!pieces.is_empty()).then_some(News { told, noted, pieces })
+        });
+        let news: Vec<_> = news.collect();
         let categories = self.categories_of(&news).await?;
         let (mut bundle, mut together, mut counted) = (Bundle::default(), 0, 0);
-        for (told, place) in news {
-            let day = day_of(told.steps[place].at, zone);
-            let currency = told.currency.unwrap_or(shop.currency);
-            // Empty steps between those that count need no note: whoever begins before them adds nothing.
-            let known = bundle.subjects.get(told.subject.as_str()).map(|(_, from, to)| (*from, *to));
-            let from = known.map_or(from(told), |(from, _)| from);
-            if !bundle.take(told, place, from, currency, day) {
-                if !self.commit_tally(generation, generations, std::mem::take(&mut bundle), &categories).await? {
-                    return Ok(Err(counted));
+        for News { told, noted, pieces } in &news {
+            // What will be noted of it before this bundle, and with it.
+            let (mut from, mut to) = (*noted, *noted);
+            for piece in pieces {
+                if !bundle.take(told, from, *piece) {
+                    let full = std::mem::take(&mut bundle);
+                    if !self.commit_tally(generation, generations, full, &categories).await? {
+                        return Ok(Err(counted));
+                    }
+                    counted += std::mem::take(&mut together);
+                    from = to;
+                    if !bundle.take(told, from, *piece) {
+                        return Err(StorageError::Broken(format!("{} is too large to be counted", told.subject)));
+                    }
                 }
-                counted += std::mem::take(&mut together);
-                let from = known.map_or(from, |(_, to)| to);
-                if !bundle.take(told, place, from, currency, day) {
-                    return Err(StorageError::Broken(format!("{} is too large to be counted", told.subject)));
-                }
+                to.go_on(*piece);
             }
             together += 1;
         }
@@ -174,24 +205,26 @@ impl Table {
         Ok(Ok(counted + together))
     }
 
-    /// How many steps of each were counted.
-    async fn tallied(&self, generation: &Generation, told: &[Told]) -> Result<HashMap<String, usize>, StorageError> {
+    /// What is noted of each.
+    async fn noted(&self, generation: &Generation, told: &[Told]) -> Result<HashMap<String, Noted>, StorageError> {
         let attribute = generation.attribute();
         let keys = told.iter().map(|told| keys::tallied(&told.subject).item()).collect();
         let items = self.batch(keys).await?.into_iter().filter_map(|item| {
             let subject = keys::of(&item)?.pk.strip_prefix(keys::TALLIED)?.strip_prefix('#')?.to_owned();
-            let steps = item.get(&attribute)?.as_n().ok()?.parse().ok()?;
-            Some((subject, steps))
+            let steps = item.get(&attribute).and_then(|steps| steps.as_n().ok()?.parse().ok()).unwrap_or_default();
+            let standing = item.contains_key(VERSION).then(|| from_item(item)).transpose();
+            Some(standing.map(|standing| (subject, Noted { steps, standing })))
         });
-        Ok(items.collect())
+        items.collect()
     }
 
     /// The categories of what is sold, as they are at this moment.
     async fn categories_of(
         &self,
-        news: &[(&Told, usize)],
+        news: &[News<'_>],
     ) -> Result<HashMap<(ProductId, Sku), Vec<CategoryId>>, StorageError> {
-        let sales = news.iter().flat_map(|(told, place)| &told.steps[*place].sales);
+        let steps = news.iter().flat_map(|News { told, pieces, .. }| pieces.iter().filter_map(|piece| piece.of(told)));
+        let sales = steps.flat_map(|step| &step.sales);
         let sold = sales.filter(|sold| sold.sale.units > 0);
         let sold: BTreeSet<_> = sold.map(|sold| (sold.product_id, sold.sku.clone())).collect();
         let sold: Vec<_> = sold.into_iter().collect();
@@ -215,15 +248,28 @@ impl Table {
         categories: &HashMap<(ProductId, Sku), Vec<CategoryId>>,
     ) -> Result<bool, StorageError> {
         let mut transaction = Transaction::new();
+        // Before an order counts: broken off in between, all of it is done again.
+        let new = bundle.noting.values().filter(|noting| noting.is_of_a_new_order());
+        let orders = new.filter_map(|noting| noting.told.ordered.as_ref());
+        let puts = orders.flat_map(|order| order.skus.iter().map(|sku| selling(sku, order.placed_at, order.id)));
+        let puts = puts.map(async |item| self.write(Write::put(item?)).await);
+        stream::iter(puts).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         // An order or an account is there to be counted by a recount that began meanwhile. Of a cart there is this note only.
-        if bundle.subjects.values().any(|(told, ..)| told.kept.as_ref().is_some_and(|kept| kept.kind == Kind::Cart)) {
+        if bundle.noting.values().any(|noting| noting.told.kept.as_ref().is_some_and(|kept| kept.kind == Kind::Cart)) {
             let check = Write::check(&keys::generations(), "#version = :version")
                 .name("#version", "version")
                 .number(":version", generations.version.into());
             transaction = transaction.write(check, |_| Ok(()));
         }
-        for (subject, (told, from, to)) in bundle.subjects {
-            transaction = transaction.write(noted(generation, subject, told, from, to)?, |_| Ok(()));
+        let mut moves = Moves::default();
+        for noting in bundle.noting.into_values() {
+            if let Some(standing) = &noting.to.standing {
+                moves.add(noting.from.standing.as_ref(), standing)?;
+            }
+            transaction = transaction.write(noting.write(generation)?, |_| Ok(()));
+        }
+        if let Some(count) = moves.write() {
+            transaction = transaction.write(count, |_| Ok(()));
         }
         // What was paid back and came back on the same day adds nothing to it.
         let days = bundle.days.into_iter().filter(|(_, counts)| *counts != Counts::default());
@@ -265,6 +311,19 @@ impl Table {
             }
         }
         Err(StorageError::Busy("the generations come and go".into()))
+    }
+}
+
+/// The attribute of a note that tells the version of an order as of which it is counted as standing somewhere.
+const VERSION: &str = "version";
+
+impl Noted {
+    /// With one more piece.
+    fn go_on(&mut self, piece: Piece) {
+        match piece {
+            Piece::Step { place, .. } => self.steps = place + 1,
+            Piece::Standing(standing) => self.standing = Some(standing),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use dynoxide::{AttributeValue, Item};
 use serde::Serialize;
 use serde_json::json;
 use waybill_domain::order::Order;
+use waybill_domain::report::steps;
 use waybill_storage::order_counts::OrderCounts;
 use waybill_storage::orders::OrderSummary;
 
@@ -15,7 +16,7 @@ use crate::shop::Shop;
 /// Of the requests that placed the orders: as long as a hash.
 pub const FINGERPRINT: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// All that is kept of an order: itself, what it was counted as, and that its SKUs were ordered with it. `change` is the
+/// All that is kept of an order: itself, what of it was counted, and that its SKUs were ordered with it. `change` is the
 /// number that its last change knows itself by.
 pub fn of(order: &Order, change: u64) -> Vec<Item> {
     let (id, number, status) = (order.id, order.id.number(), order.state.status());
@@ -45,14 +46,15 @@ pub fn of(order: &Order, change: u64) -> Vec<Item> {
     if order.version() > 1 {
         whole.insert("change".to_owned(), AttributeValue::N(change.to_string()));
     }
+    let counted = steps(order).iter().rposition(|step| !step.is_empty()).unwrap() + 1;
     let counted = json!({
-        "number": number,
+        "g1": counted,
         "version": order.version(),
         "status": status,
         "payment_status": order.payment_status(),
         "fulfilment_status": order.fulfilment_status(),
     });
-    let mut items = vec![whole, keyed(&counted, format!("COUNTED#{number}"), "COUNTED")];
+    let mut items = vec![whole, keyed(&counted, format!("TALLIED#{number}"), "TALLIED")];
     for line in &order.lines {
         items.push(keyed(&json!({ "summary": { "id": id } }), format!("SKU#{}#ORDERS", line.sku), &time));
     }

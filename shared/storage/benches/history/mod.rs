@@ -16,8 +16,9 @@ use waybill_domain::pricing::Pricing;
 use waybill_domain::product::Offer;
 use waybill_domain::text::Sku;
 use waybill_domain::{SignedDuration, Timestamp};
-use waybill_storage::order_counts::{OrderCounts, Standing};
+use waybill_storage::order_counts::OrderCounts;
 use waybill_storage::order_lists::{Orders, Placed};
+use waybill_storage::tallies::{Counting, Told};
 
 use crate::measure;
 use crate::shop::{self, STAFF, Shop, at, cart_id, customer, line, offer, product, usd};
@@ -119,7 +120,8 @@ async fn check_items() {
             order = shop.table.change_order(order.id, None, decide).await.unwrap();
         }
         assert_eq!(order.state.status(), status);
-        shop.table.count_orders([Standing::from(&order)]).await.unwrap();
+        let counting = Counting { currency: usd(0).currency, zone: "UTC".into() };
+        shop.table.tally([Told::from(&order)], &counting, order.placed_at).await.unwrap();
         items::check(&shop, &order).await;
     }
 }

@@ -2,26 +2,53 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use waybill_domain::Date;
 use waybill_domain::id::{CategoryId, ProductId};
 use waybill_domain::money::Currency;
 use waybill_domain::product::Title;
-use waybill_domain::report::{Counts, Sale, Sold};
+use waybill_domain::report::{Counts, Sale, Sold, Step};
 use waybill_domain::text::Sku;
 
 use super::told::Told;
-use super::{Generation, MOST_WRITES, net_on, units_on};
+use super::{Generation, MOST_WRITES, Noted, VERSION, net_on, units_on};
 use crate::keys;
+use crate::order_counts::Standing;
 use crate::table::{StorageError, to_item, to_value};
 use crate::transaction::Write;
+
+/// One thing that is to be counted.
+#[derive(Clone, Copy)]
+pub(super) enum Piece {
+    /// A step of what was told, and where it counts.
+    Step { place: usize, currency: Currency, day: Date },
+    /// Where an order stands.
+    Standing(Standing),
+}
+
+impl Piece {
+    /// The step that it is.
+    pub(super) fn of(self, told: &Told) -> Option<&Step> {
+        match self {
+            Piece::Step { place, .. } => told.steps.get(place),
+            Piece::Standing(_) => None,
+        }
+    }
+}
 
 /// What one transaction is to count.
 #[derive(Default)]
 pub(super) struct Bundle<'a> {
-    /// From which step to which.
-    pub(super) subjects: BTreeMap<&'a str, (&'a Told, usize, usize)>,
+    pub(super) noting: BTreeMap<&'a str, Noting<'a>>,
     pub(super) days: BTreeMap<(Currency, Date), Counts>,
     pub(super) sales: BTreeMap<Selling<'a>, Month<'a>>,
+}
+
+/// What is noted of one, and will be.
+pub(super) struct Noting<'a> {
+    pub(super) told: &'a Told,
+    pub(super) from: Noted,
+    pub(super) to: Noted,
 }
 
 /// Of which currency, month, product and SKU.
@@ -34,55 +61,72 @@ pub(super) struct Month<'a> {
 }
 
 impl<'a> Bundle<'a> {
-    /// Adds a step, unless the transaction would become too large.
-    pub(super) fn take(&mut self, told: &'a Told, place: usize, from: usize, currency: Currency, day: Date) -> bool {
-        let step = &told.steps[place];
-        let selling = |sold: &'a Sold| (currency, day.first_of_month(), sold.product_id, &sold.sku);
-        let new = usize::from(!self.subjects.contains_key(told.subject.as_str()))
-            + usize::from(!self.days.contains_key(&(currency, day)))
-            + step.sales.iter().filter(|sold| !self.sales.contains_key(&selling(sold))).count();
-        if self.subjects.len() + self.days.len() + self.sales.len() + new > MOST_WRITES {
+    /// Adds a piece of what was told, of which there is a note before this transaction, unless that would become too large.
+    pub(super) fn take(&mut self, told: &'a Told, noted: Noted, piece: Piece) -> bool {
+        let new = usize::from(!self.noting.contains_key(told.subject.as_str())) + self.needed(told, piece);
+        if self.noting.len() + self.days.len() + self.sales.len() + new > MOST_WRITES {
             return false;
         }
-        self.subjects.entry(&told.subject).or_insert((told, from, place)).2 = place + 1;
-        let counts = self.days.entry((currency, day)).or_default();
-        *counts = counts.plus(step.counts);
-        for sold in &step.sales {
-            let month = || Month { title: &sold.title, days: BTreeMap::new() };
-            let sale = self.sales.entry(selling(sold)).or_insert_with(month).days.entry(day.day()).or_default();
-            *sale = sale.plus(sold.sale);
+        self.noting.entry(&told.subject).or_insert(Noting { told, from: noted, to: noted }).to.go_on(piece);
+        if let (Piece::Step { currency, day, .. }, Some(step)) = (piece, piece.of(told)) {
+            let counts = self.days.entry((currency, day)).or_default();
+            *counts = counts.plus(step.counts);
+            for sold in &step.sales {
+                let month = || Month { title: &sold.title, days: BTreeMap::new() };
+                let month = self.sales.entry(selling(currency, day, sold)).or_insert_with(month);
+                let sale = month.days.entry(day.day()).or_default();
+                *sale = sale.plus(sold.sale);
+            }
         }
         true
     }
+
+    /// Writes of days and of SKUs that a piece takes, and others have not taken.
+    fn needed(&self, told: &Told, piece: Piece) -> usize {
+        let (Piece::Step { currency, day, .. }, Some(step)) = (piece, piece.of(told)) else { return 0 };
+        let sales = step.sales.iter().filter(|sold| !self.sales.contains_key(&selling(currency, day, sold)));
+        usize::from(!self.days.contains_key(&(currency, day))) + sales.count()
+    }
 }
 
-/// The note that steps were counted, if those before them were and none of them.
-pub(super) fn noted(
-    generation: &Generation,
-    subject: &str,
-    told: &Told,
-    from: usize,
-    to: usize,
-) -> Result<Write, StorageError> {
-    let number = |steps: usize| i64::try_from(steps).unwrap_or(i64::MAX);
-    let mut set = "SET #generation = :to".to_owned();
-    let mut kept = Vec::new();
-    if let Some(told) = &told.kept {
-        for (name, value) in to_item(told)? {
-            set += &format!(", #{name} = :{name}");
-            kept.push((name, value));
-        }
+fn selling(currency: Currency, day: Date, sold: &Sold) -> Selling<'_> {
+    (currency, day.first_of_month(), sold.product_id, &sold.sku)
+}
+
+impl Noting<'_> {
+    pub(super) fn is_of_a_new_order(&self) -> bool {
+        self.from.standing.is_none() && self.to.standing.is_some()
     }
-    let write = Write::update(&keys::tallied(subject), set)
-        .name("#generation", &generation.attribute())
-        .number(":to", number(to));
-    let write = match from {
-        0 => write.only_if("attribute_not_exists(#generation)"),
-        from => write.only_if("#generation = :from").number(":from", number(from)),
-    };
-    Ok(kept
-        .into_iter()
-        .fold(write, |write, (name, value)| write.name(&format!("#{name}"), &name).value(&format!(":{name}"), value)))
+
+    /// The note as it will be, if it is still as it was.
+    pub(super) fn write(&self, generation: &Generation) -> Result<Write, StorageError> {
+        let Noting { told, from, to } = self;
+        let number = |steps: usize| i64::try_from(steps).unwrap_or(i64::MAX);
+        let mut set = told.kept.as_ref().map(to_item).transpose()?.unwrap_or_default();
+        let mut before = Vec::new();
+        if to.steps != from.steps {
+            set.insert(generation.attribute(), AttributeValue::N(to.steps.to_string()));
+            before.push((generation.attribute(), (from.steps > 0).then(|| number(from.steps))));
+        }
+        if let Some(standing) = &to.standing
+            && to.standing != from.standing
+        {
+            set.extend(to_item(standing)?);
+            before.push((VERSION.to_owned(), from.standing.map(|standing| standing.version.into())));
+        }
+        let is_as_before = before.iter().map(|(name, number)| match number {
+            None => format!("attribute_not_exists(#{name})"),
+            Some(_) => format!("#{name} = :{name}_before"),
+        });
+        let is_as_before = is_as_before.collect::<Vec<_>>().join(" AND ");
+        let becomes: Vec<_> = set.keys().map(|name| format!("#{name} = :{name}")).collect();
+        let write = Write::update(&keys::tallied(&told.subject), format!("SET {}", becomes.join(", ")));
+        let write = set.into_iter().fold(write.only_if(is_as_before), |write, (name, value)| {
+            write.name(&format!("#{name}"), &name).value(&format!(":{name}"), value)
+        });
+        let before = before.into_iter().filter_map(|(name, number)| Some((format!(":{name}_before"), number?)));
+        Ok(before.fold(write, |write, (name, number)| write.number(&name, number)))
+    }
 }
 
 impl Month<'_> {

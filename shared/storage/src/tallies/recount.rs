@@ -10,8 +10,8 @@ use waybill_domain::money::Currency;
 use waybill_domain::order::Order;
 use waybill_domain::{Date, SignedDuration, Timestamp};
 
-use super::told::{Kept, Made, Told, longest};
-use super::{Counting, Generation, Generations};
+use super::told::{Kept, Made, Told, latest};
+use super::{AT_ONCE, Counting, Generation, Generations};
 use crate::keys::{self, Item, Key};
 use crate::operations::{SCAN, ScanInput};
 use crate::table::{StorageError, Table, from_item, to_item};
@@ -19,8 +19,6 @@ use crate::transaction::{Refused, Transaction, Write};
 
 /// For so long reports may go on reading what is in force no more, for they need not ask each time.
 const STILL_READ: SignedDuration = SignedDuration::from_secs(60);
-/// Items that are deleted at once.
-const AT_ONCE: usize = 16;
 
 /// Why no recount was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -97,7 +95,7 @@ impl Table {
             .map_err(StorageError::from_sdk)?;
         let items = answer.items.unwrap_or_default();
         let told = items.into_iter().filter_map(|item| told(item).transpose()).collect::<Result<Vec<_>, _>>()?;
-        let told = longest(told);
+        let told = latest(told);
         self.tally_into(building, &generations, &told, shop).await?;
         let next = answer.last_evaluated_key.as_ref().and_then(keys::of);
         let next = next.map(|Key { pk, sk }| Place { generation: building.number, pk, sk });

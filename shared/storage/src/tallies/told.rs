@@ -1,18 +1,20 @@
 //! What is told of an order, a cart or an account, and what of it counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use waybill_domain::Timestamp;
 use waybill_domain::account::Role;
 use waybill_domain::cart::Cart;
-use waybill_domain::id::{AccountId, CartId};
+use waybill_domain::id::{AccountId, CartId, OrderId};
 use waybill_domain::money::Currency;
 use waybill_domain::order::Order;
 use waybill_domain::report::{Counts, Step, steps};
+use waybill_domain::text::Sku;
 
 use crate::carts::LIFETIME;
 use crate::keys;
+use crate::order_counts::Standing;
 use crate::table::StorageError;
 
 /// What was told of an order, a cart or an account.
@@ -23,8 +25,19 @@ pub struct Told {
     pub(super) currency: Option<Currency>,
     /// The longer ones begin with the shorter ones: nothing that is told later changes what was told before.
     pub(super) steps: Vec<Step>,
+    /// Of an order.
+    pub(super) ordered: Option<Ordered>,
     /// For what may be gone when it is counted again.
     pub(super) kept: Option<Kept>,
+}
+
+/// Where an order stands, and what it is found by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ordered {
+    pub(super) id: OrderId,
+    pub(super) placed_at: Timestamp,
+    pub(super) skus: BTreeSet<Sku>,
+    pub(super) standing: Standing,
 }
 
 /// What is noted of a cart and of an account, beside that it was counted: enough to count it again.
@@ -63,6 +76,12 @@ impl From<&Order> for Told {
             subject: order.id.number().to_string(),
             currency: Some(order.total.currency),
             steps: steps(order),
+            ordered: Some(Ordered {
+                id: order.id,
+                placed_at: order.placed_at,
+                skus: order.lines.iter().map(|line| line.sku.clone()).collect(),
+                standing: Standing::from(order),
+            }),
             kept: None,
         }
     }
@@ -75,11 +94,16 @@ impl From<Kept> for Told {
             Kind::Customer => Counts { customers: 1, ..Counts::default() },
         };
         let step = Step { at: kept.at, counts, sales: Vec::new() };
-        Told { subject: kept.subject.clone(), currency: None, steps: vec![step], kept: Some(kept) }
+        Told { subject: kept.subject.clone(), currency: None, steps: vec![step], ordered: None, kept: Some(kept) }
     }
 }
 
 impl Told {
+    /// Of a cart and of an account there is one only.
+    fn version(&self) -> u32 {
+        self.ordered.as_ref().map_or(0, |order| order.standing.version)
+    }
+
     /// A cart that was begun.
     pub fn cart(id: CartId, begun_at: Timestamp) -> Told {
         Kept { subject: id.to_string(), kind: Kind::Cart, at: begun_at }.into()
@@ -112,15 +136,15 @@ impl Told {
     }
 }
 
-/// The longest of what was told of each.
-pub(super) fn longest(told: impl IntoIterator<Item = Told>) -> Vec<Told> {
-    let mut longest: BTreeMap<String, Told> = BTreeMap::new();
+/// The latest of what was told of each.
+pub(super) fn latest(told: impl IntoIterator<Item = Told>) -> Vec<Told> {
+    let mut latest: BTreeMap<String, Told> = BTreeMap::new();
     for told in told {
-        match longest.get_mut(&told.subject) {
-            Some(known) if known.steps.len() >= told.steps.len() => {}
+        match latest.get_mut(&told.subject) {
+            Some(known) if known.version() >= told.version() => {}
             Some(known) => *known = told,
-            None => drop(longest.insert(told.subject.clone(), told)),
+            None => drop(latest.insert(told.subject.clone(), told)),
         }
     }
-    longest.into_values().collect()
+    latest.into_values().collect()
 }

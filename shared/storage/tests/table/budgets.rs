@@ -10,10 +10,10 @@ use waybill_domain::totals::Promotion;
 use waybill_storage::carts::CartWishes;
 use waybill_storage::catalog::Products;
 use waybill_storage::notes::{NotNoted, Note};
-use waybill_storage::order_counts::Standing;
 use waybill_storage::order_lists::{Orders, Placed};
 use waybill_storage::sessions::Proof;
 use waybill_storage::stock::Terms;
+use waybill_storage::tallies::Told;
 use waybill_storage::waiting::Wait;
 
 use crate::accounts::ann;
@@ -24,9 +24,10 @@ use crate::imports::{import, parts};
 use crate::pricing::promotion;
 use crate::sessions::{known, session};
 use crate::shop::{
-    STAFF, Shop, at, category, customer, fresh_cart, line, listing, offer, order, pay, product, session_id,
+    STAFF, Shop, at, cart_id, category, customer, fresh_cart, line, listing, offer, order, pay, product, session_id,
 };
 use crate::stock::{receive, sale};
+use crate::tallies::counting;
 
 fn decline(order: &Order) -> Result<Order, waybill_domain::order::Refusal> {
     order.decide(Command::DeclinePayment, Actor::Stripe, at(1))
@@ -390,11 +391,12 @@ async fn each_operation_takes_the_units_of_its_budget() {
 }
 
 #[tokio::test]
-async fn counting_orders_is_a_read_and_a_transaction_and_looking_at_the_counts_one_small_read() {
+async fn counting_orders_is_two_reads_and_a_transaction_and_looking_at_the_counts_one_small_read() {
     let shop = Shop::open().await;
     let tea = shop.sells("TEA", 450, 5).await;
     let [one, other] = [shop.placed(&tea).await, shop.placed(&tea).await];
-    let standings = [&one, &other].map(Standing::from);
+    let told = [&one, &other].map(Told::from);
+    shop.table.tally([Told::cart(cart_id(), at(0))], &counting(), at(0)).await.unwrap();
     // Other engines count otherwise, and none of them is the one that is paid for.
     let units = |expected: f64| {
         let units = shop.wire.units();
@@ -402,19 +404,25 @@ async fn counting_orders_is_a_read_and_a_transaction_and_looking_at_the_counts_o
     };
     shop.wire.calls();
     shop.wire.units();
-    shop.table.count_orders(standings.clone()).await.unwrap();
-    assert_eq!(shop.wire.calls(), ["BatchGetItem", "PutItem", "PutItem", "TransactWriteItems"]);
-    // To look at each, for its one SKU, for each and the counts.
-    units(1.0 + 2.0 + 2.0 * 3.0);
-    shop.table.count_orders(standings).await.unwrap();
-    assert_eq!(shop.wire.calls(), ["BatchGetItem"], "told again, nothing is written");
+    shop.table.tally(told.clone(), &counting(), at(0)).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "BatchGetItem", "PutItem", "PutItem", "TransactWriteItems"]);
+    // To look at the generations and at each, for its one SKU, for each, their day and the counts.
+    units(1.0 + 1.0 + 2.0 + 2.0 * 4.0);
+    shop.table.tally(told, &counting(), at(0)).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "BatchGetItem"], "told again, nothing is written");
     let process = |order: &Order| order.decide(pay(order), Actor::Stripe, at(1));
     let paid = shop.table.change_order(one.id, None, process).await.unwrap();
     shop.wire.calls();
     shop.wire.units();
-    shop.table.count_orders([Standing::from(&paid)]).await.unwrap();
-    assert_eq!(shop.wire.calls().len(), 2);
-    units(0.5 + 2.0 * 2.0);
+    shop.table.tally([Told::from(&paid)], &counting(), at(0)).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "BatchGetItem", "BatchGetItem", "TransactWriteItems"]);
+    // With what is sold, whose category is looked up; and its SKU.
+    units(1.0 + 0.5 + 0.5 + 2.0 * 4.0);
+    let processed = shop.command(&paid, Command::Process).await;
+    shop.wire.units();
+    shop.table.tally([Told::from(&processed)], &counting(), at(0)).await.unwrap();
+    units(1.0 + 0.5 + 2.0 * 2.0);
+    shop.wire.calls();
     shop.table.orders(Orders::Selling(tea.sku.clone()), Placed::default(), 20, None).await.unwrap();
     assert_eq!(shop.wire.calls(), ["Query", "BatchGetItem"]);
     shop.wire.units();

@@ -4,13 +4,15 @@ use waybill_domain::id::OrderId;
 use waybill_domain::message::Actor;
 use waybill_domain::order::{Command, FulfilmentStatus, Order, PaymentStatus, Status};
 use waybill_storage::Cursor;
-use waybill_storage::order_counts::{OrderCounts, Standing};
+use waybill_storage::order_counts::OrderCounts;
 use waybill_storage::order_lists::{Orders, Placed};
+use waybill_storage::tallies::Told;
 
-use crate::shop::{Shop, at, customer, pay, start_payment};
+use crate::shop::{Shop, at, cart_id, customer, pay, start_payment};
+use crate::tallies::counting;
 
 /// What `Table::order_counts` has to say of these orders.
-fn recount<'a>(orders: impl IntoIterator<Item = &'a Order>) -> OrderCounts {
+pub fn recount<'a>(orders: impl IntoIterator<Item = &'a Order>) -> OrderCounts {
     let mut counts = OrderCounts {
         status: Status::ALL.map(|status| (status, 0)).into(),
         payment_status: PaymentStatus::ALL.map(|status| (status, 0)).into(),
@@ -44,7 +46,7 @@ async fn orders_are_counted_once_whatever_is_told_twice_late_at_once_and_in_any_
     let mut ends = Vec::new();
     for number in 0..25 {
         let life = life(shop.placed_by(customer(), &tea, at(0)).await, number);
-        told.extend(life.iter().map(Standing::from));
+        told.extend(life.iter().map(Told::from));
         ends.push(life.last().unwrap().clone());
     }
     // Everything three times, each time in another order: steps that share no divisor with the length go through it all.
@@ -52,7 +54,8 @@ async fn orders_are_counted_once_whatever_is_told_twice_late_at_once_and_in_any_
     let order = [7, 11, 13].into_iter().flat_map(|step| (0..length).map(move |number| number * step % length));
     let order: Vec<_> = order.map(|index| told[index].clone()).collect();
     assert!([7, 11, 13].iter().all(|step| !length.is_multiple_of(*step)));
-    let work = order.chunks(9).map(|chunk| shop.table.count_orders(chunk.to_vec()));
+    let counting = counting();
+    let work = order.chunks(9).map(|chunk| shop.table.tally(chunk.to_vec(), &counting, at(0)));
     let mut busy = 0;
     for counted in futures_util::future::join_all(work).await {
         // As the stream has it: what could not be done comes again.
@@ -60,10 +63,10 @@ async fn orders_are_counted_once_whatever_is_told_twice_late_at_once_and_in_any_
     }
     assert!(busy < order.len() / 9, "all gave up");
     for chunk in order.chunks(60) {
-        shop.table.count_orders(chunk.to_vec()).await.unwrap();
+        shop.table.tally(chunk.to_vec(), &counting, at(0)).await.unwrap();
     }
     assert_eq!(shop.table.order_counts().await.unwrap(), recount(&ends));
-    assert_eq!(shop.table.count_orders(told).await.unwrap(), 0, "nothing is news");
+    assert_eq!(shop.table.tally(told, &counting, at(0)).await.unwrap(), 0, "nothing is news");
 }
 
 #[tokio::test]
@@ -77,7 +80,7 @@ async fn more_orders_than_one_transaction_takes_are_counted() {
         Order { id, ..first.clone() }
     };
     let orders: Vec<_> = (0..120).map(another).collect();
-    assert_eq!(shop.table.count_orders(orders.iter().map(Standing::from)).await.unwrap(), 120);
+    assert_eq!(shop.table.tally(orders.iter().map(Told::from), &counting(), at(0)).await.unwrap(), 120);
     assert_eq!(shop.table.order_counts().await.unwrap(), recount(&orders));
 }
 
@@ -88,17 +91,18 @@ async fn orders_are_counted_once_although_the_reply_was_lost() {
     let order = shop.placed(&tea).await;
     let mut life = life(order, 4).into_iter();
     let placed = life.next().unwrap();
+    shop.table.tally([Told::cart(cart_id(), at(0))], &counting(), at(0)).await.unwrap();
     shop.wire.calls();
-    shop.wire.lose_reply_after(1);
-    shop.table.count_orders([Standing::from(&placed)]).await.unwrap();
-    assert_eq!(shop.wire.calls(), ["BatchGetItem", "PutItem", "PutItem", "TransactWriteItems"]);
+    shop.wire.lose_reply_after(2);
+    shop.table.tally([Told::from(&placed)], &counting(), at(0)).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "BatchGetItem", "PutItem", "PutItem", "TransactWriteItems"]);
     // That somebody is paying moves no count: one write alone, which meets itself.
     let started = life.next().unwrap();
-    shop.wire.lose_reply_after(1);
-    shop.table.count_orders([Standing::from(&started)]).await.unwrap();
-    assert_eq!(shop.wire.calls(), ["BatchGetItem", "PutItem", "PutItem", "BatchGetItem"]);
+    shop.wire.lose_reply_after(2);
+    shop.table.tally([Told::from(&started)], &counting(), at(0)).await.unwrap();
+    assert_eq!(shop.wire.calls(), ["GetItem", "BatchGetItem", "UpdateItem", "UpdateItem", "BatchGetItem"]);
     let last = life.last().unwrap();
-    shop.table.count_orders([Standing::from(&last)]).await.unwrap();
+    shop.table.tally([Told::from(&last)], &counting(), at(0)).await.unwrap();
     assert_eq!(shop.table.order_counts().await.unwrap(), recount([&last]));
 }
 
@@ -110,7 +114,7 @@ async fn orders_are_found_by_what_was_ordered_as_they_stand_by_now_newest_first_
     for number in 0..7 {
         let order = shop.placed_by(customer(), if number == 3 { &cup } else { &tea }, at(number)).await;
         // Before it is told of it is in no such list.
-        shop.table.count_orders([Standing::from(&order)]).await.unwrap();
+        shop.table.tally([Told::from(&order)], &counting(), at(0)).await.unwrap();
         if number != 3 {
             with_tea.insert(0, order);
         }

@@ -8,9 +8,11 @@ mod recounting;
 use waybill_domain::report::Counts;
 use waybill_storage::tallies::{MAX_SOLD, SkuSales, Told};
 
-use self::orders::{added_up, always, counted, counting, invented, later, stream};
+pub use self::orders::counting;
+use self::orders::{added_up, always, counted, invented, later, stream};
 use self::recounting::recount;
 use crate::accounts::ann;
+use crate::order_counts::recount as standing;
 use crate::shop::{Shop, at, cart_id, customer, pay, usd};
 
 #[tokio::test]
@@ -39,6 +41,7 @@ async fn what_is_told_twice_late_at_once_and_in_other_batches_counts_once() {
         table.tally(chunk.to_vec(), &counting, at(0)).await.unwrap();
     }
     assert_eq!(counted(&shop).await, expected);
+    assert_eq!(table.order_counts().await.unwrap(), standing(&ends));
     assert_eq!(table.tally(told, &counting, at(0)).await.unwrap(), 0, "nothing is news");
 }
 
@@ -50,13 +53,14 @@ fn gcd(one: usize, other: usize) -> usize {
 async fn counting_goes_on_wherever_it_broke_off() {
     let (told, ends) = stream(12);
     let told: Vec<Told> = told.iter().map(Told::from).collect();
-    for calls in 1..12 {
+    for calls in 1..60 {
         let shop = Shop::open_without_stream().await;
         shop.wire.end_after(calls);
         let first = shop.table.tally(told.clone(), &counting(), at(0)).await;
         shop.wire.go_on();
         let second = shop.table.tally(told.clone(), &counting(), at(0)).await.unwrap();
         assert_eq!(counted(&shop).await, added_up(&ends), "broken off before call {calls}");
+        assert_eq!(shop.table.order_counts().await.unwrap(), standing(&ends), "broken off before call {calls}");
         if first.is_ok() {
             return assert_eq!((calls > 3, second), (true, 0));
         }
@@ -72,6 +76,7 @@ async fn what_is_counted_although_the_reply_was_lost_counts_once() {
         shop.wire.lose_reply_after(replies);
         shop.table.tally(told.iter().map(Told::from), &counting(), at(0)).await.unwrap();
         assert_eq!(counted(&shop).await, added_up(&ends), "the reply of call {replies}");
+        assert_eq!(shop.table.order_counts().await.unwrap(), standing(&ends), "the reply of call {replies}");
     }
 }
 

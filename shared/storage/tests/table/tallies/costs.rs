@@ -18,28 +18,31 @@ async fn counting_and_reading_take_the_calls_and_units_that_they_are_said_to() {
     shop.table.tally([Told::from(&life[0])], &counting(), at(0)).await.unwrap();
     shop.wire.calls();
     shop.wire.units();
-    // Another order is placed: its note and its day.
+    // Another order is placed: what it is found by, its note, its day, and how many stand where.
     let placed = &invented(13)[0];
     shop.table.tally([Told::from(placed)], &counting(), at(0)).await.unwrap();
-    assert_eq!(shop.wire.calls(), ["GetItem", "BatchGetItem", "TransactWriteItems"]);
-    units(1.0 + 0.5 + 2.0 * 2.0);
-    // Somebody is paying: nothing that counts.
+    assert_eq!(shop.wire.calls(), ["GetItem", "BatchGetItem", "PutItem", "PutItem", "TransactWriteItems"]);
+    units(1.0 + 0.5 + 2.0 + 2.0 * 3.0);
+    // Somebody is paying: of that there is a note.
     shop.table.tally([Told::from(&life[1])], &counting(), at(0)).await.unwrap();
-    assert_eq!(shop.wire.calls(), ["GetItem", "BatchGetItem"]);
-    units(1.0 + 0.5);
-    // It is paid: its note, its day and its two SKUs, whose categories are looked up (they are gone in this shop).
+    assert_eq!(shop.wire.calls(), ["GetItem", "BatchGetItem", "UpdateItem"]);
+    units(1.0 + 0.5 + 1.0);
+    // It is paid: its note, its day, where it stands, and its two SKUs, whose categories are looked up (they are gone in this
+    // shop).
     shop.table.tally([Told::from(&life[2])], &counting(), at(0)).await.unwrap();
     assert_eq!(shop.wire.calls(), ["GetItem", "BatchGetItem", "BatchGetItem", "TransactWriteItems"]);
-    units(1.0 + 0.5 + 1.0 + 2.0 * 4.0);
-    // Fifty that were placed on one day: a note for each, and the day once.
+    units(1.0 + 0.5 + 1.0 + 2.0 * 5.0);
+    // Fifty that were placed on one day: a note for each, and the day and where they stand once.
     let fifty = (1_000..1_050).map(|number| {
         let mut placed = invented(number).swap_remove(0);
         placed.timeline[0].at = at(0);
-        Told::from(&placed)
+        placed
     });
-    shop.table.tally(fifty, &counting(), at(0)).await.unwrap();
-    assert_eq!(shop.wire.calls(), ["GetItem", "BatchGetItem", "TransactWriteItems"]);
-    units(1.0 + 50.0 * 0.5 + 2.0 * 51.0);
+    let fifty: Vec<_> = fifty.collect();
+    let skus = fifty.iter().map(|order| order.lines.len()).sum::<usize>() as f64;
+    shop.table.tally(fifty.iter().map(Told::from), &counting(), at(0)).await.unwrap();
+    assert_eq!(shop.wire.calls().iter().filter(|call| *call != "PutItem").count(), 3);
+    units(1.0 + 50.0 * 0.5 + skus + 2.0 * 52.0);
 }
 
 #[tokio::test]

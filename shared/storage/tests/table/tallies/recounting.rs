@@ -5,6 +5,7 @@ use waybill_storage::Refused;
 use waybill_storage::tallies::{Counting, NotBegun, Told};
 
 use super::orders::{added_up, counted, counting, later, put, stream};
+use crate::order_counts::recount as standing;
 use crate::shop::{Shop, at, cart_id};
 
 /// After so many orders a tenth of the stream comes again; then all is counted again, and comes to the same.
@@ -24,6 +25,7 @@ async fn counts_equal_a_recount(orders: u64, together: usize) {
     put(&shop, &ends).await;
     assert_eq!(recount(&shop, later(0)).await, orders as usize);
     assert_eq!(counted(&shop).await, expected);
+    assert_eq!(shop.table.order_counts().await.unwrap(), standing(&ends), "which a recount leaves alone");
 }
 
 /// Counts everything again, and answers how much that was.
@@ -77,6 +79,7 @@ async fn counts_that_went_wrong_are_repaired_while_the_shop_goes_on() {
     shop.table.end_recount(number, &counting(), later(0)).await.unwrap();
     shop.table.end_recount(number, &counting(), later(0)).await.unwrap();
     assert_eq!(counted(&shop).await, added_up(&ends));
+    assert_eq!(shop.table.order_counts().await.unwrap(), standing(&ends));
     assert_eq!(shop.table.tally(ends.iter().map(Told::from), &counting(), later(0)).await.unwrap(), 0);
 
     // Reports may still read the old ones; then they go.
