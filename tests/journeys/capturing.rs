@@ -155,6 +155,18 @@ async fn who_cancels_an_order_whose_authorisation_stripe_does_not_know_is_done()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_authorisation_that_stripe_does_not_know_cannot_be_captured_and_stays_what_it_is() {
+    let held = Held::authorised().await;
+    let forgotten = held.shop.stripe(&format!("sessions/{}/forget", held.session), json!({})).await;
+    assert_eq!(forgotten.status, 204, "{}", forgotten.body);
+    for _ in 0..2 {
+        held.shop.administrator().await.post(&held.capture(), json!({})).await.assert_problem(409, "payment-pending");
+    }
+    assert_eq!(held.shown().await["payment_status"], "authorised");
+    held.shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_captured_a_moment_before_it_is_cancelled_is_refunded() {
     let held = Held::authorised().await;
     held.faults(json!({ "hold": true })).await;

@@ -53,8 +53,7 @@ pub async fn capture_payment(
         }
         Some(_) | None => {
             tracing::warn!(order.id = %id, "the payment of an order is held, and cannot be captured");
-            let detail =
-                "The payment could not be captured now. The buyer's bank goes on holding the amount; please try again.";
+            let detail = "The payment could not be captured, and nothing has changed. Please try again; if it stays so, look at it in Stripe.";
             Err(Problem::new(Kind::PaymentPending, detail))
         }
     }
