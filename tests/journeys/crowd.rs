@@ -130,7 +130,7 @@ async fn ten_thousand_connections_are_told_once_each_and_without_a_scan() {
 
     let recorded = std::fs::read(workspace().join("events/messages/order.paid.v1.json")).unwrap();
     let mut message: Message = serde_json::from_slice(&recorded).unwrap();
-    message.places = Some(Places { own: 7, all: 9 });
+    message.places = Some(Places { own: Some(7), all: Some(9) });
     let browsers = Browsers::new(Client::of_stand_in("execute-api", gateway));
     seen.calls.lock().unwrap().clear();
     let begin = Instant::now();

@@ -57,10 +57,11 @@ async fn who_was_away_gets_what_they_missed_in_order_and_once() {
     let mut socket = Socket::open(&shop, &customer).await;
     let hello = socket.ask(json!({ "type": "hello" })).await;
     assert_eq!((&hello["type"], &hello["sees"]), (&json!("hello"), &json!("own_orders")));
-    assert_eq!(position(&hello, "own"), 0);
+    let begun = position(&hello, "own");
     customer.order(&[("TEA", 1)]).await;
     let first = socket.until("order.placed").await;
     let seen = position(&first, "own");
+    assert_eq!(seen, begun + 1);
     socket.close().await;
 
     let order = order_and_lose(&shop, &customer).await;
@@ -88,10 +89,12 @@ async fn who_was_away_gets_what_they_missed_in_order_and_once() {
     let live = socket.until("order.placed").await;
     assert_eq!(position(&live, "own"), now + 1);
     // Whoever saw nothing yet gets all.
-    assert_eq!(numbers(&missed(&mut socket, "own", 0).await, "own"), (seen..=now + 1).collect::<Vec<_>>());
-    // And what was too long ago is said to be missing.
-    let old = socket.ask(json!({ "type": "resume", "feed": "own", "after": 1 })).await;
-    assert_eq!(old["complete"], false);
+    assert_eq!(numbers(&missed(&mut socket, "own", begun).await, "own"), (seen..=now + 1).collect::<Vec<_>>());
+    // And what was too long ago, or before the first connection, is said to be missing.
+    for before in [0, 1, begun - 1] {
+        let old = socket.ask(json!({ "type": "resume", "feed": "own", "after": before })).await;
+        assert_eq!(old["complete"], false, "{before}");
+    }
     shop.stop().await;
 }
 
@@ -159,7 +162,8 @@ async fn a_customer_follows_nobody_elses_orders_and_who_is_staff_no_more_follows
         let answer = curious.ask(question.clone()).await;
         assert_eq!((&answer["type"], &answer["problem"]), (&json!("problem"), &json!("forbidden")), "{question}");
     }
-    assert!(missed(&mut curious, "own", 0).await.is_empty());
+    let begun = position(&curious.ask(json!({ "type": "hello" })).await, "own");
+    assert!(missed(&mut curious, "own", begun).await.is_empty());
     let mut staff = Socket::open(&shop, &support).await;
     assert_eq!(staff.ask(json!({ "type": "follow", "feed": unheard_of })).await["problem"], "unknown_order");
     for feed in ["all", &order] {

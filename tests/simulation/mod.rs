@@ -84,6 +84,7 @@ async fn live(seed: u64, today: Timestamp, is_told: bool) -> Told {
     }
     house.rest().await;
     house.forget();
+    let feeds = kept(&house, &buyers).await;
 
     house.wire.set_rough(Some(seed));
     let sweeping = spawn_local({
@@ -103,12 +104,12 @@ async fn live(seed: u64, today: Timestamp, is_told: bool) -> Told {
     sleep(DEADLINE + Duration::from_secs(120)).await;
     house.rest().await;
     capture(&house, &staff).await;
-    let mut verdict = adds_up(&house, &buyers, &staff, &corrected).await;
+    let mut verdict = adds_up(&house, &buyers, &staff, &corrected, &feeds).await;
     // Which costs as much as all that was before.
     if verdict.is_ok() && dice.comes(25) {
         house.tell_again();
         house.rest().await;
-        let again = adds_up(&house, &buyers, &staff, &corrected).await;
+        let again = adds_up(&house, &buyers, &staff, &corrected, &feeds).await;
         verdict = again.map_err(|why| format!("told again: {why}"));
     }
     sweeping.abort();
@@ -150,6 +151,7 @@ async fn adds_up(
     buyers: &[Person],
     staff: &Person,
     corrected: &BTreeMap<&'static str, i64>,
+    feeds: &BTreeMap<Feed, u64>,
 ) -> Result<Tally, String> {
     house.wrong()?;
     house.differences().await?;
@@ -204,20 +206,30 @@ async fn adds_up(
         let differ: Vec<_> = announced.symmetric_difference(&updates).collect();
         return Err(format!("browsers were not told the same as happened: {differ:?}"));
     }
-    fed(house, buyers, &announced).await?;
+    fed(house, feeds, &announced).await?;
     Ok(Tally::of(orders.values()))
+}
+
+/// The buyers' feeds, and those of all orders, each with its last number: somebody follows them from now on.
+async fn kept(house: &House, buyers: &[Person]) -> BTreeMap<Feed, u64> {
+    let mut feeds = BTreeMap::new();
+    for feed in buyers.iter().map(|buyer| Feed::Of(buyer.id)).chain((0..PARTS).map(Feed::All)) {
+        house.table.keep(feed, clock::now()).await.unwrap();
+        feeds.insert(feed, house.table.position(feed).await.unwrap());
+    }
+    feeds
 }
 
 /// Whether the buyers' feeds, and those of all orders, have all that happened: numbered without a gap, and of each order one
 /// version after the other. What is there twice is dropped by its version, as a client does.
-async fn fed(house: &House, buyers: &[Person], announced: &BTreeSet<String>) -> Result<(), String> {
-    let parts: Vec<_> = (0..PARTS).map(Feed::All).collect();
-    for feeds in [buyers.iter().map(|buyer| Feed::Of(buyer.id)).collect(), parts] {
+async fn fed(house: &House, feeds: &BTreeMap<Feed, u64>, announced: &BTreeSet<String>) -> Result<(), String> {
+    let (own, all): (Vec<_>, Vec<_>) = feeds.iter().partition(|(feed, _)| matches!(feed, Feed::Of(_)));
+    for feeds in [own, all] {
         let mut told = BTreeSet::new();
-        for feed in feeds {
-            let (mut after, mut versions) = (0, BTreeMap::new());
+        for (&feed, &begun) in feeds {
+            let (mut after, mut versions) = (begun, BTreeMap::new());
             loop {
-                let missed = house.table.missed(feed, after).await.map_err(|error| error.to_string())?;
+                let missed = house.table.missed(feed, after, clock::now()).await.map_err(|error| error.to_string())?;
                 if !missed.complete {
                     return Err(format!("{feed:?} leaves out a number after {after}"));
                 }

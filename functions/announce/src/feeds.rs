@@ -12,8 +12,9 @@ use crate::{Announced, Audience};
 /// How many feeds are appended to at once.
 const AT_ONCE: usize = 16;
 
-/// Appends the updates to the feeds of their buyers and to those of all orders, in order, and writes the texts that are
-/// pushed. Answers the sequence numbers of those that a feed did not take.
+/// Appends the updates to the feeds of their buyers and to those of all orders, in order, as far as these are kept, and writes
+/// the texts that are pushed: where neither is, nobody has followed such orders for a week, and nothing is. Answers the sequence
+/// numbers of those that a feed did not take.
 pub async fn place(table: &Table, announced: &mut [Announced], now: Timestamp) -> BTreeSet<String> {
     let mut feeds: BTreeMap<Feed, Vec<Update>> = BTreeMap::new();
     for message in announced.iter().filter_map(|announced| announced.update.as_deref()) {
@@ -31,12 +32,16 @@ pub async fn place(table: &Table, announced: &mut [Announced], now: Timestamp) -
     let mut unplaced = BTreeSet::new();
     for announced in announced {
         let Some(message) = &mut announced.update else { continue };
-        let place = |feed: Feed| appended.get(&feed).and_then(|numbers| numbers.get(&message.id)).copied();
+        let place = |feed: Feed| Some(appended.get(&feed)?.as_ref()?.get(&message.id).copied());
         let own = place(Feed::Of(message.order.account_id));
-        let text = own.zip(place(Feed::all_with(message.order.id))).and_then(|(own, all)| {
-            message.places = Some(Places { own, all });
-            serde_json::to_string(message).ok()
-        });
+        let text = match own.zip(place(Feed::all_with(message.order.id))) {
+            Some((None, None)) => continue,
+            Some((own, all)) => {
+                message.places = Some(Places { own, all });
+                serde_json::to_string(message).ok()
+            }
+            None => None,
+        };
         match text {
             Some(text) => (announced.text, announced.to) = (text, Audience { push: true, ..Audience::NOBODY }),
             None => {
@@ -47,13 +52,15 @@ pub async fn place(table: &Table, announced: &mut [Announced], now: Timestamp) -
     unplaced
 }
 
-/// The number of each update, by its id; none where the feed took nothing.
-async fn numbers(table: &Table, feed: Feed, updates: &[Update], now: Timestamp) -> HashMap<String, u64> {
+/// The number of each update, by its id, and none of a feed that is not kept; None where the feed could not be asked.
+async fn numbers(table: &Table, feed: Feed, updates: &[Update], now: Timestamp) -> Option<HashMap<String, u64>> {
     match table.append(feed, updates, now).await {
-        Ok(numbers) => updates.iter().map(|update| update.id.clone()).zip(numbers).collect(),
+        Ok(numbers) => {
+            Some(updates.iter().map(|update| update.id.clone()).zip(numbers.into_iter().flatten()).collect())
+        }
         Err(error) => {
             tracing::error!(feed = feed.name(), error = %error, "a feed took nothing");
-            HashMap::new()
+            None
         }
     }
 }

@@ -55,14 +55,19 @@ async fn sqs_refusing(second_mails: bool) -> (Client, Taken) {
     (Client::of_stand_in("sqs", endpoint), taken)
 }
 
-/// A table whose feeds are empty, and take everything or nothing; that tells of its endpoints, or not; and somebody follows all
-/// orders.
+/// A table whose feeds are kept and empty, and take everything or nothing; that tells of its endpoints, or not; and somebody
+/// follows all orders.
 async fn table(takes: bool, endpoints: Option<Value>) -> Table {
-    table_heard_by(takes, endpoints, Some("LISTENERS#ALL".into())).await
+    table_heard_by(takes, endpoints, Some("LISTENERS#ALL".into()), kept()).await
 }
 
-/// As `table`, with listeners in this partition only; without one, it does not tell.
-async fn table_heard_by(takes: bool, endpoints: Option<Value>, listeners: Option<String>) -> Table {
+/// The mark of a feed, for a minute.
+fn kept() -> Value {
+    json!([{ "since": { "N": "1" }, "expires_at": { "N": "60" } }])
+}
+
+/// As `table`, with listeners in this partition only; without one, it does not tell. Of each feed it has these items.
+async fn table_heard_by(takes: bool, endpoints: Option<Value>, listeners: Option<String>, feed: Value) -> Table {
     let refused = || {
         let error = "com.amazonaws.dynamodb.v20120810#ValidationException";
         (StatusCode::BAD_REQUEST, Json(json!({ "__type": error, "message": "no" })))
@@ -78,7 +83,7 @@ async fn table_heard_by(takes: bool, endpoints: Option<Value>, listeners: Option
                 Some(partition) => (StatusCode::OK, Json(json!({ "Count": u8::from(body.contains(partition)) }))),
                 None => refused(),
             },
-            ("DynamoDB_20120810.Query", ..) => (StatusCode::OK, Json(json!({ "Items": [] }))),
+            ("DynamoDB_20120810.Query", ..) => (StatusCode::OK, Json(json!({ "Items": feed }))),
             ("DynamoDB_20120810.PutItem", true, _) => (StatusCode::OK, Json(json!({}))),
             ("DynamoDB_20120810.PutItem", false, _) => refused(),
             (other, ..) => panic!("{other}"),
@@ -156,12 +161,27 @@ async fn what_nobody_follows_is_not_pushed() {
         (None, all),
     ] {
         let (client, taken) = sqs_that_takes_all().await;
-        let (table, endpoints) =
-            (table_heard_by(true, Some(json!([])), listeners.clone()).await, Endpoints::new(SignedDuration::ZERO));
+        let table = table_heard_by(true, Some(json!([])), listeners.clone(), kept()).await;
+        let endpoints = Endpoints::new(SignedDuration::ZERO);
         relay(&client, &table, &queues(), &endpoints, records(), Timestamp::UNIX_EPOCH).await.unwrap();
         let taken = taken.lock().unwrap();
         let found: Vec<_> = of_queue(&taken, "push").cloned().collect();
         assert_eq!(found, pushed, "with {listeners:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_what_nobody_has_followed_for_long_nothing_is_kept_nor_pushed_and_nobody_is_asked_who_follows_it() {
+    for feed in [json!([]), kept()] {
+        let (client, taken) = sqs_that_takes_all().await;
+        // Neither writes nor tells who listens.
+        let table = table_heard_by(false, Some(json!([])), None, feed.clone()).await;
+        let endpoints = Endpoints::new(SignedDuration::ZERO);
+        let now = Timestamp::from_second(if feed == kept() { 60 } else { 0 }).unwrap();
+        relay(&client, &table, &queues(), &endpoints, records(), now).await.unwrap();
+        let taken = taken.lock().unwrap();
+        assert_eq!(of_queue(&taken, "push").count(), 0);
+        assert!(of_queue(&taken, "mail").count() > 0);
     }
 }
 

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
+use futures_util::future::try_join_all;
 use waybill_domain::Timestamp;
 use waybill_domain::account::Permission;
 use waybill_domain::id::OrderId;
+use waybill_domain::order::Order;
 use waybill_domain::update::{Feed, PARTS, Shown};
 use waybill_lambda::browsers::Browsers;
 use waybill_storage::connections::{Connection, Followed, Follows, MAX_FOLLOWED};
@@ -86,7 +88,7 @@ impl Front {
             }
             Said::Follow { feed } => {
                 staff()?;
-                self.follow(id, feed).await?
+                self.follow(id, feed, now).await?
             }
             Said::Unfollow { feed } => {
                 let (followed, feed) = named(feed);
@@ -94,20 +96,20 @@ impl Front {
                 Answer::Unfollowed { feed }
             }
             Said::Resume { feed: Position::Own, after } => {
-                let missed = self.table.missed(Feed::Of(connection.account), after).await?;
+                let missed = self.table.missed(Feed::Of(connection.account), after, now).await?;
                 return self.resumed(id, Feed::Of(connection.account).name(), after, &missed, reference).await;
             }
             Said::Resume { feed: Position::All(part), after } => {
                 staff()?;
-                let missed = self.table.missed(Feed::All(part), after).await?;
+                let missed = self.table.missed(Feed::All(part), after, now).await?;
                 return self.resumed(id, Feed::All(part).name(), after, &missed, reference).await;
             }
             Said::Resume { feed: Position::Order(order), after } => {
                 staff()?;
-                let buyer = self.table.order(order).await?.ok_or_else(unknown)?.buyer;
+                let order = self.order(order).await?;
                 let version = u32::try_from(after).unwrap_or(u32::MAX - 1);
-                let missed = self.table.missed_of(buyer, order, version).await?;
-                return self.resumed(id, order.to_string(), after, &missed, reference).await;
+                let missed = self.table.missed_of(&order, version, now).await?;
+                return self.resumed(id, order.id.to_string(), after, &missed, reference).await;
             }
         };
         self.reply(id, answer, reference).await;
@@ -128,10 +130,14 @@ impl Front {
         Ok((connection, if may { Sees::AllOrders } else { Sees::OwnOrders }))
     }
 
-    async fn follow(&self, id: &str, feed: Following) -> Result<Answer<'static>, Refusal> {
+    async fn follow(&self, id: &str, feed: Following, now: Timestamp) -> Result<Answer<'static>, Refusal> {
         let (followed, name) = named(feed);
-        if let Followed::Order(order) = followed {
-            self.version(order).await?;
+        // Kept before it is followed: what is not counted here then comes, and is there to be asked for.
+        match followed {
+            Followed::Order(order) => self.table.keep(Feed::Of(self.order(order).await?.buyer), now).await?,
+            Followed::All => {
+                try_join_all((0..PARTS).map(|part| self.table.keep(Feed::All(part), now))).await?;
+            }
         }
         match self.table.follow(id, followed).await? {
             Follows::Now => {}
@@ -142,11 +148,11 @@ impl Front {
             }
             Follows::Unknown => return Err(Refusal::Goodbye(Reason::TimeIsUp)),
         }
-        // Read after it follows: what is not counted here comes.
+        // Read after it follows.
         let mut positions = BTreeMap::new();
         match followed {
             Followed::Order(order) => {
-                positions.insert(name.clone(), u64::from(self.version(order).await?));
+                positions.insert(name.clone(), u64::from(self.order(order).await?.version()));
             }
             Followed::All => {
                 for part in (0..PARTS).map(Feed::All) {
@@ -157,8 +163,8 @@ impl Front {
         Ok(Answer::Following { feed: name, positions })
     }
 
-    async fn version(&self, order: OrderId) -> Result<u32, Refusal> {
-        Ok(self.table.order(order).await?.ok_or_else(unknown)?.version())
+    async fn order(&self, order: OrderId) -> Result<Order, Refusal> {
+        self.table.order(order).await?.ok_or_else(unknown)
     }
 
     async fn resumed(

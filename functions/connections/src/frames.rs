@@ -268,7 +268,12 @@ mod tests {
             (
                 Answer::Following {
                     feed: "all".into(),
-                    positions: positions(&[("all/0", 0), ("all/1", after), ("all/2", 0), ("all/3", 0)]),
+                    positions: positions(&[
+                        ("all/0", after - 1),
+                        ("all/1", after),
+                        ("all/2", after - 1),
+                        ("all/3", after - 1),
+                    ]),
                 },
                 Some("3"),
             ),

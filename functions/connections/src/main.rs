@@ -11,6 +11,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::Serialize;
 use waybill_domain::Timestamp;
 use waybill_domain::id::{AccountId, SessionId};
+use waybill_domain::update::Feed;
 use waybill_lambda::aws::Aws;
 use waybill_lambda::{clock, log, random, settings};
 use waybill_storage::{Refused, Table};
@@ -85,7 +86,10 @@ async fn connect(
     let Some((account, session, secret)) = ticket else { return Ok(401) };
     let forget_at = Timestamp::from_second(now.as_second() + FORGET_AFTER)?;
     match table.connect(account, session, &random::hash(secret), connection, now, forget_at).await {
-        Ok(()) => Ok(200),
+        Ok(()) => {
+            table.keep(Feed::Of(account), now).await?;
+            Ok(200)
+        }
         Err(Refused::By(_)) => Ok(401),
         Err(Refused::Failed(error)) => Err(error.into()),
     }

@@ -84,8 +84,8 @@ fn targets(message: &Message, (own, of_order, of_all): (Vec<Listener>, Vec<Liste
             false => target.as_staff.push(listener.clone()),
         }
     };
-    let own_place = message.places.map(|places| (Feed::Of(message.order.account_id).name(), places.own));
-    let all_place = message.places.map(|places| (Feed::all_with(message.order.id).name(), places.all));
+    let own_place = message.places.and_then(|places| Some((Feed::Of(message.order.account_id).name(), places.own?)));
+    let all_place = message.places.and_then(|places| Some((Feed::all_with(message.order.id).name(), places.all?)));
     let order_place = (message.order.id.to_string(), u64::from(message.order.version));
     own.iter().for_each(|listener| target(listener, own_place.clone(), true));
     of_order.iter().for_each(|listener| target(listener, Some(order_place.clone()), false));

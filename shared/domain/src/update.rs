@@ -102,11 +102,13 @@ impl Feed {
     }
 }
 
-/// Where an update stands in its two feeds.
+/// Where an update stands in its two feeds; nowhere in one that nobody follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Places {
-    pub own: u64,
-    pub all: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all: Option<u64>,
 }
 
 /// An update as it is sent: with its number in each feed that the connection follows, by the feed's name.

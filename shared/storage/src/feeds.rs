@@ -2,23 +2,31 @@
 //!
 //! A feed is a partition. What is appended together is one item at the number of its first update, and the number after
 //! its last is the next item's; so that the next item can be put only once is what keeps numbers without gaps and doubles.
+//!
+//! Most feeds nobody ever follows. So a feed has a mark, which whoever follows it makes or renews, and without one, or behind its
+//! time, nothing is appended. The mark says from which number on there is no gap.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
-use waybill_domain::id::{AccountId, OrderId};
+use waybill_domain::id::AccountId;
+use waybill_domain::order::Order;
 use waybill_domain::update::{Feed, Update};
 use waybill_domain::{SignedDuration, Timestamp};
 
 use crate::keys::{self, EXPIRES_AT, Item};
 use crate::operations::{QUERY, QueryInput};
-use crate::table::{StorageError, Table, back_off, from_item, to_value};
+use crate::table::{StorageError, Table, back_off, from_item, to_item, to_value};
 use crate::transaction::{Refused, Transaction, Write};
 
 /// How long an update is kept for those who missed it.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long a feed is kept after it was followed, and so much of it is over before the mark is renewed: whoever was away for
+/// [`KEPT`] after a connection of hours has missed nothing that is not kept.
+const FOLLOWED: SignedDuration = SignedDuration::from_hours(9 * 24);
+const RENEWED: SignedDuration = SignedDuration::from_hours(24);
 /// How many updates one answer brings at most: some 350 bytes each, of the 128 KB that API Gateway takes.
 pub const PAGE: usize = ITEMS as usize;
 /// How many items are read for a page: each holds at least one update.
@@ -41,8 +49,35 @@ pub struct Missed {
     pub updates: Vec<Numbered>,
     /// Whether there is more behind them.
     pub more: bool,
-    /// Whether it is all since then: what is older than [`KEPT`] is not.
+    /// Whether it is all since then: what is older than [`KEPT`] is not there, nor what came before the feed was followed.
     pub complete: bool,
+}
+
+/// That a feed is kept.
+#[derive(Serialize, Deserialize)]
+struct Mark {
+    /// From this number on it has no gap.
+    since: u64,
+    expires_at: i64,
+}
+
+impl Mark {
+    fn is_good(&self, now: Timestamp) -> bool {
+        self.expires_at > now.as_second()
+    }
+}
+
+/// A mark, if there is one, and the last items, the newest first.
+struct End {
+    mark: Option<Mark>,
+    entries: Vec<(u64, Vec<Update>)>,
+}
+
+impl End {
+    /// The number after the last.
+    fn next(&self) -> u64 {
+        self.entries.first().map_or(0, |(first, updates)| first + updates.len() as u64)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -60,18 +95,55 @@ impl Entry {
 }
 
 impl Table {
+    /// Has a feed kept from now on, for at least [`KEPT`] and a day: one consistent query, and once a day a write of a unit.
+    pub async fn keep(&self, feed: Feed, now: Timestamp) -> Result<(), StorageError> {
+        for attempt in 0..APPENDS {
+            let end = self.newest(feed, 1).await?;
+            let (key, until) = (keys::feed_mark(feed), now + FOLLOWED);
+            let write = match &end.mark {
+                Some(mark) if mark.expires_at > (until - RENEWED).as_second() => return Ok(()),
+                Some(mark) if mark.is_good(now) => Write::update(&key, "SET expires_at = :until")
+                    .only_if("expires_at = :before")
+                    .number(":before", mark.expires_at)
+                    .number(":until", until.as_second()),
+                gone => {
+                    // Later than all numbers that there ever were in the feed, should it have been forgotten.
+                    let since = end.next().max(micros(now));
+                    let mut item = to_item(&Mark { since, expires_at: until.as_second() })?;
+                    item.extend(key.item());
+                    match gone {
+                        None => Write::put(item).only_if_new(),
+                        Some(mark) => {
+                            Write::put(item).only_if("expires_at = :before").number(":before", mark.expires_at)
+                        }
+                    }
+                }
+            };
+            match Transaction::new().write(write, |_| Ok(())).commit(self).await {
+                Ok(()) => return Ok(()),
+                // Somebody else follows it.
+                Err(Refused::By(_)) => back_off(attempt).await,
+                Err(Refused::Failed(error)) => return Err(error),
+            }
+        }
+        Err(StorageError::Busy(format!("the mark of {} changed {APPENDS} times meanwhile", feed.name())))
+    }
+
     /// Appends updates in their order and answers the number of each: one consistent query of some items, and one write of a
     /// unit for each KB. What is among the last items already keeps its number, so the same batch may be appended again.
-    pub async fn append(&self, feed: Feed, updates: &[Update], now: Timestamp) -> Result<Vec<u64>, StorageError> {
+    /// None, and no write, where the feed is not kept.
+    pub async fn append(
+        &self,
+        feed: Feed,
+        updates: &[Update],
+        now: Timestamp,
+    ) -> Result<Option<Vec<u64>>, StorageError> {
         for attempt in 0..APPENDS {
-            let tail = self.newest(feed, TAIL).await?;
-            let next = match tail.first() {
-                Some((first, entries)) => first + entries.len() as u64,
-                // Later than all numbers that there ever were in the feed, should it have been forgotten.
-                None => u64::try_from(now.as_microsecond()).unwrap_or_default(),
-            };
+            let end = self.newest(feed, TAIL).await?;
+            let Some(mark) = end.mark.as_ref().filter(|mark| mark.is_good(now)) else { return Ok(None) };
+            let next = end.next().max(mark.since);
             let mut numbers: HashMap<String, u64> = HashMap::new();
-            for (first, entries) in tail {
+            for (first, entries) in end.entries {
                 numbers.extend((first..).zip(entries).map(|(number, update)| (update.id, number)));
             }
             let fresh: Vec<&Update> = updates.iter().filter(|update| !numbers.contains_key(&update.id)).collect();
@@ -91,26 +163,29 @@ impl Table {
                 }
                 numbers.extend((next..).zip(fresh).map(|(number, update)| (update.id.clone(), number)));
             }
-            return Ok(updates.iter().filter_map(|update| numbers.get(&update.id).copied()).collect());
+            return Ok(Some(updates.iter().filter_map(|update| numbers.get(&update.id).copied()).collect()));
         }
         Err(StorageError::Busy(format!("{} was appended to {APPENDS} times meanwhile", feed.name())))
     }
 
-    /// The number of the last update of a feed, or 0: one consistent query of one item.
+    /// The number before the next update of a feed: one consistent query of two items. 0 for one that was never kept.
     pub async fn position(&self, feed: Feed) -> Result<u64, StorageError> {
-        let last = self.newest(feed, 1).await?;
-        Ok(last.first().map_or(0, |(first, updates)| first + (updates.len() as u64).saturating_sub(1)))
+        let end = self.newest(feed, 1).await?;
+        Ok(end.mark.as_ref().map_or(0, |mark| mark.since).max(end.next()).saturating_sub(1))
     }
 
-    /// The first [`PAGE`] updates of a feed after one: two consistent queries, of a read unit for each 4 KB,
-    /// and one more at the end of a page.
-    pub async fn missed(&self, feed: Feed, after: u64) -> Result<Missed, StorageError> {
+    /// The first [`PAGE`] updates of a feed after one: a consistent read and two queries at once, of a read unit for each
+    /// 4 KB, and one more at the end of a page.
+    pub async fn missed(&self, feed: Feed, after: u64, now: Timestamp) -> Result<Missed, StorageError> {
         // The item that holds the one after it may begin before it.
         let place = AttributeValue::S(keys::by_place(after));
         let before = self.items_of(feed, false, 1).key_condition_expression("pk = :pk AND sk <= :after");
         let behind = self.items_of(feed, true, ITEMS).key_condition_expression("pk = :pk AND sk > :after");
-        let (before, _) = self.entries(before.expression_attribute_values(":after", place.clone())).await?;
-        let (behind, _) = self.entries(behind.expression_attribute_values(":after", place)).await?;
+        let before = self.entries(before.expression_attribute_values(":after", place.clone()));
+        let behind = self.entries(behind.expression_attribute_values(":after", place));
+        let key = keys::feed_mark(feed);
+        let (mark, (before, _), (behind, _)) = tokio::try_join!(self.get(&key, true), before, behind)?;
+        let mark: Option<Mark> = mark.map(from_item).transpose()?;
         let all = before.into_iter().chain(behind);
         let numbered = all.flat_map(|(first, updates)| {
             (first..).zip(updates).map(|(number, update)| Numbered { number, update }).collect::<Vec<_>>()
@@ -123,22 +198,23 @@ impl Table {
             None => false,
         };
         updates.truncate(PAGE);
-        // Whoever has seen the feed empty is right to begin with whatever is the first.
-        let first =
-            if after == 0 { updates.first().map_or(0, |numbered| numbered.number) } else { after.saturating_add(1) };
-        let complete = updates.iter().zip(first..).all(|(numbered, number)| numbered.number == number);
-        Ok(Missed { updates, more, complete })
+        let first = after.saturating_add(1);
+        let is_kept = mark.is_some_and(|mark| mark.is_good(now) && mark.since <= first);
+        let has_no_gap = updates.iter().zip(first..).all(|(numbered, number)| numbered.number == number);
+        Ok(Missed { updates, more, complete: is_kept && has_no_gap })
     }
 
-    /// What happened to one order after a version of it, as far as its buyer's feed has it; numbered by the version.
-    /// Queries from the newest on, until it is all there.
-    pub async fn missed_of(&self, buyer: AccountId, order: OrderId, after: u32) -> Result<Missed, StorageError> {
+    /// What happened to one order after a version of it, as far as its buyer's feed has it; numbered by the version. A
+    /// consistent read, and queries from the newest on, until it is all there.
+    pub async fn missed_of(&self, order: &Order, after: u32, now: Timestamp) -> Result<Missed, StorageError> {
+        let feed = Feed::Of(order.buyer);
+        let mark: Option<Mark> = self.get(&keys::feed_mark(feed), true).await?.map(from_item).transpose()?;
         let (mut found, mut start) = (Vec::<Update>::new(), None);
         loop {
-            let query = self.items_of(Feed::Of(buyer), false, ITEMS).key_condition_expression("pk = :pk");
+            let query = self.items_of(feed, false, ITEMS).key_condition_expression("pk = :pk");
             let (page, next) = self.entries(query.set_exclusive_start_key(start)).await?;
             for (_, mut updates) in page {
-                updates.retain(|update| update.order_id == order && update.version > after);
+                updates.retain(|update| update.order_id == order.id && update.version > after);
                 found.extend(updates);
             }
             if found.iter().any(|update| Some(update.version) == after.checked_add(1)) || next.is_none() {
@@ -148,7 +224,12 @@ impl Table {
         }
         found.sort_by_key(|update| update.version);
         found.dedup_by_key(|update| update.version);
-        let complete = found.iter().zip(after.saturating_add(1)..).all(|(update, version)| update.version == version);
+        let has_no_gap = found.iter().zip(after.saturating_add(1)..).all(|(update, version)| update.version == version);
+        // The first that is not there. It is on its way where the feed was kept by then.
+        let last = found.last().map_or(after, |update| update.version);
+        let next = usize::try_from(last).ok().and_then(|last| order.timeline.get(last));
+        let is_coming = |at: Timestamp| mark.is_some_and(|mark| mark.is_good(now) && mark.since < micros(at));
+        let complete = has_no_gap && next.is_none_or(|entry| is_coming(entry.at));
         let more = found.len() > PAGE;
         found.truncate(PAGE);
         let numbered = |update: Update| Numbered { number: u64::from(update.version), update };
@@ -164,10 +245,13 @@ impl Table {
         Ok(())
     }
 
-    /// The last items of a feed, the newest first.
-    async fn newest(&self, feed: Feed, limit: i32) -> Result<Vec<(u64, Vec<Update>)>, StorageError> {
-        let query = self.items_of(feed, false, limit).key_condition_expression("pk = :pk");
-        Ok(self.entries(query).await?.0)
+    /// The end of a feed. Its mark lies behind all that it has.
+    async fn newest(&self, feed: Feed, limit: i32) -> Result<End, StorageError> {
+        let query = self.items_of(feed, false, limit + 1).key_condition_expression("pk = :pk");
+        let answer = self.client.call(&QUERY, query.build()).await.map_err(StorageError::from_sdk)?;
+        let (marks, entries): (Vec<_>, Vec<_>) = answer.items.unwrap_or_default().into_iter().partition(is_mark);
+        let mark = marks.into_iter().next().map(from_item).transpose()?;
+        Ok(End { mark, entries: entries.into_iter().map(Entry::read).collect::<Result<_, _>>()? })
     }
 
     /// Consistent, so that whoever is told a number finds what is numbered.
@@ -180,10 +264,19 @@ impl Table {
             .consistent_read(true)
     }
 
-    /// The items of one page, and where the next one begins.
+    /// The entries of one page, and where the next one begins.
     async fn entries(&self, query: QueryInputBuilder) -> Result<(Vec<(u64, Vec<Update>)>, Option<Item>), StorageError> {
         let answer = self.client.call(&QUERY, query.build()).await.map_err(StorageError::from_sdk)?;
-        let entries = answer.items.unwrap_or_default().into_iter().map(Entry::read).collect::<Result<_, _>>()?;
-        Ok((entries, answer.last_evaluated_key))
+        let entries = answer.items.unwrap_or_default().into_iter().filter(|item| !is_mark(item));
+        Ok((entries.map(Entry::read).collect::<Result<_, _>>()?, answer.last_evaluated_key))
     }
+}
+
+/// Since 1970, which is what a feed begins at.
+fn micros(at: Timestamp) -> u64 {
+    u64::try_from(at.as_microsecond()).unwrap_or_default()
+}
+
+fn is_mark(item: &Item) -> bool {
+    item.contains_key("since")
 }

@@ -8,8 +8,8 @@ mod recounting;
 use waybill_domain::report::Counts;
 use waybill_storage::tallies::{MAX_SOLD, SkuSales, Told};
 
-pub use self::orders::counting;
-use self::orders::{added_up, always, counted, invented, later, stream};
+use self::orders::{added_up, always, counted, later, stream};
+pub use self::orders::{counting, invented};
 use self::recounting::recount;
 use crate::accounts::ann;
 use crate::order_counts::recount as standing;
