@@ -55,6 +55,7 @@ fn too_many() -> Problem {
 }
 
 fn csv_groups(text: &str) -> Result<(Vec<String>, Vec<Group>), Problem> {
+    quotes_close(text).map_err(|wrong| Problem::new(Kind::Invalid, format!("The upload is not a CSV: {wrong}.")))?;
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut records = reader.records();
     let unreadable = |error: csv::Error| Problem::new(Kind::Invalid, format!("The upload is not a CSV: {error}."));
@@ -129,6 +130,37 @@ fn csv_groups(text: &str) -> Result<(Vec<String>, Vec<Group>), Problem> {
         group.rows.push(Row { number, content });
     }
     Ok((header, groups))
+}
+
+/// Whether quoted cells end where they should (RFC 4180, section 2). The reader takes whatever comes: a quote that is never closed
+/// would make all rows behind it the text of one cell.
+fn quotes_close(text: &str) -> Result<(), String> {
+    enum At {
+        Begin,
+        Plain,
+        /// In quotes, which opened in this line.
+        Quoted(usize),
+        /// Behind a quote in quotes, which ends them unless another follows.
+        Ended(usize),
+    }
+
+    let (mut at, mut line) = (At::Begin, 1);
+    for byte in text.bytes() {
+        at = match (at, byte) {
+            (At::Quoted(opened), b'"') => At::Ended(opened),
+            (At::Quoted(opened), _) => At::Quoted(opened),
+            (At::Ended(opened), b'"') => At::Quoted(opened),
+            (_, b',' | b'\n' | b'\r') => At::Begin,
+            (At::Ended(_), _) => return Err(format!("in line {line} a cell goes on behind its closing quote")),
+            (At::Begin, b'"') => At::Quoted(line),
+            (At::Begin | At::Plain, _) => At::Plain,
+        };
+        line += usize::from(byte == b'\n');
+    }
+    match at {
+        At::Quoted(opened) => Err(format!("the quote that opens in line {opened} is never closed")),
+        At::Begin | At::Plain | At::Ended(_) => Ok(()),
+    }
 }
 
 fn line_groups(text: &str) -> Result<Vec<Group>, Problem> {
@@ -272,6 +304,28 @@ mod tests {
     fn a_header_of_more_columns_than_there_are_is_refused_at_once() {
         let header = vec!["x"; COLUMNS.len() + 1].join(",");
         assert!(split(Format::Csv, header.as_bytes()).unwrap_err().detail().contains("columns"));
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_where_a_cell_ends_is_no_csv() {
+        for (rows, wrong) in [
+            ("tea,A,\"Tea\ncup,B,Cup\n", "the quote that opens in line 2 is never closed"),
+            ("tea,A,\"Te\"\"a\n\n", "the quote that opens in line 2 is never closed"),
+            ("tea,A,Tea\ncup,B,\"Cup\" of tea\n", "in line 3 a cell goes on behind its closing quote"),
+            ("tea,A,\"Tea\ncup,B,\"Cup\"\n", "in line 3 a cell goes on behind its closing quote"),
+        ] {
+            let refused = split(Format::Csv, format!("slug,sku,title\n{rows}").as_bytes()).unwrap_err();
+            assert_eq!(refused.detail(), format!("The upload is not a CSV: {wrong}."), "{rows}");
+        }
+        for rows in [
+            "tea,A,\"Te\"\"a\"",
+            "tea,A,\"T\r\n,e\na\"\r\n",
+            "tea,A,\"\"\"\"",
+            "tea,A,a 5\" pipe",
+            "\"tea\",\"A\",\"\"",
+        ] {
+            assert!(split(Format::Csv, format!("slug,sku,title\n{rows}").as_bytes()).is_ok(), "{rows}");
+        }
     }
 
     #[test]
