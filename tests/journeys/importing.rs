@@ -347,16 +347,29 @@ async fn what_a_row_does_not_mention_stays_and_bad_rows_keep_no_others_out() {
         "not json".to_owned(),
         json!({ "slug": "shirt" }).to_string(),
         json!({ "slug": "bag", "title": "Bag", "description": "", "skus": [{ "sku": "BAG", "prices": [{ "amount": 0, "currency": "USD" }], "stock": 1 }, 7] }).to_string(),
+        r#"{"slug": "pan", "title": "Pan", "description": "", "skus": [{"sku": "PAN", "prices": [{"amount": 1, "currency": "USD", "amount": 999}], "stock": 1}]}"#.to_owned(),
+        "[]".to_owned(),
     ];
     let import_of = import(staff, LINES, lines.join("\n")).await;
-    assert_eq!(counts(&import_of), [0, 1, 0, 6], "{import_of}");
+    assert_eq!(counts(&import_of), [0, 1, 0, 8], "{import_of}");
     let failed = failures(staff, &import_of).await;
     let places: Vec<_> = failed.iter().map(|(row, errors)| (*row, errors[0].0.as_str())).collect();
     assert_eq!(
         places,
-        [(2, "/skus/0/sku"), (3, "/titel"), (4, "/skus"), (5, ""), (6, "/slug"), (7, "/skus/1")],
+        [
+            (2, "/skus/0/sku"),
+            (3, "/titel"),
+            (4, "/skus"),
+            (5, ""),
+            (6, "/slug"),
+            (7, "/skus/1"),
+            (8, "/skus/0/prices/0/amount"),
+            (9, "")
+        ],
         "{failed:?}"
     );
+    assert_eq!((failed[&8][0].1.as_str(), failed[&9].len()), ("duplicate field `amount`", 1));
+    assert!(failed[&9][0].1.contains("a map"), "{failed:?}");
     let now = staff.get(&path).await.body;
     assert_eq!(
         (&now["title"], &now["images"], &now["skus"][1]["active"]),

@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use waybill_domain::category::Tree;
 use waybill_domain::import::{Content, Counts, Failure, Fault, Format, Import, MAX_FAULTS, Row, shortened};
 use waybill_storage::StorageError;
-use waybill_web::body;
+use waybill_web::problem::{FieldError, Place};
+use waybill_web::{Problem, body};
 
 use crate::Shop;
 use crate::product::{Came, bring_in};
@@ -67,7 +68,7 @@ async fn work_off_line(shop: &Shop, import: &Import, number: u32, line: &str) ->
     };
     let mut product = match body::parse::<Map<String, Value>>(line.as_bytes()) {
         Ok(product) => product,
-        Err(problem) => return failed(None, vec![Fault::pointer("", problem.detail())]),
+        Err(problem) => return failed(None, unreadable(&problem)),
     };
     let slug = product.get("slug").and_then(Value::as_str).map(shortened);
     let skus = match product.remove("skus") {
@@ -86,6 +87,18 @@ async fn work_off_line(shop: &Shop, import: &Import, number: u32, line: &str) ->
             failed(slug, faults.collect())
         }
         Ok(came) => Ok((counted(came.of_product), Vec::new())),
+    }
+}
+
+/// What is wrong with a line that is no product, where and in words.
+fn unreadable(problem: &Problem) -> Vec<Fault> {
+    let of_field = |error: &FieldError| match &error.place {
+        Place::Pointer(pointer) => Fault::pointer(pointer, &error.detail),
+        Place::Parameter(_) | Place::Header(_) | Place::Column(_) => Fault::pointer("", &error.detail),
+    };
+    match problem.errors() {
+        [] => vec![Fault::pointer("", problem.detail())],
+        errors => errors.iter().take(MAX_FAULTS).map(of_field).collect(),
     }
 }
 

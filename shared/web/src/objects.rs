@@ -1,10 +1,12 @@
-//! Structs out of JSON objects only. Serde's derived code would take `["a", 1]` for a struct of a text and a number,
-//! which no client means and no document tells of.
+//! Structs out of JSON objects only, and of each field one. Serde's derived code would take `["a", 1]` for a struct of a text and
+//! a number, and a map takes the last of several fields of a name; no client means that, and no document tells of it.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+    DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
+    VariantAccess, Visitor,
 };
 
 /// A deserializer, or what it hands on to, that refuses an array where a struct should be, however deep.
@@ -92,7 +94,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Within<V> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<V::Value, A::Error> {
-        self.visitor.visit_map(Objects(fields))
+        self.visitor.visit_map(Once { fields, seen: HashSet::new() })
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<V::Value, A::Error> {
@@ -120,19 +122,30 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Objects<A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Objects<A> {
+/// The fields of an object, each once.
+struct Once<A> {
+    fields: A,
+    seen: HashSet<String>,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Once<A> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.0.next_key_seed(seed)
+        let Some(name) = self.fields.next_key::<String>()? else { return Ok(None) };
+        let value = seed.deserialize(name.as_str().into_deserializer())?;
+        match self.seen.replace(name) {
+            None => Ok(Some(value)),
+            Some(name) => Err(A::Error::custom(format_args!("duplicate field `{name}`"))),
+        }
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        self.0.next_value_seed(Objects(seed))
+        self.fields.next_value_seed(Objects(seed))
     }
 
     fn size_hint(&self) -> Option<usize> {
-        self.0.size_hint()
+        self.fields.size_hint()
     }
 }
 
@@ -207,6 +220,18 @@ mod tests {
         ] {
             assert_eq!(read(text).unwrap(), serde_json::from_str(text).unwrap(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_field_is_given_once_at_any_depth() {
+        for text in [r#"{"a": 1, "a": 2}"#, r#"{"a": [{"b": 1, "c": {"d": 1, "d": 1}}]}"#] {
+            assert!(serde_json::from_str::<serde_json::Value>(text).is_ok(), "serde alone takes {text}");
+            let refused = serde_json::Value::deserialize(Objects(&mut serde_json::Deserializer::from_str(text)));
+            let refused = refused.unwrap_err();
+            assert!(refused.is_data() && refused.to_string().contains("duplicate field"), "{refused}");
+        }
+        let twice = r#"{"inner": {"number": 1, "number": 1}, "list": [], "pair": [3, "x"], "choice": "plain"}"#;
+        assert!(read(twice).unwrap_err().to_string().contains("duplicate field `number`"));
     }
 
     #[test]
