@@ -52,8 +52,9 @@ impl NewRefund {
 
 /// Refund an order
 ///
-/// Of what was paid, by amount or by units, as often as something is left. The money is on its way once the refund's status
-/// is `succeeded`.
+/// Of what was paid, by amount or by units, as often as something is left, and at most 20 times. The money is on its way once the
+/// refund's status is `succeeded`. What is sent does not depend on it: an order of which everything went back is packed and shipped
+/// all the same, unless it, or the rest of it, is cancelled, which pays back by itself.
 #[utoipa::path(
     post,
     path = "/v1/admin/orders/{id}/refunds",

@@ -298,6 +298,9 @@ impl From<refund::Refused> for Problem {
             Refused::TooMuch { left } => {
                 Problem::new(Kind::RefundTooLarge, format!("Only {left} of the payment is left to refund."))
             }
+            Refused::OtherCurrency(currency) => {
+                Problem::invalid_field("/amount/currency", format!("must be {currency}, which was paid"))
+            }
             Refused::Units(UnitsRefused::TooMany { sku, left }) => {
                 Problem::new(Kind::RefundTooLarge, format!("Only {left} units of {sku} are left to refund."))
             }

@@ -8,7 +8,7 @@ use super::units::count;
 use super::{Order, Payment, Refusal, State, Units, UnitsRefused};
 use crate::cart::Quantity;
 use crate::message::Event;
-use crate::money::Money;
+use crate::money::{Currency, Money};
 use crate::stock::Reason;
 use crate::text::Sku;
 use crate::totals::{Prices, Tax};
@@ -172,6 +172,8 @@ pub enum Outcome {
 pub enum Refused {
     #[error("only {left} of the payment is left to refund")]
     TooMuch { left: Money },
+    #[error("the payment was in {0}")]
+    OtherCurrency(Currency),
     #[error(transparent)]
     Units(#[from] UnitsRefused),
     #[error("the key was used before, for another refund")]
@@ -299,7 +301,10 @@ impl Order {
                 (Money::new(sum, left.currency), lines)
             }
         };
-        if amount.currency != left.currency || !(1..=left.amount).contains(&amount.amount) {
+        if amount.currency != left.currency {
+            return Err(Refused::OtherCurrency(left.currency).into());
+        }
+        if !(1..=left.amount).contains(&amount.amount) {
             return Err(Refused::TooMuch { left }.into());
         }
         let (payment, number) = payment.with(amount, Cause::Requested { reason, request }, lines, now);
