@@ -96,8 +96,7 @@ impl Asked {
             }
         });
         let category = parameters.take("category", |text| Ok::<_, String>(text.to_owned()));
-        let tags =
-            parameters.take("tag", |text| some(text, |tag| tag.parse::<Slug>().map_err(|error| error.to_string())));
+        let tags = parameters.take("tag", |text| tags(text));
         let given = parameters.take_group("attribute");
         let attributes = attributes(parameters, given);
         let in_stock = parameters.take("in_stock", |text| match text {
@@ -181,10 +180,11 @@ impl Asked {
     }
 }
 
-/// Values with commas between them.
-fn some<T>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
-    let values: Vec<T> = text.split(',').map(parse).collect::<Result<_, _>>()?;
-    if values.len() <= MAX_FILTERS { Ok(values) } else { Err(format!("must be at most {MAX_FILTERS}")) }
+/// Tags with commas between them.
+fn tags(text: &str) -> Result<Vec<Slug>, String> {
+    let tags: Vec<Slug> =
+        text.split(',').map(|tag| tag.parse().map_err(|error| format!("{error}"))).collect::<Result<_, _>>()?;
+    if tags.len() <= MAX_FILTERS { Ok(tags) } else { Err(format!("must be at most {MAX_FILTERS} tags")) }
 }
 
 fn attributes(parameters: &mut Parameters, given: BTreeMap<String, String>) -> BTreeMap<Slug, BTreeSet<String>> {
@@ -213,10 +213,10 @@ fn attributes(parameters: &mut Parameters, given: BTreeMap<String, String>) -> B
     get,
     path = "/v1/products",
     params(
-        ("q" = Option<String>, Query, description = "Words of title, description or SKU, in any language; all of them, those of three letters or more also as beginnings.", max_length = 200),
+        ("q" = Option<String>, Query, description = "Words of title, description or SKU, in any language; all of them, those of three letters or more also as beginnings; 1 to 8 different ones. Of each product the first 300 are found.", max_length = 200),
         ("category" = Option<String>, Query, description = "A category's id or slug. Products of those below it are found too."),
-        ("tag" = Option<String>, Query, description = "Tags with commas between them; all of them.", example = "new,sale"),
-        ("attribute" = Option<HashMap<String, String>>, Query, style = DeepObject, explode, description = "`attribute[colour]=Blue|Dark blue`: of each attribute one of its values."),
+        ("tag" = Option<String>, Query, description = "At most ten tags with commas between them; all of them.", example = "new,sale"),
+        ("attribute" = Option<HashMap<String, String>>, Query, style = DeepObject, explode, description = "`attribute[colour]=Blue|Dark blue`: of at most ten attributes one of at most ten values each."),
         ("in_stock" = Option<bool>, Query, description = "Only what can be had."),
         ("min_price" = Option<i64>, Query, description = "Of the lowest price in the list's currency, in minor units.", minimum = 0, maximum = 100_000_000),
         ("max_price" = Option<i64>, Query, description = "Of the lowest price in the list's currency, in minor units.", minimum = 0, maximum = 100_000_000),

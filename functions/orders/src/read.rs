@@ -29,7 +29,10 @@ pub struct Between {
 }
 
 fn placed(parameters: &mut Parameters) -> Placed {
-    let parse = |text: &str| text.parse::<Timestamp>().map_err(|_| "must be a time such as 2026-11-26T09:00:00Z");
+    let parse = |text: &str| {
+        text.parse::<Timestamp>()
+            .map_err(|_| "must be a time such as 2026-11-26T09:00:00Z, before 9999-12-30T22:00:01Z")
+    };
     let from = parameters.take("placed_from", parse);
     let before = parameters.take("placed_before", parse);
     Placed { from, before }

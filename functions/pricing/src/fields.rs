@@ -13,7 +13,9 @@ pub fn one_of<T: Copy>(fields: &mut Fields, at: &str, given: &str, words: &[(&st
 }
 
 pub fn time(fields: &mut Fields, at: &str, given: &str) -> Option<Timestamp> {
-    let parsed = given.parse().map_err(|_| Invalid::new("must be a time such as 2026-12-01T00:00:00Z"));
+    let parsed = given
+        .parse()
+        .map_err(|_| Invalid::new("must be a time such as 2026-12-01T00:00:00Z, before 9999-12-30T22:00:01Z"));
     fields.take(at, parsed)
 }
 

@@ -17,7 +17,7 @@ pub struct Days {
     /// The first day, in the shop's time zone; instead of a period.
     #[param(value_type = Option<String>, format = Date, example = "2026-11-01")]
     from: Option<String>,
-    /// The last day; today unless it is given. At most ten years after the first one.
+    /// The last day; today unless it is given. Less than 3,660 days, which are ten years, after the first one.
     #[param(value_type = Option<String>, format = Date, example = "2026-11-30")]
     to: Option<String>,
 }

@@ -51,8 +51,8 @@ struct Arguments {
     #[arg(long, value_name = "URL", default_value = "http://localhost:5173")]
     shop_url: String,
     /// Rate limits: name=uses/seconds, with commas between; * is every limit. On this machine everybody comes from one
-    /// address, so the limits on requests, orders and payments are out of the way unless this names them; the others
-    /// hold as they do on AWS.
+    /// address, so the limits on requests, orders, payments and sign-ups by address are out of the way unless this names
+    /// them; the others hold as they do on AWS.
     #[arg(long, value_name = "RATES", default_value = "")]
     rate_limits: String,
     /// Run the function binaries of this folder, instead of building them first.

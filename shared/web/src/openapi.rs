@@ -39,8 +39,8 @@ changes changes at once.
 **Lists** answer `{\"items\": [...], \"next\": \"...\", \"previous\": \"...\"}`. Send `next` back as `cursor` for the page after \
 it, `previous` for the one before; null means that there is none.
 
-**Where money or stock moves** an `Idempotency-Key` has to be sent. The same key with the same body answers what the first \
-request did, with the header `Idempotent-Replayed: true`; with another body it is refused.
+**Where money or stock moves** an `Idempotency-Key` has to be sent. The same key with the same body does nothing more: it \
+answers what the first request made, as it is by now, with the header `Idempotent-Replayed: true`; with another body it is refused.
 
 **Where two people may edit** the same thing, answers carry its version as an `ETag`. A change has to bring it back as \
 `If-Match` (428 without one) and is refused when somebody else was faster (412). What anybody may read of the catalogue, \
@@ -53,7 +53,7 @@ such as 429 when too much is asked at once or a 5xx when a function died, carrie
 **Rate limits** answer 429 with `Retry-After`, `RateLimit-Policy` and `RateLimit`. They count by address, by account and \
 by what is asked.
 
-**Limits**: bodies of 64 KiB (of an import 4 MiB), JSON 128 levels deep, 29 seconds for an answer. Unknown fields and parameters are refused. \
+**Limits**: bodies of 64 KiB (of an import 4 MiB, of Stripe 300 KiB), JSON 128 levels deep, 29 seconds for an answer. Unknown fields and parameters are refused. \
 New fields may be added to answers at any time; a client has to pass over those that it does not know.
 
 Every answer carries `request-id`; please quote it when asking about one.
