@@ -96,7 +96,7 @@ impl Asked {
             }
         });
         let category = parameters.take("category", |text| Ok::<_, String>(text.to_owned()));
-        let tags = parameters.take("tag", |text| tags(text));
+        let tags = parameters.take("tag", tags);
         let given = parameters.take_group("attribute");
         let attributes = attributes(parameters, given);
         let in_stock = parameters.take("in_stock", |text| match text {
