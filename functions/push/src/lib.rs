@@ -8,7 +8,7 @@ use serde_json::json;
 use waybill_domain::account::Permission;
 use waybill_domain::id::AccountId;
 use waybill_domain::message::Message;
-use waybill_domain::update::{Feed, Shown, Update};
+use waybill_domain::update::{Feed, Places, Shown, Update};
 use waybill_domain::{SignedDuration, Timestamp};
 use waybill_lambda::browsers::{Browsers, NotReached};
 use waybill_lambda::clock;
@@ -70,6 +70,10 @@ pub async fn push(browsers: &Browsers, table: &Table, message: Message) -> Resul
 }
 
 fn targets(message: &Message, (own, of_order, of_all): (Vec<Listener>, Vec<Listener>, Vec<Listener>)) -> Vec<Target> {
+    // Who listens to what had no feed yet reads the order as it is by now, and is not to be shown again what it was.
+    let had_none = |place: fn(Places) -> Option<u64>| message.places.is_some_and(|places| place(places).is_none());
+    let own = if had_none(|places| places.own) { Vec::new() } else { own };
+    let of_all = if had_none(|places| places.all) { Vec::new() } else { of_all };
     let mut targets: HashMap<String, Target> = HashMap::new();
     let mut target = |listener: &Listener, feed: Option<(String, u64)>, is_own: bool| {
         let target = targets.entry(listener.id.clone()).or_insert_with(|| Target {

@@ -4,7 +4,8 @@
 //! its last is the next item's; so that the next item can be put only once is what keeps numbers without gaps and doubles.
 //!
 //! Most feeds nobody ever follows. So a feed has a mark, which whoever follows it makes or renews, and without one, or behind its
-//! time, nothing is appended. The mark says from which number on there is no gap.
+//! time, nothing is appended. The mark says from which number on there is no gap. Numbers grow by no more than one in a
+//! microsecond, so the microsecond of this moment is later than all that there were, also where nobody knows any more which.
 
 use std::collections::HashMap;
 
@@ -27,6 +28,12 @@ pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// [`KEPT`] after a connection of hours has missed nothing that is not kept.
 const FOLLOWED: SignedDuration = SignedDuration::from_hours(9 * 24);
 const RENEWED: SignedDuration = SignedDuration::from_hours(24);
+/// A mark that has less time left may have been over for who appended a moment ago.
+const NEARLY_OVER: SignedDuration = SignedDuration::from_hours(1);
+/// For so long a change may be on its way to a feed, as the table's stream keeps it.
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_hours(24);
+/// Longer than it takes to make a mark, and than clocks differ.
+const MAKING: SignedDuration = SignedDuration::from_secs(60);
 /// How many updates one answer brings at most: some 350 bytes each, of the 128 KB that API Gateway takes.
 pub const PAGE: usize = ITEMS as usize;
 /// How many items are read for a page: each holds at least one update.
@@ -54,7 +61,7 @@ pub struct Missed {
 }
 
 /// That a feed is kept.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 struct Mark {
     /// From this number on it has no gap.
     since: u64,
@@ -71,12 +78,19 @@ impl Mark {
 struct End {
     mark: Option<Mark>,
     entries: Vec<(u64, Vec<Update>)>,
+    /// Until when the last one is kept, in seconds.
+    last_expires_at: i64,
 }
 
 impl End {
     /// The number after the last.
     fn next(&self) -> u64 {
         self.entries.first().map_or(0, |(first, updates)| first + updates.len() as u64)
+    }
+
+    /// Whether something may have been here that is not any more: only what came since a mark of the last days must be.
+    fn has_run_dry(&self, mark: &Mark, now: Timestamp) -> bool {
+        self.last_expires_at <= now.as_second() && mark.since <= micros(now - KEPT)
     }
 }
 
@@ -100,14 +114,15 @@ impl Table {
         for attempt in 0..APPENDS {
             let end = self.newest(feed, 1).await?;
             let (key, until) = (keys::feed_mark(feed), now + FOLLOWED);
-            let write = match &end.mark {
-                Some(mark) if mark.expires_at > (until - RENEWED).as_second() => return Ok(()),
-                Some(mark) if mark.is_good(now) => Write::update(&key, "SET expires_at = :until")
+            let good = end.mark.as_ref().filter(|mark| mark.is_good(now + NEARLY_OVER) && !end.has_run_dry(mark, now));
+            let write = match (good, &end.mark) {
+                (Some(mark), _) if mark.expires_at > (until - RENEWED).as_second() => return Ok(()),
+                (Some(mark), _) => Write::update(&key, "SET expires_at = :until")
                     .only_if("expires_at = :before")
                     .number(":before", mark.expires_at)
                     .number(":until", until.as_second()),
-                gone => {
-                    // Later than all numbers that there ever were in the feed, should it have been forgotten.
+                // Whoever was here before has missed what nobody knows of, and is told so.
+                (None, gone) => {
                     let since = end.next().max(micros(now));
                     let mut item = to_item(&Mark { since, expires_at: until.as_second() })?;
                     item.extend(key.item());
@@ -141,7 +156,7 @@ impl Table {
         for attempt in 0..APPENDS {
             let end = self.newest(feed, TAIL).await?;
             let Some(mark) = end.mark.as_ref().filter(|mark| mark.is_good(now)) else { return Ok(None) };
-            let next = end.next().max(mark.since);
+            let next = end.next().max(mark.since).max(if end.has_run_dry(mark, now) { micros(now) } else { 0 });
             let mut numbers: HashMap<String, u64> = HashMap::new();
             for (first, entries) in end.entries {
                 numbers.extend((first..).zip(entries).map(|(number, update)| (update.id, number)));
@@ -227,9 +242,14 @@ impl Table {
         let has_no_gap = found.iter().zip(after.saturating_add(1)..).all(|(update, version)| update.version == version);
         // The first that is not there. It is on its way where the feed was kept by then.
         let last = found.last().map_or(after, |update| update.version);
-        let next = usize::try_from(last).ok().and_then(|last| order.timeline.get(last));
-        let is_coming = |at: Timestamp| mark.is_some_and(|mark| mark.is_good(now) && mark.since < micros(at));
-        let complete = has_no_gap && next.is_none_or(|entry| is_coming(entry.at));
+        let is_coming = |at: Timestamp| {
+            let is_kept = |mark: Mark| mark.is_good(now) && mark.since < micros(at - MAKING);
+            at > now - ON_ITS_WAY && mark.is_some_and(is_kept)
+        };
+        // Forgetting a buyer is a version without an entry.
+        let entries = usize::try_from(order.version().saturating_sub(last)).unwrap_or(usize::MAX);
+        let next = order.timeline.len().checked_sub(entries).and_then(|next| order.timeline.get(next));
+        let complete = has_no_gap && (last >= order.version() || next.is_some_and(|entry| is_coming(entry.at)));
         let more = found.len() > PAGE;
         found.truncate(PAGE);
         let numbered = |update: Update| Numbered { number: u64::from(update.version), update };
@@ -251,7 +271,9 @@ impl Table {
         let answer = self.client.call(&QUERY, query.build()).await.map_err(StorageError::from_sdk)?;
         let (marks, entries): (Vec<_>, Vec<_>) = answer.items.unwrap_or_default().into_iter().partition(is_mark);
         let mark = marks.into_iter().next().map(from_item).transpose()?;
-        Ok(End { mark, entries: entries.into_iter().map(Entry::read).collect::<Result<_, _>>()? })
+        let last_expires_at = entries.first().and_then(|entry| entry.get(EXPIRES_AT)?.as_n().ok()?.parse().ok());
+        let entries = entries.into_iter().map(Entry::read).collect::<Result<_, _>>()?;
+        Ok(End { mark, entries, last_expires_at: last_expires_at.unwrap_or_default() })
     }
 
     /// Consistent, so that whoever is told a number finds what is numbered.

@@ -191,12 +191,12 @@ pub fn feed(feed: Feed) -> String {
     }
 }
 
-/// Updates that were appended together, by the number of the first.
 /// That a feed is kept. No number comes behind it.
 pub fn feed_mark(feed: Feed) -> Key {
     Key { pk: self::feed(feed), sk: "KEPT".into() }
 }
 
+/// Updates that were appended together, by the number of the first.
 pub fn feed_entry(feed: Feed, first: u64) -> Key {
     Key { pk: self::feed(feed), sk: by_place(first) }
 }

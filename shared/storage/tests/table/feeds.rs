@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
 use waybill_domain::id::{AccountId, OrderId};
 use waybill_domain::message::Entry;
-use waybill_domain::order::{FulfilmentStatus, Order, PaymentStatus};
+use waybill_domain::order::{Contact, FulfilmentStatus, Order, PaymentStatus};
 use waybill_domain::update::{Feed, Update};
 use waybill_storage::feeds::{KEPT, PAGE};
 
@@ -176,7 +177,7 @@ async fn of_one_order_all_is_there_that_happened_since_its_buyer_is_followed_or_
     let shop = Shop::open().await;
     let (buyer, id) = (customer(), order_id());
     // Nobody followed it when it was placed, and somebody did when it was changed.
-    let order = changed(buyer, id, &[4, 6, 7]);
+    let order = changed(buyer, id, &[4, 66, 67]);
     let missed = async |after, now| {
         let missed = shop.table.missed_of(&order, after, at(now)).await.unwrap();
         (missed.updates.iter().map(|numbered| numbered.number).collect::<Vec<_>>(), missed.complete)
@@ -184,12 +185,72 @@ async fn of_one_order_all_is_there_that_happened_since_its_buyer_is_followed_or_
     assert_eq!(missed(2, 5).await, (vec![], false));
     assert_eq!(missed(3, 5).await, (vec![], true), "nothing has happened since");
     shop.table.keep(Feed::Of(buyer), at(5)).await.unwrap();
-    assert_eq!(missed(0, 7).await, (vec![], false));
-    assert_eq!(missed(1, 7).await, (vec![], true), "it comes");
-    shop.table.append(Feed::Of(buyer), &updates(id, 2..=2), at(7)).await.unwrap();
-    assert_eq!(missed(0, 7).await, (vec![2], false));
-    assert_eq!(missed(1, 7).await, (vec![2], true));
+    assert_eq!(missed(0, 67).await, (vec![], false));
+    assert_eq!(missed(1, 67).await, (vec![], true), "it comes");
+    shop.table.append(Feed::Of(buyer), &updates(id, 2..=2), at(67)).await.unwrap();
+    assert_eq!(missed(0, 67).await, (vec![2], false));
+    assert_eq!(missed(1, 67).await, (vec![2], true));
+    assert_eq!(missed(1, 67 + DAY).await, (vec![2], false), "it has not come");
     assert_eq!(missed(1, 10 * DAY).await, (vec![2], false), "it is kept no longer");
+    // What happened a moment before the mark was made may have found none.
+    let order = changed(buyer, id, &[4, 65]);
+    let missed = shop.table.missed_of(&order, 1, at(65)).await.unwrap();
+    assert_eq!((missed.updates.len(), missed.complete), (1, true));
+    let order = changed(buyer, order_id(), &[4, 65]);
+    assert!(!shop.table.missed_of(&order, 1, at(65)).await.unwrap().complete);
+}
+
+#[tokio::test]
+async fn of_an_order_whose_buyer_was_forgotten_nothing_is_said_to_be_there_that_is_not() {
+    let shop = Shop::open().await;
+    let (buyer, id) = (customer(), order_id());
+    let mut order = changed(buyer, id, &[1, 2]);
+    order.contact = Contact::Forgotten { forgotten_at: at(3) };
+    assert_eq!(order.version(), 3);
+    shop.table.keep(Feed::Of(buyer), at(5)).await.unwrap();
+    assert!(shop.table.missed_of(&order, 3, at(6)).await.unwrap().complete);
+    order.timeline.push(Entry { at: at(4), ..order.timeline[0].clone() });
+    assert!(!shop.table.missed_of(&order, 3, at(6)).await.unwrap().complete);
+    assert!(shop.table.missed_of(&order, 4, at(6)).await.unwrap().complete);
+}
+
+#[tokio::test]
+async fn no_number_is_given_again_where_all_that_had_one_has_expired_and_who_had_it_is_told() {
+    // DynamoDB deletes what has expired at some time; until then it is there.
+    for is_deleted in [false, true] {
+        let shop = Shop::open().await;
+        let (buyer, order) = (customer(), order_id());
+        let feed = Feed::Of(buyer);
+        shop.table.keep(feed, at(0)).await.unwrap();
+        let begun = shop.table.position(feed).await.unwrap();
+        let seen = shop.table.append(feed, &updates(order, 1..=3), at(0)).await.unwrap().unwrap()[2];
+        for day in 1..=6 {
+            shop.table.keep(feed, at(day * DAY)).await.unwrap();
+        }
+        assert_eq!(shop.table.position(feed).await.unwrap(), seen, "it was not begun anew");
+        assert!(shop.table.missed(feed, begun, at(7 * DAY - 1)).await.unwrap().complete);
+        if is_deleted {
+            let key = json!({ "pk": { "S": format!("FEED#{buyer}") }, "sk": { "S": format!("{:016}", begun + 1) } });
+            shop.call("DynamoDB_20120810.DeleteItem", json!({ "TableName": shop.name, "Key": key })).await;
+        }
+        let numbers = shop.table.append(feed, &updates(order, 4..=4), at(7 * DAY)).await.unwrap().unwrap();
+        assert!(numbers[0] > seen + 1, "{numbers:?} after {seen}");
+        let missed = shop.table.missed(feed, seen, at(7 * DAY)).await.unwrap();
+        assert_eq!((missed.updates.len(), missed.complete), (1, false), "there may have been more");
+    }
+}
+
+#[tokio::test]
+async fn who_comes_back_to_a_feed_that_has_run_dry_is_told_so() {
+    let shop = Shop::open().await;
+    let feed = Feed::All(3);
+    shop.table.keep(feed, at(0)).await.unwrap();
+    let seen = shop.table.position(feed).await.unwrap();
+    shop.table.keep(feed, at(6 * DAY)).await.unwrap();
+    assert_eq!(shop.table.position(feed).await.unwrap(), seen);
+    shop.table.keep(feed, at(7 * DAY)).await.unwrap();
+    assert!(shop.table.position(feed).await.unwrap() > seen);
+    assert!(!shop.table.missed(feed, seen, at(7 * DAY)).await.unwrap().complete);
 }
 
 #[tokio::test]
@@ -240,15 +301,16 @@ async fn a_feed_is_kept_for_a_week_after_the_day_on_which_it_was_followed_last()
     let end = at(10 * DAY);
     assert!(end > at(2 * DAY - 1) + KEPT);
     let append = async |version, now| shop.table.append(feed, &updates(order, version..=version), now).await.unwrap();
-    assert_eq!(append(1, at(10 * DAY - 1)).await, Some(vec![begun + 1]));
-    assert_eq!(append(2, end).await, None);
+    assert_eq!(append(1, at(7 * DAY - 1)).await, Some(vec![begun + 1]));
+    assert_eq!(append(2, at(10 * DAY - 1)).await, Some(vec![begun + 2]));
+    assert_eq!(append(3, end).await, None);
     assert!(!shop.table.missed(feed, begun, end).await.unwrap().complete, "more may have come since then");
     // Whoever follows it again begins behind what it was.
     shop.table.keep(feed, end).await.unwrap();
     let anew = shop.table.position(feed).await.unwrap();
-    assert!(anew > begun + 1);
-    assert_eq!(append(3, end).await, Some(vec![anew + 1]));
-    assert!(!shop.table.missed(feed, begun + 1, end).await.unwrap().complete);
+    assert!(anew > begun + 2);
+    assert_eq!(append(4, end).await, Some(vec![anew + 1]));
+    assert!(!shop.table.missed(feed, begun + 2, end).await.unwrap().complete);
     let missed = shop.table.missed(feed, anew, end).await.unwrap();
     assert_eq!((missed.updates.len(), missed.complete), (1, true));
 }
