@@ -74,37 +74,52 @@ impl Mark {
     }
 }
 
-/// A mark, if there is one, and the last items, the newest first.
-struct End {
-    mark: Option<Mark>,
-    entries: Vec<(u64, Vec<Update>)>,
-    /// Until when the last one is kept, in seconds.
-    last_expires_at: i64,
-}
-
-impl End {
-    /// The number after the last.
-    fn next(&self) -> u64 {
-        self.entries.first().map_or(0, |(first, updates)| first + updates.len() as u64)
-    }
-
-    /// Whether something may have been here that is not any more: only what came since a mark of the last days must be.
-    fn has_run_dry(&self, mark: &Mark, now: Timestamp) -> bool {
-        self.last_expires_at <= now.as_second() && mark.since <= micros(now - KEPT)
-    }
-}
-
-#[derive(Serialize, Deserialize)]
+/// Updates that were appended together.
 struct Entry {
-    sk: String,
+    /// The number of the first.
+    first: u64,
     updates: Vec<Update>,
+    expires_at: i64,
 }
 
 impl Entry {
-    fn read(item: Item) -> Result<(u64, Vec<Update>), StorageError> {
-        let Entry { sk, updates } = from_item(item)?;
+    fn read(item: Item) -> Result<Entry, StorageError> {
+        #[derive(Deserialize)]
+        struct Stored {
+            sk: String,
+            updates: Vec<Update>,
+            expires_at: i64,
+        }
+
+        let Stored { sk, updates, expires_at } = from_item(item)?;
         let first = sk.parse().map_err(|_| StorageError::Broken("a feed has an entry without a number".into()))?;
-        Ok((first, updates))
+        Ok(Entry { first, updates, expires_at })
+    }
+
+    fn numbered(self) -> impl Iterator<Item = Numbered> {
+        (self.first..).zip(self.updates).map(|(number, update)| Numbered { number, update })
+    }
+}
+
+/// What a query of a feed brought.
+struct Found {
+    /// Where it came by; it lies behind all entries.
+    mark: Option<Mark>,
+    entries: Vec<Entry>,
+    /// Where the next page begins.
+    next: Option<Item>,
+}
+
+/// Of what was found from the end on, the newest first.
+impl Found {
+    /// The number after the last.
+    fn after_last(&self) -> u64 {
+        self.entries.first().map_or(0, |last| last.first + last.updates.len() as u64)
+    }
+
+    /// Whether something may have been here that is not any more: only what came since a mark of the last days must be.
+    fn has_run_dry(&self, mark: Mark, now: Timestamp) -> bool {
+        self.entries.first().is_none_or(|last| last.expires_at <= now.as_second()) && mark.since <= micros(now - KEPT)
     }
 }
 
@@ -113,26 +128,19 @@ impl Table {
     pub async fn keep(&self, feed: Feed, now: Timestamp) -> Result<(), StorageError> {
         for attempt in 0..APPENDS {
             let end = self.newest(feed, 1).await?;
-            let (key, until) = (keys::feed_mark(feed), now + FOLLOWED);
-            let good = end.mark.as_ref().filter(|mark| mark.is_good(now + NEARLY_OVER) && !end.has_run_dry(mark, now));
-            let write = match (good, &end.mark) {
-                (Some(mark), _) if mark.expires_at > (until - RENEWED).as_second() => return Ok(()),
-                (Some(mark), _) => Write::update(&key, "SET expires_at = :until")
-                    .only_if("expires_at = :before")
-                    .number(":before", mark.expires_at)
-                    .number(":until", until.as_second()),
+            let until = now + FOLLOWED;
+            let good = end.mark.filter(|mark| mark.is_good(now + NEARLY_OVER) && !end.has_run_dry(*mark, now));
+            let since = match good {
+                Some(mark) if mark.expires_at > (until - RENEWED).as_second() => return Ok(()),
+                Some(mark) => mark.since,
                 // Whoever was here before has missed what nobody knows of, and is told so.
-                (None, gone) => {
-                    let since = end.next().max(micros(now));
-                    let mut item = to_item(&Mark { since, expires_at: until.as_second() })?;
-                    item.extend(key.item());
-                    match gone {
-                        None => Write::put(item).only_if_new(),
-                        Some(mark) => {
-                            Write::put(item).only_if("expires_at = :before").number(":before", mark.expires_at)
-                        }
-                    }
-                }
+                None => end.after_last().max(micros(now)),
+            };
+            let mut item = to_item(&Mark { since, expires_at: until.as_second() })?;
+            item.extend(keys::feed_mark(feed).item());
+            let write = match end.mark {
+                None => Write::put(item).only_if_new(),
+                Some(mark) => Write::put(item).only_if("expires_at = :before").number(":before", mark.expires_at),
             };
             match Transaction::new().write(write, |_| Ok(())).commit(self).await {
                 Ok(()) => return Ok(()),
@@ -155,12 +163,11 @@ impl Table {
     ) -> Result<Option<Vec<u64>>, StorageError> {
         for attempt in 0..APPENDS {
             let end = self.newest(feed, TAIL).await?;
-            let Some(mark) = end.mark.as_ref().filter(|mark| mark.is_good(now)) else { return Ok(None) };
-            let next = end.next().max(mark.since).max(if end.has_run_dry(mark, now) { micros(now) } else { 0 });
-            let mut numbers: HashMap<String, u64> = HashMap::new();
-            for (first, entries) in end.entries {
-                numbers.extend((first..).zip(entries).map(|(number, update)| (update.id, number)));
-            }
+            let Some(mark) = end.mark.filter(|mark| mark.is_good(now)) else { return Ok(None) };
+            let least = if end.has_run_dry(mark, now) { micros(now) } else { mark.since };
+            let next = end.after_last().max(least);
+            let known = end.entries.into_iter().flat_map(Entry::numbered);
+            let mut numbers: HashMap<String, u64> = known.map(|known| (known.update.id, known.number)).collect();
             let fresh: Vec<&Update> = updates.iter().filter(|update| !numbers.contains_key(&update.id)).collect();
             if !fresh.is_empty() {
                 let mut item = keys::feed_entry(feed, next).item();
@@ -186,7 +193,7 @@ impl Table {
     /// The number before the next update of a feed: one consistent query of two items. 0 for one that was never kept.
     pub async fn position(&self, feed: Feed) -> Result<u64, StorageError> {
         let end = self.newest(feed, 1).await?;
-        Ok(end.mark.as_ref().map_or(0, |mark| mark.since).max(end.next()).saturating_sub(1))
+        Ok(end.mark.map_or(0, |mark| mark.since).max(end.after_last()).saturating_sub(1))
     }
 
     /// The first [`PAGE`] updates of a feed after one: a consistent read and two queries at once, of a read unit for each
@@ -196,16 +203,13 @@ impl Table {
         let place = AttributeValue::S(keys::by_place(after));
         let before = self.items_of(feed, false, 1).key_condition_expression("pk = :pk AND sk <= :after");
         let behind = self.items_of(feed, true, ITEMS).key_condition_expression("pk = :pk AND sk > :after");
-        let before = self.entries(before.expression_attribute_values(":after", place.clone()));
-        let behind = self.entries(behind.expression_attribute_values(":after", place));
+        let before = self.read_feed(before.expression_attribute_values(":after", place.clone()));
+        let behind = self.read_feed(behind.expression_attribute_values(":after", place));
         let key = keys::feed_mark(feed);
-        let (mark, (before, _), (behind, _)) = tokio::try_join!(self.get(&key, true), before, behind)?;
+        let (mark, before, behind) = tokio::try_join!(self.get(&key, true), before, behind)?;
         let mark: Option<Mark> = mark.map(from_item).transpose()?;
-        let all = before.into_iter().chain(behind);
-        let numbered = all.flat_map(|(first, updates)| {
-            (first..).zip(updates).map(|(number, update)| Numbered { number, update }).collect::<Vec<_>>()
-        });
-        let mut updates: Vec<Numbered> = numbered.filter(|numbered| numbered.number > after).collect();
+        let all = before.entries.into_iter().chain(behind.entries).flat_map(Entry::numbered);
+        let mut updates: Vec<Numbered> = all.filter(|numbered| numbered.number > after).collect();
         let more = match updates.get(PAGE - 1) {
             Some(last) if updates.len() == PAGE => self.position(feed).await? > last.number,
             // A page of items holds at least as many updates.
@@ -219,19 +223,17 @@ impl Table {
         Ok(Missed { updates, more, complete: is_kept && has_no_gap })
     }
 
-    /// What happened to one order after a version of it, as far as its buyer's feed has it; numbered by the version. A
-    /// consistent read, and queries from the newest on, until it is all there.
+    /// What happened to one order after a version of it, as far as its buyer's feed has it; numbered by the version.
+    /// Queries from the newest on, until it is all there.
     pub async fn missed_of(&self, order: &Order, after: u32, now: Timestamp) -> Result<Missed, StorageError> {
         let feed = Feed::Of(order.buyer);
-        let mark: Option<Mark> = self.get(&keys::feed_mark(feed), true).await?.map(from_item).transpose()?;
-        let (mut found, mut start) = (Vec::<Update>::new(), None);
+        let (mut found, mut mark, mut start) = (Vec::<Update>::new(), None, None);
         loop {
             let query = self.items_of(feed, false, ITEMS).key_condition_expression("pk = :pk");
-            let (page, next) = self.entries(query.set_exclusive_start_key(start)).await?;
-            for (_, mut updates) in page {
-                updates.retain(|update| update.order_id == order.id && update.version > after);
-                found.extend(updates);
-            }
+            let Found { mark: met, entries, next } = self.read_feed(query.set_exclusive_start_key(start)).await?;
+            mark = mark.or(met);
+            let updates = entries.into_iter().flat_map(|entry| entry.updates);
+            found.extend(updates.filter(|update| update.order_id == order.id && update.version > after));
             if found.iter().any(|update| Some(update.version) == after.checked_add(1)) || next.is_none() {
                 break;
             }
@@ -265,15 +267,9 @@ impl Table {
         Ok(())
     }
 
-    /// The end of a feed. Its mark lies behind all that it has.
-    async fn newest(&self, feed: Feed, limit: i32) -> Result<End, StorageError> {
-        let query = self.items_of(feed, false, limit + 1).key_condition_expression("pk = :pk");
-        let answer = self.client.call(&QUERY, query.build()).await.map_err(StorageError::from_sdk)?;
-        let (marks, entries): (Vec<_>, Vec<_>) = answer.items.unwrap_or_default().into_iter().partition(is_mark);
-        let mark = marks.into_iter().next().map(from_item).transpose()?;
-        let last_expires_at = entries.first().and_then(|entry| entry.get(EXPIRES_AT)?.as_n().ok()?.parse().ok());
-        let entries = entries.into_iter().map(Entry::read).collect::<Result<_, _>>()?;
-        Ok(End { mark, entries, last_expires_at: last_expires_at.unwrap_or_default() })
+    /// The mark of a feed, and so many of its last entries.
+    async fn newest(&self, feed: Feed, limit: i32) -> Result<Found, StorageError> {
+        self.read_feed(self.items_of(feed, false, limit + 1).key_condition_expression("pk = :pk")).await
     }
 
     /// Consistent, so that whoever is told a number finds what is numbered.
@@ -286,19 +282,19 @@ impl Table {
             .consistent_read(true)
     }
 
-    /// The entries of one page, and where the next one begins.
-    async fn entries(&self, query: QueryInputBuilder) -> Result<(Vec<(u64, Vec<Update>)>, Option<Item>), StorageError> {
+    async fn read_feed(&self, query: QueryInputBuilder) -> Result<Found, StorageError> {
         let answer = self.client.call(&QUERY, query.build()).await.map_err(StorageError::from_sdk)?;
-        let entries = answer.items.unwrap_or_default().into_iter().filter(|item| !is_mark(item));
-        Ok((entries.map(Entry::read).collect::<Result<_, _>>()?, answer.last_evaluated_key))
+        let items = answer.items.unwrap_or_default().into_iter();
+        let (marks, entries): (Vec<_>, Vec<_>) = items.partition(|item| item.contains_key("since"));
+        Ok(Found {
+            mark: marks.into_iter().next().map(from_item).transpose()?,
+            entries: entries.into_iter().map(Entry::read).collect::<Result<_, _>>()?,
+            next: answer.last_evaluated_key,
+        })
     }
 }
 
 /// Since 1970, which is what a feed begins at.
 fn micros(at: Timestamp) -> u64 {
     u64::try_from(at.as_microsecond()).unwrap_or_default()
-}
-
-fn is_mark(item: &Item) -> bool {
-    item.contains_key("since")
 }

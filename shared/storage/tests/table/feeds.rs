@@ -164,7 +164,7 @@ async fn one_order_is_found_among_the_others_of_its_buyer() {
     shop.wire.calls();
     let order = changed(buyer, one, &[6; 150]);
     let missed = shop.table.missed_of(&order, 148, at(7)).await.unwrap();
-    assert_eq!(shop.wire.calls(), ["GetItem", "Query"]);
+    assert_eq!(shop.wire.calls(), ["Query"]);
     assert!(missed.updates.iter().all(|numbered| numbered.update.order_id == one));
     let versions: Vec<_> = missed.updates.iter().map(|numbered| numbered.number).collect();
     assert_eq!((versions, missed.complete), (vec![149, 150], true));
@@ -296,7 +296,7 @@ async fn a_feed_is_kept_for_a_week_after_the_day_on_which_it_was_followed_last()
     shop.table.keep(feed, at(DAY - 1)).await.unwrap();
     assert_eq!(shop.wire.calls(), ["Query"], "once a day is enough");
     shop.table.keep(feed, at(DAY)).await.unwrap();
-    assert_eq!(shop.wire.calls(), ["Query", "UpdateItem"]);
+    assert_eq!(shop.wire.calls(), ["Query", "PutItem"]);
     assert_eq!(shop.table.position(feed).await.unwrap(), begun, "it is the same feed still");
     let end = at(10 * DAY);
     assert!(end > at(2 * DAY - 1) + KEPT);
