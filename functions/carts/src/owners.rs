@@ -1,10 +1,10 @@
 //! Whose the SKUs are that this process has met.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use waybill_domain::id::ProductId;
 use waybill_domain::text::Sku;
+use waybill_web::remembered::Remembered;
 
 /// SKUs that are remembered, some hundred bytes of each.
 const MOST: usize = 10_000;
@@ -12,7 +12,7 @@ const MOST: usize = 10_000;
 /// Cheap to clone; clones share what they remember. A SKU that was deleted may belong to another product since: what is said
 /// here is where to look first.
 #[derive(Clone, Default)]
-pub struct Owners(Arc<Mutex<HashMap<Sku, ProductId>>>);
+pub struct Owners(Arc<Mutex<Remembered<Sku, ProductId, MOST>>>);
 
 impl Owners {
     pub fn of(&self, sku: &Sku) -> Option<ProductId> {
@@ -20,11 +20,7 @@ impl Owners {
     }
 
     pub fn note(&self, sku: Sku, product: ProductId) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST && !known.contains_key(&sku) {
-            known.clear();
-        }
-        known.insert(sku, product);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).note(sku, product);
     }
 }
 

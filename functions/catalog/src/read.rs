@@ -21,6 +21,7 @@ use waybill_domain::{Date, Timestamp};
 use waybill_storage::catalog::Listing;
 use waybill_storage::{StorageError, Table};
 use waybill_web::query::Parameters;
+use waybill_web::remembered::Remembered;
 use waybill_web::{Problem, Segment, cacheable};
 
 use crate::App;
@@ -204,12 +205,12 @@ pub async fn read_product(
 /// Whose slugs are, as far as this process has seen: so that a slug costs one read as an id does. Whether it still is
 /// true shows when the product is read.
 #[derive(Clone, Default)]
-pub struct Slugs(Arc<Mutex<HashMap<Slug, ProductId>>>);
+pub struct Slugs(Arc<Mutex<Remembered<Slug, ProductId, MOST_SLUGS>>>);
+
+/// Slugs that are remembered, some 100 bytes of each.
+const MOST_SLUGS: usize = 10_000;
 
 impl Slugs {
-    /// How many are kept: some 100 bytes each.
-    const MOST: usize = 10_000;
-
     /// A product by its id or its slug.
     async fn find(&self, table: &Table, id: &str) -> Result<Option<Listing>, StorageError> {
         if let Ok(id) = id.parse::<ProductId>() {
@@ -232,10 +233,6 @@ impl Slugs {
     }
 
     fn remember(&self, slug: Slug, id: ProductId) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= Self::MOST {
-            known.clear();
-        }
-        known.insert(slug, id);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).note(slug, id);
     }
 }

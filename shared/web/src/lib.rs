@@ -13,6 +13,7 @@ pub mod openapi;
 pub mod problem;
 pub mod query;
 pub mod quote;
+pub mod remembered;
 mod segment;
 mod serve;
 pub mod spreadsheet;

@@ -1,6 +1,5 @@
 //! Access tokens: Ed25519 JWTs that any function can verify and only `accounts` can sign.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -10,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use waybill_domain::id::{AccountId, SessionId};
 use waybill_storage::signing_keys::SigningKey;
 use waybill_storage::{StorageError, Table};
+
+use crate::remembered::Remembered;
 
 pub const ISSUER: &str = "waybill";
 pub const AUDIENCE: &str = "waybill-api";
@@ -104,7 +105,7 @@ struct Known {
     keys: Keys,
     read_at: Timestamp,
     /// Tokens that one of these keys has signed.
-    good: HashMap<String, Claims>,
+    good: Remembered<String, Claims, MOST>,
 }
 
 impl Known {
@@ -114,17 +115,14 @@ impl Known {
             return if is_over { Err(Rejected::Expired) } else { Ok(claims.clone()) };
         }
         let claims = self.keys.verify(token)?;
-        if self.good.len() >= MOST {
-            self.good.clear();
-        }
-        self.good.insert(token.to_owned(), claims.clone());
+        self.good.note(token.to_owned(), claims.clone());
         Ok(claims)
     }
 }
 
 impl Verifier {
     pub fn new(table: Table, keys: Vec<SigningKey>, now: Timestamp) -> Self {
-        let known = Known { keys: Keys::new(keys), read_at: now, good: HashMap::new() };
+        let known = Known { keys: Keys::new(keys), read_at: now, good: Remembered::default() };
         Verifier { table, known: Arc::new(Mutex::new(known)) }
     }
 
@@ -147,7 +145,7 @@ impl Verifier {
         // Others who ask in the meantime do not read too.
         self.known().read_at = now;
         let keys = Keys::new(self.table.shared_keys().await?.signing_keys);
-        *self.known() = Known { keys, read_at: now, good: HashMap::new() };
+        *self.known() = Known { keys, read_at: now, good: Remembered::default() };
         Ok(())
     }
 
@@ -265,7 +263,7 @@ mod tests {
     fn a_token_that_is_known_again_ends_as_any_other_and_no_forged_one_is_known() {
         let ours = pair("ours", 1);
         let now = clock::now();
-        let mut known = Known { keys: Keys::new(vec![ours.public.clone()]), read_at: now, good: HashMap::new() };
+        let mut known = Known { keys: Keys::new(vec![ours.public.clone()]), read_at: now, good: Remembered::default() };
         let token = jsonwebtoken::encode(&header("ours"), &claims(), &ours.private).unwrap();
         let first = known.verify(&token, now).unwrap();
         let (content, signature) = token.rsplit_once('.').unwrap();
@@ -274,7 +272,7 @@ mod tests {
             assert_eq!(known.verify(&token, now), Ok(first.clone()));
             assert_eq!(known.verify(&forged, now), Err(Rejected::Invalid));
         }
-        assert_eq!(known.good.len(), 1);
+        assert_eq!(known.good.count(), 1);
         let last = Timestamp::from_second(first.exp + i64::from(LEEWAY)).unwrap();
         assert_eq!(known.verify(&token, last), Ok(first));
         assert_eq!(known.verify(&token, last + SignedDuration::from_secs(1)), Err(Rejected::Expired));
@@ -284,13 +282,13 @@ mod tests {
     fn so_many_tokens_are_known_again_and_no_more() {
         let ours = pair("ours", 1);
         let now = clock::now();
-        let mut known = Known { keys: Keys::new(vec![ours.public.clone()]), read_at: now, good: HashMap::new() };
+        let mut known = Known { keys: Keys::new(vec![ours.public.clone()]), read_at: now, good: Remembered::default() };
         for number in 0..=MOST {
             let sid = format!("ses_{number:026}");
             let token = jsonwebtoken::encode(&header("ours"), &with("sid", json!(sid)), &ours.private).unwrap();
             known.verify(&token, now).unwrap();
-            assert!(known.good.len() <= MOST);
+            assert!(known.good.count() <= MOST);
         }
-        assert_eq!(known.good.len(), 1);
+        assert_eq!(known.good.count(), 1);
     }
 }
