@@ -6,7 +6,7 @@ use utoipa::IntoParams;
 use waybill_domain::Timestamp;
 use waybill_domain::id::{AccountId, OrderId, OrderNumber};
 use waybill_domain::order::Status;
-use waybill_domain::text::Sku;
+use waybill_domain::text::{self, Sku};
 use waybill_storage::order_counts::OrderCounts;
 use waybill_storage::order_lists::{Orders, Placed};
 use waybill_storage::orders::OrderSummary;
@@ -29,12 +29,8 @@ pub struct Between {
 }
 
 fn placed(parameters: &mut Parameters) -> Placed {
-    let parse = |text: &str| {
-        text.parse::<Timestamp>()
-            .map_err(|_| "must be a time such as 2026-11-26T09:00:00Z, before 9999-12-30T22:00:01Z")
-    };
-    let from = parameters.take("placed_from", parse);
-    let before = parameters.take("placed_before", parse);
+    let from = parameters.take("placed_from", text::time);
+    let before = parameters.take("placed_before", text::time);
     Placed { from, before }
 }
 

@@ -1,7 +1,7 @@
 //! What several settings are made of, as staff writes it.
 
 use waybill_domain::Timestamp;
-use waybill_domain::text::Invalid;
+use waybill_domain::text::{self, Invalid};
 use waybill_domain::totals::Place;
 use waybill_web::{Fields, NewPlace};
 
@@ -13,10 +13,7 @@ pub fn one_of<T: Copy>(fields: &mut Fields, at: &str, given: &str, words: &[(&st
 }
 
 pub fn time(fields: &mut Fields, at: &str, given: &str) -> Option<Timestamp> {
-    let parsed = given
-        .parse()
-        .map_err(|_| Invalid::new("must be a time such as 2026-12-01T00:00:00Z, before 9999-12-30T22:00:01Z"));
-    fields.take(at, parsed)
+    fields.take(at, text::time(given))
 }
 
 /// What must be there in a setting of this kind.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -20,6 +21,11 @@ impl Invalid {
     pub fn new(why: impl Into<Cow<'static, str>>) -> Self {
         Invalid(why.into())
     }
+}
+
+/// A moment as RFC 3339 has it, before the last days of the year 9999.
+pub fn time(text: &str) -> Result<Timestamp, Invalid> {
+    text.parse().map_err(|_| Invalid::new("must be a time such as 2026-12-01T00:00:00Z, before 9999-12-30T22:00:01Z"))
 }
 
 /// A line of text of `MIN` to `MAX` characters once white space around it is gone; no control characters.
