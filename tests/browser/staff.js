@@ -232,6 +232,8 @@ await check('a report has its figures, its charts and the same as tables', async
     await tab.evaluate(period => void (location.hash = `#/reports?period=${period}`), period)
     await tab.locator(`#chip-${period}[aria-current]`).waitFor()
   }
+  // A chart is drawn once it has its size, a frame behind the rest of the page.
+  await tab.getByRole('img', { name: 'Orders placed' }).locator('.hit').nth(11).waitFor({ state: 'attached' })
   assert.equal(await tab.getByRole('img', { name: 'Orders placed' }).locator('.hit').count() >= 12, true)
   await button(tab, 'Other days').click()
   await tab.getByLabel('From').fill('2026-02-01')
