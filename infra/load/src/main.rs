@@ -43,6 +43,9 @@ struct Arguments {
     /// Exports in the end all orders, or their lines: orders, lines or both, with a comma between.
     #[arg(long, value_delimiter = ',')]
     export: Vec<String>,
+    /// Only these, by their names in the table: "a product", with a comma between.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
     /// Where to keep the figures, too.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -63,7 +66,7 @@ const STEPS: [Step; 9] = [
 
 #[tokio::main]
 async fn main() {
-    let Arguments { shop, clients, seconds, products, orders, export, json } = Arguments::parse();
+    let Arguments { shop, clients, seconds, products, orders, export, only, json } = Arguments::parse();
     let begin = Instant::now();
     let sold = Arc::new(products::fill(&shop, products).await);
     println!("{products} products, made in {:.0} s", begin.elapsed().as_secs_f32());
@@ -76,7 +79,7 @@ async fn main() {
     );
     let mut rows = Vec::new();
     for &count in &clients {
-        for step in STEPS {
+        for step in STEPS.into_iter().filter(|step| only.is_empty() || only.iter().any(|name| name == step.name())) {
             let clients = customers[..count].iter().map(|customer| Client::new(&shop, customer, sold.clone()));
             settle(shop.host).await;
             let row = measure(clients.collect(), step, shop.host, Duration::from_secs(seconds)).await;

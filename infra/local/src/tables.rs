@@ -44,6 +44,9 @@ pub fn open(tables: &[Table], folder: Option<&Path>) -> Result<Database, TableEr
     let wanted = Value::from_iter(tables.iter().map(|table| table.create.clone())).to_string();
     let path = folder.join(FILE).to_string_lossy().into_owned();
     let database = Database::new(&path).map_err(engine)?;
+    // SQLite's `synchronous = NORMAL`, by the engine's only way to it: what was written stands when this process ends, however
+    // it does, and no write waits for the disk. A machine that loses power may lose the last of them.
+    database.disable_bulk_loading().map_err(engine)?;
     match std::fs::read_to_string(&definitions) {
         Ok(present) if present == wanted => {}
         Ok(_) => return Err(TableError::Changed),
