@@ -29,9 +29,9 @@ struct Bill {
 const BUDGET: Bill = Bill {
     requests: 15.0,
     invocations: 38.0,
-    table_calls: 105.0,
+    table_calls: 104.0,
     read_units: 64.0,
-    write_units: 122.0,
+    write_units: 121.0,
     queue_calls: 24.0,
     mails: 4.0,
 };
@@ -277,15 +277,19 @@ async fn what_customers_ask_for_most_takes_no_more_calls_than_it_has_to() {
         ("GET", "/v1/cart", "CartsFunction", [("BatchGetItem", 1), ("GetItem", 2)].as_slice()),
         // The account, the cart and the offer; the line, and the other offers.
         ("PUT", "/v1/cart/lines/TEA", "CartsFunction", &[("BatchGetItem", 2), ("GetItem", 2), ("UpdateItem", 1)]),
+        ("DELETE", "/v1/cart", "CartsFunction", &[("DeleteItem", 1), ("GetItem", 1)]),
+        // The first line: nothing else is in the cart, and nothing is tried that needs one.
+        ("PUT", "/v1/cart/lines/TEA", "CartsFunction", &[("BatchGetItem", 1), ("GetItem", 2), ("UpdateItem", 1)]),
         // The account and the orders.
         ("GET", "/v1/orders", "OrdersFunction", &[("GetItem", 1), ("Query", 1)]),
         ("GET", "/v1/orders/{order}", "OrdersFunction", &[("GetItem", 2)]),
     ] {
         let answer = match method {
             "PUT" => customer.put(&path(asked), json!({ "quantity": 2 })).await,
+            "DELETE" => customer.delete(&path(asked)).await,
             _ => customer.get(&path(asked)).await,
         };
-        assert_eq!(answer.status, 200, "{method} {asked}: {}", answer.body);
+        assert!(matches!(answer.status, 200 | 204), "{method} {asked}: {}", answer.body);
         let used = shop.used();
         let calls = used.iter().filter(|((of, operation), _)| of == function && operation != "Invoke");
         let calls: Vec<_> = calls.map(|((_, operation), used)| (operation.as_str(), used.calls)).collect();

@@ -275,13 +275,20 @@ impl App {
     /// Puts the line in, and meanwhile reads what else is in the cart.
     async fn put(&self, whose: &Whose, found: Found) -> Result<Json<CartView>, Problem> {
         let Found { sku, quantity, product_id, offer, cart: known } = found;
+        let is_first = known.is_none();
         let (currency, mut skus) =
             known.map_or((self.currency, BTreeMap::new()), |cart| (cart.currency, products_of(&cart)));
         skus.remove(&sku);
         // A line says what its SKU cost when it was set.
         let price = offer.as_ref().and_then(|offer| offer.price_in(currency)).map(|price| price.amount);
         let line = CartLine { product_id, quantity, price };
-        let put = async { Ok(self.table.set_cart_line(whose.owner, &sku, line, self.fresh_cart()).await?) };
+        let put = async {
+            let fresh = self.fresh_cart();
+            if is_first && let Some(cart) = self.table.begin_cart(whose.owner, &sku, line, fresh).await? {
+                return Ok(cart);
+            }
+            Ok(self.table.set_cart_line(whose.owner, &sku, line, fresh).await?)
+        };
         let (cart, mut offers) = tokio::try_join!(put, self.offers(&skus))?;
         offers.extend(offer.map(|offer| (sku.clone(), offer)));
         skus.insert(sku, product_id);

@@ -161,6 +161,35 @@ impl Table {
         Err(StorageError::Busy("two carts changed again and again".into()).into())
     }
 
+    /// Begins a cart with its first line: for whoever has just seen that there is none, one write where
+    /// [`set_cart_line`](Table::set_cart_line) would take two. None where there is one after all, and for a draft, which is
+    /// never begun by the way.
+    pub async fn begin_cart(
+        &self,
+        owner: impl Into<CartOwner>,
+        sku: &Sku,
+        line: CartLine,
+        fresh: NewCart,
+    ) -> Result<Option<Cart>, StorageError> {
+        let owner = owner.into();
+        if !owner.begins_by_the_way() {
+            return Ok(None);
+        }
+        let lines = AttributeValue::M([(sku.to_string(), AttributeValue::M(to_item(&line)?))].into());
+        let set = "SET id = :id, #currency = :currency, #lines = :lines, #version = :one";
+        let begin = Write::update(&keys::cart(owner), format!("{set}, {EXPIRES_AT} = :until"))
+            .only_if_new()
+            .name("#lines", "lines")
+            .name("#version", "version")
+            .name("#currency", "currency")
+            .text(":id", fresh.id)
+            .text(":currency", fresh.currency)
+            .number(":until", fresh.now.as_second() + LIFETIME)
+            .value(":lines", lines)
+            .number(":one", 1);
+        Ok(self.changed_cart(begin).await?.ok())
+    }
+
     /// Puts a line into the cart, or changes its quantity, and answers the cart as it is then. `fresh` is what
     /// it begins with when there is none yet; a draft has to be there.
     pub async fn set_cart_line(
@@ -173,7 +202,7 @@ impl Table {
         let owner = owner.into();
         let key = keys::cart(owner);
         let until = fresh.now.as_second() + LIFETIME;
-        let line = AttributeValue::M(to_item(&line)?);
+        let value = AttributeValue::M(to_item(&line)?);
         for _ in 0..TRIES {
             let change =
                 Write::update(&key, format!("SET #lines.#sku = :line, {EXPIRES_AT} = :until ADD #version :one"))
@@ -181,7 +210,7 @@ impl Table {
                     .name("#lines", "lines")
                     .name("#sku", sku.as_str())
                     .name("#version", "version")
-                    .value(":line", line.clone())
+                    .value(":line", value.clone())
                     .number(":one", 1)
                     .number(":until", until)
                     .number(":most", MAX_LINES as i64);
@@ -191,22 +220,9 @@ impl Table {
                 Err(None) if !owner.begins_by_the_way() => return Err(Refused::By(vec![CartRefused::NoDraft])),
                 Err(None) => {}
             }
-            let lines = AttributeValue::M([(sku.to_string(), line.clone())].into());
-            let set = "SET id = :id, #currency = :currency, #lines = :lines, #version = :one";
-            let begin = Write::update(&key, format!("{set}, {EXPIRES_AT} = :until"))
-                .only_if_new()
-                .name("#lines", "lines")
-                .name("#version", "version")
-                .name("#currency", "currency")
-                .text(":id", fresh.id)
-                .text(":currency", fresh.currency)
-                .number(":until", until)
-                .value(":lines", lines)
-                .number(":one", 1);
-            match self.changed_cart(begin).await? {
-                Ok(cart) => return Ok(cart),
-                // Another device began a cart in between; the line goes into that one.
-                Err(_) => continue,
+            // Where another device has begun a cart in between, the line goes into that one.
+            if let Some(cart) = self.begin_cart(owner, sku, line, fresh).await? {
+                return Ok(cart);
             }
         }
         Err(StorageError::Busy("a cart was begun and ended again and again".into()).into())

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use waybill_domain::cart::{Cart, CartLine, MAX_LINES};
-use waybill_domain::id::ProductId;
+use waybill_domain::id::{DraftId, ProductId};
 use waybill_domain::text::Sku;
 use waybill_storage::Refused;
 use waybill_storage::carts::{CartRefused, LIFETIME, NewCart};
@@ -35,6 +35,20 @@ async fn a_line_is_set_replaced_and_removed_and_the_version_tells() {
     let removed = shop.table.remove_cart_line(ann, &sku(1)).await.unwrap().unwrap();
     assert_eq!((removed.version, &removed.lines), (4, &[(sku(2), units(1))].into()));
     assert_eq!(shop.table.cart(ann).await.unwrap(), Some(removed));
+}
+
+#[tokio::test]
+async fn a_cart_is_begun_where_there_is_none_and_a_draft_never_by_the_way() {
+    let shop = Shop::open().await;
+    let (ann, fresh) = (customer(), fresh_cart());
+    let begun = shop.table.begin_cart(ann, &sku(1), units(2), fresh).await.unwrap().unwrap();
+    assert_eq!((begun.id, begun.version, &begun.lines), (fresh.id, 1, &[(sku(1), units(2))].into()));
+    assert_eq!(begun.expires_at, fresh.now.as_second() + LIFETIME);
+    assert_eq!(shop.table.begin_cart(ann, &sku(2), units(1), fresh_cart()).await.unwrap(), None);
+    assert_eq!(shop.table.cart(ann).await.unwrap(), Some(begun), "who comes second changes nothing");
+    let draft: DraftId = "drf_00000000000000000000000001".parse().unwrap();
+    assert_eq!(shop.table.begin_cart(draft, &sku(1), units(1), fresh_cart()).await.unwrap(), None);
+    assert_eq!(shop.table.cart(draft).await.unwrap(), None);
 }
 
 #[tokio::test]
