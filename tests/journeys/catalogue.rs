@@ -121,6 +121,18 @@ async fn a_change_is_made_to_what_was_read_or_not_at_all() {
     }
     statuses.sort();
     assert_eq!(statuses, [200, 412, 412, 412, 412, 412, 412, 412]);
+    // What is added by several at once goes in by itself: nobody has said what they had read.
+    let adds = ["LEAF", "BAG", "CAN", "TIN"].map(|sku| {
+        let (staff, path) = (staff.clone(), format!("{path}/skus"));
+        let prices = json!([{ "amount": 450, "currency": "USD" }]);
+        let body = json!({ "sku": sku, "variant": sku, "prices": prices, "stock": 1 });
+        tokio::spawn(async move { staff.post(&path, body).await })
+    });
+    for add in adds {
+        let added = add.await.unwrap();
+        assert_eq!(added.status, 201, "{}", added.body);
+    }
+    assert_eq!(staff.get(&path).await.body["skus"].as_array().unwrap().len(), 5);
     shop.stop().await;
 }
 

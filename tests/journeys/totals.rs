@@ -363,6 +363,7 @@ async fn what_is_wrong_with_a_setting_or_a_wish_is_named() {
         );
     }
     let by = |by: &str, band: Value| json!({ "tariff": { "by": by, "bands": [band] } });
+    let twice = |by: &str, band: Value| json!({ "tariff": { "by": by, "bands": [band, band] } });
     for (fields, wrong) in [
         (vec!["/places"], json!({ "places": [] })),
         (vec!["/places/0/country"], json!({ "places": [{ "country": "usa" }] })),
@@ -370,6 +371,8 @@ async fn what_is_wrong_with_a_setting_or_a_wish_is_named() {
         (vec!["/tariff/bands"], json!({ "tariff": { "by": "weight", "bands": [] } })),
         (vec!["/tariff/bands/0/up_to_grams"], by("weight", json!({ "price": usd(1) }))),
         (vec!["/tariff/bands/0/up_to_grams"], by("weight", json!({ "up_to_grams": 0, "price": usd(1) }))),
+        (vec!["/tariff/bands/1/up_to_grams"], twice("weight", json!({ "up_to_grams": 1, "price": usd(1) }))),
+        (vec!["/tariff/bands/1/from"], twice("value", json!({ "from": usd(0), "price": usd(1) }))),
         (vec!["/tariff/bands/0/from"], by("value", json!({ "price": usd(1) }))),
         (vec!["/tariff/bands/0/price/amount"], by("value", json!({ "from": usd(0), "price": usd(100_000_001) }))),
         (vec!["/tariff/bands"], by("value", json!({ "from": usd(0), "price": { "amount": 1, "currency": "EUR" } }))),

@@ -62,6 +62,7 @@ fn yes() -> bool {
 }
 
 /// A SKU that is right by itself.
+#[derive(Clone)]
 pub struct CheckedSku {
     pub variant: Variant,
     prices: BTreeMap<Currency, Price>,
@@ -129,7 +130,26 @@ pub async fn add_sku(
     let mut fields = Fields::default();
     let sku = body.check(&mut fields, "", app.currency);
     let sku = fields.finish(|| sku)?;
-    let before = listing(&app, &id).await?;
+    let mut tries = 0;
+    loop {
+        let before = listing(&app, &id).await?;
+        let after = with_sku(&before, sku.clone())?;
+        tries += 1;
+        match app.table.save_product(&before, &after, staff.caller.actor()).await {
+            Ok(()) => {
+                let location = [(LOCATION, format!("/v1/products/{}", after.product.id))];
+                return Ok((StatusCode::CREATED, location, details(after)).into_response());
+            }
+            // A SKU more goes with whatever else was changed.
+            Err(refused) if refused.is_by(&ProductRefused::Changed) && tries < CHANGES => {}
+            Err(Refused::By(reasons)) => return Err(Refused::By(reasons).into()),
+            Err(Refused::Failed(error)) => return Err(error.into()),
+        }
+    }
+}
+
+/// The listing with one SKU more.
+fn with_sku(before: &Listing, sku: CheckedSku) -> Result<Listing, Problem> {
     if before.product.variants.len() >= MAX_SKUS {
         return Err(Problem::new(Kind::TooMany, format!("A product has at most {MAX_SKUS} SKUs.")));
     }
@@ -141,10 +161,7 @@ pub async fn add_sku(
     checked(&product)?;
     let offer = sku.offer(&product).ok_or_else(|| Problem::internal("a SKU has no title"))?;
     let offers = before.offers.iter().cloned().chain([offer]).collect();
-    let after = renewed(&before, product, offers).ok_or_else(|| Problem::internal("a product has no offers"))?;
-    app.table.save_product(&before, &after, staff.caller.actor()).await?;
-    let location = [(LOCATION, format!("/v1/products/{}", after.product.id))];
-    Ok((StatusCode::CREATED, location, details(after)).into_response())
+    renewed(before, product, offers).ok_or_else(|| Problem::internal("a product has no offers"))
 }
 
 /// Whether the variant that is new or changed fits: then its fields are the body's.

@@ -19,6 +19,7 @@ pub const HEARTBEAT: u32 = 240;
 
 /// A question, and what the client calls it by.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(expecting = "a JSON object")]
 pub struct Frame {
     #[serde(default)]
     pub r#ref: Option<String>,
@@ -214,7 +215,7 @@ mod tests {
     fn what_is_wrong_with_a_frame_is_said() {
         for (text, word) in [
             ("ping", "expected value"),
-            ("[]", "Frame"),
+            ("[]", "a JSON object"),
             ("{}", "type"),
             (r#"{"type":"shout"}"#, "shout"),
             (r#"{"type":"follow"}"#, "feed"),

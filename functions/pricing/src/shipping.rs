@@ -1,5 +1,7 @@
 //! Shipping methods, for staff.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -60,14 +62,20 @@ impl NewShippingMethod {
 
 impl NewTariff {
     fn check(self, fields: &mut Fields) -> Option<Tariff> {
-        let at = "/tariff/bands";
+        let (at, given) = ("/tariff/bands", self.bands.len());
         let is_by_weight = one_of(fields, "/tariff/by", &self.by, &[("weight", true), ("value", false)])?;
         let (tariff, amounts): (Tariff, Vec<Money>) = if is_by_weight {
             let bands = list(fields, at, self.bands, MAX_BANDS, by_weight);
+            if bands.len() == given {
+                each_once(fields, at, "up_to_grams", bands.iter().map(|band| band.up_to_grams));
+            }
             let amounts = bands.iter().map(|band| band.price).collect();
             (Tariff::Weight { bands }, amounts)
         } else {
             let bands = list(fields, at, self.bands, MAX_BANDS, by_value);
+            if bands.len() == given {
+                each_once(fields, at, "from", bands.iter().map(|band| band.from.amount));
+            }
             let amounts = bands.iter().flat_map(|band| [band.from, band.price]).collect();
             (Tariff::Value { bands }, amounts)
         };
@@ -75,6 +83,16 @@ impl NewTariff {
             fields.refuse(at, "must be in one currency");
         }
         Some(tariff)
+    }
+}
+
+/// Two bands with the same bound would leave it to chance which one counts.
+fn each_once<T: Ord>(fields: &mut Fields, at: &str, name: &str, bounds: impl Iterator<Item = T>) {
+    let mut seen = BTreeSet::new();
+    for (place, bound) in bounds.enumerate() {
+        if !seen.insert(bound) {
+            fields.refuse(&format!("{at}/{place}/{name}"), "is that of a band before");
+        }
     }
 }
 
