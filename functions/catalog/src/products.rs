@@ -174,7 +174,7 @@ pub async fn read_product_to_edit(
 }
 
 /// A product as it is now.
-pub async fn listing(app: &App, id: &str) -> Result<Listing, Problem> {
+async fn listing(app: &App, id: &str) -> Result<Listing, Problem> {
     let unknown = || Problem::not_found("product");
     app.table.product(id.parse().map_err(|_| unknown())?, true).await?.ok_or_else(unknown)
 }

@@ -9,6 +9,7 @@ use http::header::LOCATION;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use waybill_domain::id::ProductId;
+use waybill_domain::message::Actor;
 use waybill_domain::money::Currency;
 use waybill_domain::product::{Barcode, MAX_SKUS, MAX_STOCK, Offer, Price, Product, Title, Variant};
 use waybill_domain::stock::Selling;
@@ -19,7 +20,7 @@ use waybill_web::{Body, Fields, Kind, Problem, Segment, Staff, may};
 
 use crate::App;
 use crate::fields::{self, NewPrice, given};
-use crate::products::{ProductDetails, details, listing, refuse_variant, renewed};
+use crate::products::{ProductDetails, details, refuse_variant, renewed};
 
 /// How often a change starts again when others were faster.
 const CHANGES: u32 = 5;
@@ -130,22 +131,11 @@ pub async fn add_sku(
     let mut fields = Fields::default();
     let sku = body.check(&mut fields, "", app.currency);
     let sku = fields.finish(|| sku)?;
-    let mut tries = 0;
-    loop {
-        let before = listing(&app, &id).await?;
-        let after = with_sku(&before, sku.clone())?;
-        tries += 1;
-        match app.table.save_product(&before, &after, staff.caller.actor()).await {
-            Ok(()) => {
-                let location = [(LOCATION, format!("/v1/products/{}", after.product.id))];
-                return Ok((StatusCode::CREATED, location, details(after)).into_response());
-            }
-            // A SKU more goes with whatever else was changed.
-            Err(refused) if refused.is_by(&ProductRefused::Changed) && tries < CHANGES => {}
-            Err(Refused::By(reasons)) => return Err(Refused::By(reasons).into()),
-            Err(Refused::Failed(error)) => return Err(error.into()),
-        }
-    }
+    let id: ProductId = id.parse().map_err(|_| Problem::not_found("product"))?;
+    let with_it = |before: &Listing| with_sku(before, sku.clone());
+    let after = changed(&app, id, "product", staff.caller.actor(), with_it).await?;
+    let location = [(LOCATION, format!("/v1/products/{}", after.product.id))];
+    Ok((StatusCode::CREATED, location, details(after)).into_response())
 }
 
 /// The listing with one SKU more.
@@ -254,17 +244,29 @@ pub async fn change_sku(
     let unknown = || Problem::not_found("SKU");
     let sku: Sku = sku.parse().map_err(|_| unknown())?;
     let product = app.table.owner_of(&sku).await?.ok_or_else(unknown)?;
+    let change = |before: &Listing| body.clone().check(&sku, before, app.currency);
+    changed(&app, product, "SKU", staff.caller.actor(), change).await.map(details)
+}
+
+/// Changes a product as it is by then, and answers it: each SKU and each of its fields stands for itself, so what others change
+/// at the same time is no reason to refuse this. `what` is not there when its product is not.
+async fn changed(
+    app: &App,
+    product: ProductId,
+    what: &str,
+    by: Actor,
+    change: impl Fn(&Listing) -> Result<Listing, Problem>,
+) -> Result<Listing, Problem> {
     let mut tries = 0;
     loop {
-        let before = app.table.product(product, true).await?.ok_or_else(unknown)?;
-        let after = body.clone().check(&sku, &before, app.currency)?;
+        let before = app.table.product(product, true).await?.ok_or_else(|| Problem::not_found(what))?;
+        let after = change(&before)?;
         if after.product.variants == before.product.variants && after.offers == before.offers {
-            return Ok(details(before));
+            return Ok(before);
         }
         tries += 1;
-        match app.table.save_product(&before, &after, staff.caller.actor()).await {
-            Ok(()) => return Ok(details(after)),
-            // Each field of a SKU stands for itself, so a change of another one is no reason to refuse this one.
+        match app.table.save_product(&before, &after, by).await {
+            Ok(()) => return Ok(after),
             Err(refused) if refused.is_by(&ProductRefused::Changed) && tries < CHANGES => {}
             Err(Refused::By(reasons)) => return Err(Refused::By(reasons).into()),
             Err(Refused::Failed(error)) => return Err(error.into()),
